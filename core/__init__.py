@@ -1,0 +1,1 @@
+"""Everything that does work; never imports gradio."""
