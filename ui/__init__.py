@@ -1,0 +1,1 @@
+"""Everything that is shown; never imports torch, transformers, peft or datasets."""
