@@ -1,4 +1,4 @@
-"""RunConfig: every setting of a run, declared once. The form, the YAML file, the command line and the docs derive from it."""
+"""RunConfig: every setting of a run, declared once; the form, the YAML, the command line and the docs derive from it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from core.errors import ConfigError, InputError, nearest
 Task = Literal["generation", "classification", "extraction", "summarization"]
 TASKS: tuple[str, ...] = get_args(Task)
 
-# Peak learning rates by method. LoRA: 2e-4, the value of the QLoRA paper (Dettmers et al. 2023, table 9); full: 2e-5, the value
-# that the Alpaca recipe (Taori et al. 2023) and the source's 1e-5 to 1e-4 agree on. A model of a few million
+# Peak learning rates by method. LoRA: 2e-4, the value of the QLoRA paper (Dettmers et al. 2023, table 9); full: 2e-5,
+# the value that the Alpaca recipe (Taori et al. 2023) and the source's 1e-5 to 1e-4 agree on. A model of a few million
 # parameters wants 1e-3 to 4e-3 (measured: docs/benchmarks.md); the demo configs say so.
 LEARNING_RATES = {"full": 2e-5, "lora": 2e-4}
 
@@ -27,21 +27,37 @@ class Section(BaseModel):
 
 def setting(default: Any, help: str, *, unit: str = "", label: str = "", advanced: bool = False, **bounds: Any) -> Any:
     """One setting: its default, one plain sentence of help, its unit, and pydantic's bounds (ge, gt, le, lt)."""
-    extra = {"unit": unit, "label": label, "advanced": advanced}
+    extra: dict[str, Any] = {"unit": unit, "label": label, "advanced": advanced}
     return Field(default, description=help, json_schema_extra={k: v for k, v in extra.items() if v}, **bounds)
 
 
 class ModelConfig(Section):
-    path: str = setting("assets/demo-model", "A folder of a model, or its id on the Hugging Face Hub.", label="Base model", min_length=1)
-    revision: str | None = setting(None, "Branch, tag or commit of a model on the Hub.", label="Revision", advanced=True)
+    """The base model that is tuned."""
+
+    path: str = setting(
+        "assets/demo-model", "A folder of a model, or its id on the Hugging Face Hub.", label="Base model", min_length=1
+    )
+    revision: str | None = setting(
+        None, "Branch, tag or commit of a model on the Hub.", label="Revision", advanced=True
+    )
 
 
 class DataConfig(Section):
+    """The examples, and how a row becomes text."""
+
     path: str = setting("assets/data/fields/train.jsonl", "The file of examples.", label="Data", min_length=1)
-    template: str | None = setting(None, "Text with {column} in it; the last column, or what stands between [[ and ]], is the answer. "
-                                         "Empty: the model's own chat template.", label="Template")
-    validation: float = setting(0.1, "Share of the rows that is kept back to check with.", label="Validation share", ge=0, le=0.5)
-    max_tokens: int = setting(512, "Longer examples lose the middle of their prompt.", unit="tokens", label="Longest example", ge=8, le=131072)
+    template: str | None = setting(
+        None,
+        "Text with {column} in it; the last column, or what stands between [[ and ]], is the answer. "
+        "Empty: the model's own chat template.",
+        label="Template",
+    )
+    validation: float = setting(
+        0.1, "Share of the rows that is kept back to check with.", label="Validation share", ge=0, le=0.5
+    )
+    max_tokens: int = setting(
+        512, "Longer examples lose the middle of their prompt.", unit="tokens", label="Longest example", ge=8, le=131072
+    )
 
 
 class FullMethod(Section):
@@ -55,11 +71,23 @@ class LoraMethod(Section):
 
     name: Literal["lora"] = "lora"
     r: int = setting(16, "Rank: how much the adapter can learn.", label="Rank r", ge=1, le=256)
-    lora_alpha: int = setting(32, "The adapter is scaled by alpha / r; twice the rank is usual.", label="LoRA alpha", ge=1, le=1024)
-    lora_dropout: float = setting(0.05, "Share of the adapter's input that is switched off at random.", label="LoRA dropout",
-                                  advanced=True, ge=0, lt=1)
-    target_modules: str | tuple[str, ...] = setting("all-linear", "Which layers get an adapter: all-linear, or names of modules.",
-                                                    label="Target modules", advanced=True)
+    lora_alpha: int = setting(
+        32, "The adapter is scaled by alpha / r; twice the rank is usual.", label="LoRA alpha", ge=1, le=1024
+    )
+    lora_dropout: float = setting(
+        0.05,
+        "Share of the adapter's input that is switched off at random.",
+        label="LoRA dropout",
+        advanced=True,
+        ge=0,
+        lt=1,
+    )
+    target_modules: str | tuple[str, ...] = setting(
+        "all-linear",
+        "Which layers get an adapter: all-linear, or names of modules.",
+        label="Target modules",
+        advanced=True,
+    )
 
 
 MethodConfig = Annotated[FullMethod | LoraMethod, Field(discriminator="name")]
@@ -67,34 +95,83 @@ METHODS: dict[str, type[Section]] = {"full": FullMethod, "lora": LoraMethod}
 
 
 class TrainingConfig(Section):
-    learning_rate: float | None = setting(None, "How big a step each update takes. Empty: the default of the method.",
-                                          label="Learning rate", gt=0, le=1)
-    num_train_epochs: float = setting(3.0, "Passes over the training rows.", unit="epochs", label="Epochs", gt=0, le=1000)
-    max_steps: int | None = setting(None, "Stop after so many updates, whatever the epochs.", unit="steps", label="At most (steps)",
-                                    advanced=True, ge=1)
-    per_device_train_batch_size: int = setting(8, "Rows in one forward pass.", unit="rows", label="Batch size", ge=1, le=4096)
-    gradient_accumulation_steps: int = setting(1, "Batches that are summed before an update.", unit="batches",
-                                               label="Gradient accumulation", advanced=True, ge=1, le=4096)
+    """How the weights are moved; names and meanings are those of transformers.TrainingArguments."""
+
+    learning_rate: float | None = setting(
+        None, "How big a step each update takes. Empty: the default of the method.", label="Learning rate", gt=0, le=1
+    )
+    num_train_epochs: float = setting(
+        3.0, "Passes over the training rows.", unit="epochs", label="Epochs", gt=0, le=1000
+    )
+    max_steps: int | None = setting(
+        None,
+        "Stop after so many updates, whatever the epochs.",
+        unit="steps",
+        label="At most (steps)",
+        advanced=True,
+        ge=1,
+    )
+    per_device_train_batch_size: int = setting(
+        8, "Rows in one forward pass.", unit="rows", label="Batch size", ge=1, le=4096
+    )
+    gradient_accumulation_steps: int = setting(
+        1,
+        "Batches that are summed before an update.",
+        unit="batches",
+        label="Gradient accumulation",
+        advanced=True,
+        ge=1,
+        le=4096,
+    )
     lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup", "inverse_sqrt"] = setting(
-        "cosine", "How the learning rate falls.", label="Schedule", advanced=True)
-    warmup_steps: float = setting(0.03, "The rate climbs this long: a share of all steps if below 1, otherwise steps.",
-                                  label="Warm-up", advanced=True, ge=0)
-    weight_decay: float = setting(0.0, "Pulls trained weights towards zero (AdamW).", label="Weight decay", advanced=True, ge=0, le=1)
-    max_grad_norm: float = setting(1.0, "Gradients longer than this are shortened.", label="Gradient clipping", advanced=True, gt=0)
-    logging_steps: int = setting(10, "A point on the loss curve every so many steps.", unit="steps", label="Log every", advanced=True, ge=1)
-    eval_steps: int = setting(50, "Validation loss every so many steps.", unit="steps", label="Validate every", advanced=True, ge=1)
-    save_steps: int = setting(50, "A checkpoint every so many steps.", unit="steps", label="Save every", advanced=True, ge=1)
-    save_total_limit: int = setting(2, "Checkpoints that are kept besides the best.", unit="checkpoints", label="Keep", advanced=True,
-                                    ge=1, le=100)
-    early_stopping_patience: int | None = setting(None, "Stop when the validation loss has not fallen in so many checks. Empty: never.",
-                                                  unit="checks", label="Early stopping", ge=1, le=1000)
+        "cosine", "How the learning rate falls.", label="Schedule", advanced=True
+    )
+    warmup_steps: float = setting(
+        0.03,
+        "The rate climbs this long: a share of all steps if below 1, otherwise steps.",
+        label="Warm-up",
+        advanced=True,
+        ge=0,
+    )
+    weight_decay: float = setting(
+        0.0, "Pulls trained weights towards zero (AdamW).", label="Weight decay", advanced=True, ge=0, le=1
+    )
+    max_grad_norm: float = setting(
+        1.0, "Gradients longer than this are shortened.", label="Gradient clipping", advanced=True, gt=0
+    )
+    logging_steps: int = setting(
+        10, "A point on the loss curve every so many steps.", unit="steps", label="Log every", advanced=True, ge=1
+    )
+    eval_steps: int = setting(
+        50, "Validation loss every so many steps.", unit="steps", label="Validate every", advanced=True, ge=1
+    )
+    save_steps: int = setting(
+        50, "A checkpoint every so many steps.", unit="steps", label="Save every", advanced=True, ge=1
+    )
+    save_total_limit: int = setting(
+        2, "Checkpoints that are kept besides the best.", unit="checkpoints", label="Keep", advanced=True, ge=1, le=100
+    )
+    early_stopping_patience: int | None = setting(
+        None,
+        "Stop when the validation loss has not fallen in so many checks. Empty: never.",
+        unit="checks",
+        label="Early stopping",
+        ge=1,
+        le=1000,
+    )
     seed: int = setting(42, "The same seed gives the same run.", label="Seed", advanced=True, ge=0, le=2**31 - 1)
 
 
 class EvaluationConfig(Section):
-    data: str | None = setting(None, "Rows that training never sees. Empty: the validation share.", label="Held-out data")
+    """What the tuned model is measured on."""
+
+    data: str | None = setting(
+        None, "Rows that training never sees. Empty: the validation share.", label="Held-out data"
+    )
     max_rows: int = setting(200, "At most so many rows are answered.", unit="rows", label="Rows", ge=1, le=100_000)
-    max_new_tokens: int = setting(96, "An answer is cut off after so many tokens.", unit="tokens", label="Longest answer", ge=1, le=8192)
+    max_new_tokens: int = setting(
+        96, "An answer is cut off after so many tokens.", unit="tokens", label="Longest answer", ge=1, le=8192
+    )
 
 
 class RunConfig(Section):
@@ -113,13 +190,18 @@ class RunConfig(Section):
         t, errors = self.training, {}
         if t.early_stopping_patience is not None and self.data.validation == 0:
             errors["training.early_stopping_patience"] = (
-                "early stopping watches the validation loss, and data.validation is 0: keep some rows back, or leave this empty.")
+                "early stopping watches the validation loss, and data.validation is 0: "
+                "keep some rows back, or leave this empty."
+            )
         if t.early_stopping_patience is not None and t.save_steps % t.eval_steps:
             errors["training.save_steps"] = (
-                f"{t.save_steps} is not a multiple of eval_steps ({t.eval_steps}): with early stopping the best checkpoint would not be "
-                f"there to go back to. Try {max(1, round(t.save_steps / t.eval_steps)) * t.eval_steps}.")
+                f"{t.save_steps} is not a multiple of eval_steps ({t.eval_steps}): with early stopping the best checkpoint "
+                f"would not be there to go back to. Try {max(1, round(t.save_steps / t.eval_steps)) * t.eval_steps}."
+            )
         if t.warmup_steps >= 1 and t.warmup_steps != int(t.warmup_steps):
-            errors["training.warmup_steps"] = f"{t.warmup_steps:g} is neither a share below 1 nor a whole number of steps."
+            errors["training.warmup_steps"] = (
+                f"{t.warmup_steps:g} is neither a share below 1 nor a whole number of steps."
+            )
         if errors:
             raise ConfigError(errors)
         return self
@@ -170,7 +252,9 @@ def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else (error.strerror or str(error)).lower()
+        reason = (
+            "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else (error.strerror or str(error)).lower()
+        )
         raise InputError(f"The config {str(path)!r} cannot be read: {reason}.") from None
     if not overrides:
         return loads(text, f"The config {str(path)!r}")
@@ -179,12 +263,16 @@ def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
         key, mark, value = item.partition("=")
         *sections, last = key.strip().split(".")
         if not mark or not last:
-            raise InputError(f"{item!r} is not an override: write it as section.key=value, such as training.max_steps=20.")
+            raise InputError(
+                f"{item!r} is not an override: write it as section.key=value, such as training.max_steps=20."
+            )
         inner = values
         for section in sections:
             if not isinstance(inner.get(section), dict):
                 hint = nearest(section, [k for k, v in inner.items() if isinstance(v, dict)])
-                raise InputError(f"There is no section {section!r} in a config." + (f" Did you mean {hint!r}?" if hint else ""))
+                raise InputError(
+                    f"There is no section {section!r} in a config." + (f" Did you mean {hint!r}?" if hint else "")
+                )
             inner = inner[section]
         if key.strip() == "method.name" and value.strip() != values["method"]["name"]:
             values["method"] = {}
@@ -210,7 +298,9 @@ def field_errors(config: dict[str, Any]) -> dict[str, str]:
 def _numbers(value: Any) -> Any:
     """YAML 1.1 reads 2e-4 as text, for want of a dot; people mean a number."""
     if isinstance(value, dict):
-        return {k: v if k in ("template", "path", "data") and isinstance(v, str) else _numbers(v) for k, v in value.items()}
+        return {
+            k: v if k in ("template", "path", "data") and isinstance(v, str) else _numbers(v) for k, v in value.items()
+        }
     if isinstance(value, str):
         try:
             return float(value) if "e" in value.lower() and value[:1] in "+-.0123456789" else value
@@ -229,7 +319,7 @@ def _sentences(error: ValidationError) -> dict[str, str]:
             continue
         parts = [str(p) for p in item["loc"] if p not in METHODS and p not in ("str", "tuple[str, ...]")]
         path = ".".join(parts)
-        found.setdefault(path, _sentence(item, parts))
+        found.setdefault(path, _sentence(dict(item), parts))
     return found
 
 
@@ -248,12 +338,24 @@ def _sentence(item: dict[str, Any], parts: list[str]) -> str:
         case "extra_forbidden":
             known = _known(parts[:-1])
             hint = nearest(parts[-1], known)
-            return f"there is no such setting. Did you mean {hint!r}?" if hint else f"there is no such setting. Known: {', '.join(known)}."
+            return (
+                f"there is no such setting. Did you mean {hint!r}?"
+                if hint
+                else f"there is no such setting. Known: {', '.join(known)}."
+            )
         case "literal_error" | "union_tag_invalid" | "union_tag_not_found":
-            known = list(METHODS) if kind.startswith("union") else [a.strip("'") for a in str(ctx["expected"]).replace(" or ", ", ").split(", ")]
+            known = (
+                list(METHODS)
+                if kind.startswith("union")
+                else [a.strip("'") for a in str(ctx["expected"]).replace(" or ", ", ").split(", ")]
+            )
             name = (given or {}).get("name") if isinstance(given, dict) else given
             hint = nearest(str(name), known)
-            return f"{name!r} is not known." + (f" Did you mean {hint!r}?" if hint else "") + f" Choose one of {', '.join(known)}."
+            return (
+                f"{name!r} is not known."
+                + (f" Did you mean {hint!r}?" if hint else "")
+                + f" Choose one of {', '.join(known)}."
+            )
         case "int_from_float" | "int_parsing" | "int_type":
             return f"{shown} is not a whole number."
         case "float_parsing" | "float_type" | "finite_number":

@@ -23,7 +23,9 @@ class ConfigError(InputError):
 
     def __init__(self, errors: dict[str, str]) -> None:
         self.errors = errors
-        super().__init__("\n".join(f"{path}: {text}" if path else text for path, text in errors.items()), next(iter(errors), ""))
+        super().__init__(
+            "\n".join(f"{path}: {text}" if path else text for path, text in errors.items()), next(iter(errors), "")
+        )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
