@@ -1,4 +1,4 @@
-"""RunConfig: every setting of a run, declared once; the form, the YAML, the command line and the docs derive from it."""
+"""RunConfig: every setting of a run, declared once; the form, YAML, the command line and the docs derive from it."""
 
 from __future__ import annotations
 
@@ -194,9 +194,10 @@ class RunConfig(Section):
                 "keep some rows back, or leave this empty."
             )
         if t.early_stopping_patience is not None and t.save_steps % t.eval_steps:
+            fit = max(1, round(t.save_steps / t.eval_steps)) * t.eval_steps
             errors["training.save_steps"] = (
-                f"{t.save_steps} is not a multiple of eval_steps ({t.eval_steps}): with early stopping the best checkpoint "
-                f"would not be there to go back to. Try {max(1, round(t.save_steps / t.eval_steps)) * t.eval_steps}."
+                f"{t.save_steps} is not a multiple of eval_steps ({t.eval_steps}): with early stopping the best "
+                f"checkpoint would not be there to go back to. Try {fit}."
             )
         if t.warmup_steps >= 1 and t.warmup_steps != int(t.warmup_steps):
             errors["training.warmup_steps"] = (
