@@ -1,0 +1,1 @@
+"""Makes the demo model and the demo data sets from nothing but this package and a seed."""
