@@ -151,7 +151,7 @@ def target(device: str) -> Target:
 
 
 def check(device: str, precision: str | None) -> tuple[Target, str]:
-    """The target and the precision to build; None takes the device's default. InputError where they do not go together."""
+    """The target and the precision to build; None takes the default. InputError where the two do not go together."""
     found = target(device)
     if precision is None:
         return found, found.default

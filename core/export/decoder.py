@@ -1,0 +1,167 @@
+"""Decoders to ONNX, by the model builder of onnxruntime-genai; what it writes is put right before anybody runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from core.export.targets import Target
+
+# Architectures that the builder makes and that tests hold here: built, loaded and compared with PyTorch.
+FAMILIES: dict[str, str] = {
+    "LlamaForCausalLM": "Llama",
+    "MistralForCausalLM": "Mistral",
+    "Qwen2ForCausalLM": "Qwen2",
+    "Qwen3ForCausalLM": "Qwen3",
+    "Phi3ForCausalLM": "Phi-3",
+    "Gemma2ForCausalLM": "Gemma 2",
+    "Gemma3ForCausalLM": "Gemma 3",
+}
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "added_tokens.json",
+)
+
+
+def check_family(folder: Path) -> str:
+    """The architecture of a model folder. InputError where it is none that is exported today; imports nothing heavy."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(f"{folder.name!r} is not a model folder: its config.json cannot be read.", "model.path") from None
+    name = next(iter(config.get("architectures") or ()), "")
+    if name not in FAMILIES:
+        raise InputError(
+            f"A {name or 'model without an architecture'} cannot be exported yet. "
+            f"These families can: {', '.join(FAMILIES.values())}.",
+            "model.path",
+        )
+    if config.get("quantization_config"):
+        raise InputError(
+            "This model's weights are quantised already, and quantising twice would spoil them. "
+            "Export the original model, and choose int8 or int4 here.",
+            "model.path",
+        )
+    if name == "Gemma3ForCausalLM":
+        rope = (config.get("rope_parameters") or {}).get("full_attention") or config.get("rope_scaling") or {}
+        if rope.get("rope_type", "default") != "default":
+            raise InputError(
+                "This Gemma 3 stretches its positions (scaled RoPE), which the builder gets wrong. "
+                "The 270M and 1B models export.",
+                "model.path",
+            )
+    return str(name)
+
+
+def build(folder: Path, target: Target, precision: str, out: Path, *, end_ids: Iterable[int], pad_id: int) -> None:
+    """Write model.onnx, its data, genai_config.json and the tokenizer's files as they stand.
+
+    Args:
+        folder: a whole model (config, safetensors, tokenizer): an adapter is merged before.
+        target, precision: see `core.export.targets`.
+        out: made where it is not there.
+        end_ids: the tokens that end an answer, all of them. pad_id: what shorter rows of a batch are filled with, on
+            their right (the runtime gives wrong tokens for rows that are filled on the left).
+
+    Raises:
+        InputError: the architecture is none that is exported. OSError: the disk is full. RuntimeError: the builder
+        failed or wrote nothing.
+    """
+    check_family(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".builder-", dir=out.parent) as cache, _quiet():
+        _create(folder, out, precision, target.device, cache)
+    if not (out / "model.onnx").exists():
+        raise RuntimeError("The builder ended without a model.")
+    _clean(out / "model.onnx")
+    _configure(out / "genai_config.json", end_ids=sorted(end_ids), pad_id=pad_id)
+    for name in TOKENIZER_FILES:  # the builder saves what AutoTokenizer made of them, which may give other ids
+        (out / name).unlink(missing_ok=True)
+        if (folder / name).exists():
+            shutil.copyfile(folder / name, out / name)
+
+
+def _create(folder: Path, out: Path, precision: str, device: str, cache: str) -> None:
+    """Call the builder as its command line does, on local files alone."""
+    import huggingface_hub.constants
+    from onnxruntime_genai.models.builder import create_model, parse_extra_options
+
+    before, huggingface_hub.constants.HF_HUB_OFFLINE = huggingface_hub.constants.HF_HUB_OFFLINE, True
+    try:
+        options = parse_extra_options("", str(folder), str(out), precision, device, cache, ["hf_token=false"])
+        _flatten_rope(options["hf_details"]["hf_config"])
+        create_model("", str(folder), str(out), precision, device, cache, **options)
+    except NotImplementedError as error:
+        raise InputError(f"The builder does not make this model: {error}", "model.path") from None
+    finally:
+        huggingface_hub.constants.HF_HUB_OFFLINE = before
+
+
+def _flatten_rope(config: Any) -> None:
+    """Gemma 3's rotary settings by layer kind, as transformers 5 keeps them, in the flat form that the builder reads."""
+    rope = getattr(config, "rope_parameters", None)
+    if isinstance(rope, dict) and "full_attention" in rope and "sliding_attention" in rope:
+        config.rope_local_base_freq = rope["sliding_attention"]["rope_theta"]
+        config.rope_theta = rope["full_attention"]["rope_theta"]
+        config.rope_parameters = dict(rope["full_attention"])
+
+
+def _clean(path: Path) -> None:
+    """Take out what tells of this machine: notes of the exporter, and the git revision of whatever lies around it."""
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    model.producer_version = model.producer_version.partition("+")[0]
+    model.doc_string = ""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    for part in (model.graph.node, model.graph.value_info, model.graph.input, model.graph.output):
+        for item in part:
+            item.doc_string = ""
+            del item.metadata_props[:]
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _configure(path: Path, *, end_ids: list[int], pad_id: int) -> None:
+    """All end tokens, a pad token for batches, and greedy search: what was compared is what runs."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["model"].update(eos_token_id=end_ids, pad_token_id=pad_id)
+    config["search"].update(
+        do_sample=False,
+        num_beams=1,
+        temperature=1.0,
+        top_k=1,
+        top_p=1.0,
+        repetition_penalty=1.0,
+        no_repeat_ngram_size=0,
+        length_penalty=1.0,
+        diversity_penalty=0.0,
+    )
+    path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """The builder prints and shows bars: its words go to standard error, its notes on each weight nowhere."""
+    logger = logging.getLogger("onnxruntime.quantization.matmul_nbits_quantizer")
+    level, bars = logger.level, os.environ.get("TQDM_DISABLE")
+    logger.setLevel(logging.WARNING)
+    os.environ["TQDM_DISABLE"] = "1"
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        logger.setLevel(level)
+        os.environ.pop("TQDM_DISABLE") if bars is None else os.environ.update(TQDM_DISABLE=bars)
