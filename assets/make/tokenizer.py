@@ -16,14 +16,20 @@ CONTEXT = 512
 SEED = 20  # of the corpus
 
 # An assistant's turn, end token included, lies inside {% generation %}: that is what a chat is trained on.
+# Line breaks are written as strings, because Jinja, as Transformers sets it up, drops one that follows a block.
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
-    "<|{{ message['role'] }}|>\n"
+    r"{{ '<|' + message['role'] + '|>\n' }}"
     "{% if message['role'] == 'assistant' %}"
-    "{% generation %}{{ message['content'] }}<|end|>{% endgeneration %}"
-    "{% else %}{{ message['content'] }}<|end|>{% endif %}\n"
+    "{% generation %}{{ message['content'] + '<|end|>' }}{% endgeneration %}"
+    r"{{ '\n' }}"
+    "{% else %}"
+    r"{{ message['content'] + '<|end|>\n' }}"
+    "{% endif %}"
     "{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
+    "{% if add_generation_prompt %}"
+    r"{{ '<|assistant|>\n' }}"
+    "{% endif %}"
 )
 
 
