@@ -1,0 +1,1 @@
+"""Runs as directories: written by whoever works, read by everybody else. Light: no torch."""

@@ -1,0 +1,97 @@
+"""What went wrong, in words: from an exception, or from what a process that is gone has left behind."""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.errors import InputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL_TEXT = ("no space left on device", "os error 28", "disk quota exceeded", "not enough space on the disk")
+NO_MEMORY_TEXT = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+TORN_WRITE_TEXT = ("pytorchstreamwriter failed", "file write failed", "unexpected pos")
+ERROR_LINE = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b.*$")
+
+
+def explain(error: BaseException, folder: Path) -> tuple[str, str]:
+    """(reason, sentence) of an exception: reason is input, disk_full, out_of_memory or error.
+
+    `folder` is where the work was writing: a library's vague "failed to write" counts as a full disk when it is full.
+    """
+    if isinstance(error, InputError):
+        return "input", str(error)
+    for cause in _causes(error):
+        text = str(cause).lower()
+        if (
+            (isinstance(cause, OSError) and cause.errno in FULL)
+            or any(t in text for t in DISK_FULL_TEXT)
+            or (any(t in text for t in TORN_WRITE_TEXT) and _free(folder) < 64 * 2**20)
+        ):
+            return (
+                "disk_full",
+                f"The disk is full: nothing more could be written to {folder}. Free some space and resume.",
+            )
+        if (
+            isinstance(cause, MemoryError)
+            or "OutOfMemory" in type(cause).__name__
+            or any(t in text for t in NO_MEMORY_TEXT)
+        ):
+            return "out_of_memory", (
+                "There was not enough memory. A smaller batch size (with more gradient accumulation), shorter examples "
+                "or a smaller model need less."
+            )
+    first = (str(error).strip().splitlines() or [""])[0][:300]
+    return "error", f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def of_dead(exit_code: int | None, log: list[str], what: str, restarted: bool, began: bool) -> tuple[str, str]:
+    """(reason, sentence) for a process that is gone and has not said why.
+
+    Args:
+        exit_code: as subprocess has it (negative: a signal), or None where nobody saw the end.
+        log: the last lines that it printed. what: its name, such as "training". restarted: the machine was started
+        after it. began: it had got so far as to write that it runs.
+    """
+    line = last_error(log, anything=not began)
+    said = f" Its last line was: {line}" if line else ""
+    if restarted:
+        return "restarted", f"The machine was restarted while the {what} process ran."
+    if exit_code == 2 and line and not began:
+        return "input", line
+    if (exit_code or 0) > 0 and exit_code != 137 or (exit_code is None and line):
+        return "error", f"The {what} process ended with an error.{said}"
+    if exit_code in (None, -9, 137):
+        return "killed", f"The {what} process was killed (perhaps out of memory).{said}"
+    if exit_code:
+        name = signal.Signals(-exit_code).name if -exit_code in set(signal.Signals) else f"signal {-exit_code}"
+        return "killed", f"The {what} process was ended by {name}.{said}"
+    return "error", f"The {what} process ended without writing its result.{said}"
+
+
+def last_error(lines: list[str], anything: bool = False) -> str:
+    """The line of a log that names the error of its last traceback; with `anything` else its last line at all."""
+    full = [line.strip() for line in lines if line.strip()]
+    starts = [n for n, line in enumerate(full) if line.startswith("Traceback (most recent call last)")]
+    named = [line for line in full[starts[-1] :] if ERROR_LINE.match(line)] if starts else []
+    chosen = named[-1:] or (full[-1:] if anything else [])
+    return chosen[0][:300] if chosen else ""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _free(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 2**62

@@ -1,0 +1,117 @@
+"""Files that others read while they are written: whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """The value as strict JSON has it: a number that is not finite becomes None, a tuple a list, a path its text."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return str(value) if isinstance(value, os.PathLike) else value
+
+
+def write_text(path: str | Path, text: str, *, sync: bool = False) -> None:
+    """Write a whole file under a temporary name beside it, and rename it. `sync`: it is on the disk afterwards.
+
+    Raises:
+        OSError: it could not be written; what stood there before still stands.
+    """
+    path = Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        _replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def write_json(path: str | Path, value: Any, *, sync: bool = False) -> None:
+    """Write a value as JSON, whole or not at all; numbers that are not finite become null.
+
+    Raises:
+        OSError: it could not be written; what stood there before still stands.
+    """
+    text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False, indent=1)
+    write_text(path, text + "\n", sync=sync)
+
+
+def read_json(path: str | Path) -> dict[str, Any] | None:
+    """The object in a JSON file, or None where there is no such file or it holds none."""
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file while the block runs; False: another process holds it. It ends with its process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a+b") as file:
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                file.seek(0)
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+
+
+def tail(path: Path, start: int = 0, most: int = 65536) -> list[str]:
+    """The last lines of a text file, of at most `most` bytes and none before byte `start`; [] where there is none."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            begin = max(start, size - most)
+            file.seek(begin)
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    return lines[1:] if begin > start and len(lines) > 1 else lines
+
+
+def _replace(source: str, target: Path) -> None:
+    """os.replace; on Windows a reader that has the file open makes it fail for a moment, so it is tried again."""
+    for _ in range(20 if os.name == "nt" else 0):
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:
+            time.sleep(0.05)
+    os.replace(source, target)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,147 @@
+"""Jobs: a detached process for each training, evaluation and export, which outlives the server that started it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+
+from core.config import RunConfig
+from core.errors import InputError
+from core.paths import ROOT
+from core.runs.environment import threads
+from core.runs.files import locked, read_json, write_json
+from core.runs.state import State, StateFile, ask_to_stop, read
+from core.runs.store import Run, create
+
+
+def start_training(config: RunConfig, name: str = "") -> Run:
+    """Make a run and start its training. Raises InputError when the run cannot be made."""
+    run = create(config, name)
+    command = ["train", str(run.dir / "config.yaml"), "--run-dir", str(run.dir), "--json"]
+    _launch(StateFile(run.dir / "state.json"), "training", command)
+    return run
+
+
+def resume(run: Run) -> Run:
+    """Go on with a training that was stopped or has failed, from its newest complete checkpoint (or from the start).
+
+    Raises:
+        InputError: it is under way, or it is done.
+    """
+    if run.state().state == "done":
+        raise InputError(f"The run {run.id} is done: there is nothing to resume.")
+    run.config()
+    _launch(StateFile(run.dir / "state.json"), "training", ["train", "--resume", str(run.dir), "--json"])
+    return run
+
+
+def stop(run: Run) -> None:
+    """Ask the training to end within a step and to keep its weights. Asked again after half a minute, it is killed."""
+    ask_to_stop(run.dir / "state.json")
+
+
+def start_evaluation(run: Run, data: str | None = None) -> None:
+    """Measure base and tuned model on held-out rows; progress is in `run.evaluation_state()`."""
+    _needs_model(run)
+    command = ["evaluate", str(run.dir), *(["--data", data] if data else []), "--json"]
+    _launch(StateFile(run.dir / "evaluation" / "state.json"), "evaluation", command)
+
+
+def start_export(run: Run, device: str, precision: str) -> None:
+    """Build and check a bundle for a device; progress is in `run.export_state(device, precision)`."""
+    _needs_model(run)
+    command = ["export", str(run.dir), "--device", device, "--precision", precision, "--json"]
+    _launch(StateFile(run.export_dir(device, precision) / "state.json"), "export", command)
+
+
+def stop_evaluation(run: Run) -> None:
+    """End an evaluation that is under way."""
+    _cancel(run.dir / "evaluation" / "state.json")
+
+
+def stop_export(run: Run, device: str, precision: str) -> None:
+    """End an export that is under way."""
+    _cancel(run.export_dir(device, precision) / "state.json")
+
+
+def _needs_model(run: Run) -> None:
+    if not run.has_model:
+        raise InputError(f"The run {run.id} has no tuned model yet: its training is {run.state().state}.")
+
+
+def _cancel(path: Path) -> None:
+    """Ask by file, and by a signal at once: these jobs have nothing to save."""
+    state: State | None = read(path)
+    ask_to_stop(path)
+    if state is not None and state.under_way and state.pid is not None and psutil.pid_exists(state.pid):
+        psutil.Process(state.pid).terminate()
+
+
+def _launch(file: StateFile, name: str, command: list[str]) -> None:
+    """Start `python -m core COMMAND` as a process of its own, whose output goes to the log beside the state.
+
+    Raises:
+        InputError: such a job is under way there already.
+    """
+    with locked(file.folder / ".launch") as mine:
+        state = read(file.path)
+        launched = read_json(file.job) or {}
+        fresh = state is not None and state.state == "queued" and not launched
+        if not mine or (state is not None and state.under_way and not fresh):
+            raise InputError(f"The {name} of this run is under way already.")
+        file.queue()
+        env = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads())}
+        with open(file.log, "ab") as log:
+            start = log.tell()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "core", *command],
+                cwd=ROOT,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                creationflags=_windows_flags(),
+            )
+        job = {"name": name, "pid": process.pid, "created": _created(process), "log_from": start}
+        write_json(file.job, job)
+    _calm(process.pid)
+    threading.Thread(target=_reap, args=(process, file.job, job), name=f"reap-{process.pid}", daemon=True).start()
+
+
+def _created(process: subprocess.Popen[bytes]) -> float | None:
+    try:
+        return psutil.Process(process.pid).create_time()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _calm(pid: int) -> None:
+    """The page comes first: the job gets a lower priority. One that has ended already needs none."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        if sys.platform == "win32":
+            psutil.Process(pid).nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        else:
+            psutil.Process(pid).nice(10)
+
+
+def _reap(process: subprocess.Popen[bytes], path: Path, job: dict[str, object]) -> None:
+    """Wait for the end, so that no zombie stays, and note the exit code for whoever reads the state later."""
+    code = process.wait()
+    if (read_json(path) or {}).get("pid") == process.pid:
+        try:
+            write_json(path, {**job, "exit": code})
+        except OSError:
+            return  # the run was deleted, or the disk is full: then the state says "killed" without the code
+
+
+def _windows_flags() -> int:
+    if sys.platform == "win32":
+        return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    return 0
