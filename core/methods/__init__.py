@@ -1,0 +1,23 @@
+"""Methods: how a model's parameters are made trainable, one module each. To add one, write a module and an entry here.
+
+A method module has three functions:
+    prepare(model, settings, base, revision) -> model   what is trained requires gradients, in float32
+    save(model, folder) -> None                         the tuned weights, as safetensors
+    frozen_base: bool                                   whether the base stays as it is, and may be in half precision
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from core.errors import InputError, unknown
+
+METHODS: dict[str, str] = {"full": "core.methods.full", "lora": "core.methods.lora"}
+
+
+def method(name: str) -> ModuleType:
+    """The module of a method. Raises InputError, with the nearest name, when there is none."""
+    if name not in METHODS:
+        raise InputError(unknown("method", name, METHODS), "method.name")
+    return importlib.import_module(METHODS[name])

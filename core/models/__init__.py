@@ -1,0 +1,1 @@
+"""Base models: what there is, and their tokenizers."""

@@ -1,0 +1,226 @@
+"""Weights: a base model, a tuned one, an adapter on its base; safe formats only, in the precision of the device."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from core.errors import InputError
+from core.models.tokenizer import load_tokenizer, looks_like_id, model_folder
+from core.paths import portable, resolve
+from core.runs import store
+from core.runs.files import read_json
+from core.runs.store import Run
+
+# Files that go with weights and stay as they are, byte for byte, when these are tuned.
+COMPANIONS = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
+    "generation_config.json",
+)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How to compute on a device: `frozen` is the type of weights that stay as they are; trained ones are float32.
+
+    `autocast` is the name that TrainingArguments has for mixed precision: "bf16", "fp16" or "".
+    """
+
+    device: str
+    frozen: torch.dtype
+    autocast: str
+
+
+def precision() -> Precision:
+    """The policy of DESIGN.md: float32 on a CPU; on CUDA bf16 from compute capability 8.0, fp16 below.
+
+    The capability's number is asked, since `is_bf16_supported` can be true by emulation (FACTS-training.md).
+    """
+    if not torch.cuda.is_available():
+        return Precision("cpu", torch.float32, "")
+    if torch.cuda.get_device_capability()[0] >= 8:
+        return Precision("cuda", torch.bfloat16, "bf16")
+    return Precision("cuda", torch.float16, "fp16")
+
+
+def load_base(path: str, revision: str | None = None, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """A model that writes text, from a folder or the Hub, on the CPU and in evaluation mode.
+
+    Args:
+        path: a folder (as `core.paths.resolve` finds it) or a Hub id. revision: of a Hub model. dtype: of the weights.
+
+    Raises:
+        InputError: (field model.path) no such model, none that writes text, weights that are missing, incomplete,
+            damaged or in a format that can hold code.
+    """
+    name = _source(path)
+    _refuse_other_kinds(path, name, revision)
+    logger, level = logging.getLogger("transformers.modeling_utils"), logging.ERROR
+    before, _ = logger.level, logger.setLevel(level)
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            name,
+            revision=revision or "main",
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        raise _bad(path, _why(error, name)) from error
+    except Exception as error:  # safetensors raises a class of its own, which derives from Exception alone
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise _bad(path, f"has damaged weights: {error}") from error
+    finally:
+        logger.setLevel(before)
+    lost = sorted(report["missing_keys"]) + [str(key) for key in report.get("mismatched_keys") or ()]
+    if lost:
+        raise _bad(path, f"has incomplete weights: {len(lost)} are missing or of another shape, such as {lost[0]}")
+    return model.eval()
+
+
+def load_run(
+    target: str | Path | Run, dtype: torch.dtype = torch.float32
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """Model and tokenizer of a run, or of anything else that has weights. On the CPU, in evaluation mode.
+
+    Args:
+        target: a run, its id, its directory, a folder with an adapter or a model, or a Hub id. An adapter is put on
+            its base with PEFT and stays apart from it (`model.disable_adapter()` gives the base).
+        dtype: of the base's weights; an adapter's are float32.
+
+    Raises:
+        InputError: nothing of that name, or it cannot be loaded.
+    """
+    folder = weights_of(target)
+    if not (Path(folder) / "adapter_config.json").is_file():
+        return load_base(folder, dtype=dtype), load_tokenizer(folder)
+    from peft import PeftModel
+
+    base, revision = base_of(Path(folder))
+    model = PeftModel.from_pretrained(load_base(base, revision, dtype), folder, is_trainable=False)
+    here = (Path(folder) / "tokenizer.json").is_file()
+    return model.eval(), load_tokenizer(folder if here else base, None if here else revision)
+
+
+def weights_of(target: str | Path | Run) -> str:
+    """The folder (or Hub id) that holds the weights of a target: a run's `model`, otherwise the target itself."""
+    run = target if isinstance(target, Run) else store.find(target)
+    if run is None:
+        return str(target)
+    if not run.has_model:
+        raise InputError(f"The run {run.id} has no tuned model yet: its training is {run.state().state}.")
+    return str(run.dir / "model")
+
+
+def base_of(adapter: Path) -> tuple[str, str | None]:
+    """(path or Hub id, revision) of the base of an adapter folder. Raises InputError when it does not say."""
+    config = read_json(adapter / "adapter_config.json") or {}
+    base = config.get("base_model_name_or_path")
+    if not base:
+        raise InputError(f"The adapter in {str(adapter)!r} does not say which base model it belongs to.", "model.path")
+    return str(base), config.get("revision")
+
+
+def base_name(path: str) -> str:
+    """How an adapter names its base: relative to the project where it lies inside, so that both can move together."""
+    return portable(resolve(path)) if resolve(path).exists() else path
+
+
+def copy_companions(path: str, revision: str | None, out: Path) -> list[str]:
+    """Copy a model's tokenizer files and generation config to `out`, byte for byte; the names that were there."""
+    copied = []
+    for name in COMPANIONS:
+        source = _file(path, revision, name)
+        if source is not None:
+            (out / name).write_bytes(source.read_bytes())
+            copied.append(name)
+    return copied
+
+
+def _file(path: str, revision: str | None, name: str) -> Path | None:
+    """A file of a model that was loaded before: in its folder, or in the Hub's cache."""
+    folder = resolve(path)
+    if folder.is_dir():
+        return folder / name if (folder / name).is_file() else None
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(path, name, revision=revision)
+    return Path(found) if isinstance(found, str) else None
+
+
+def _source(path: str) -> str:
+    """What to load from: the folder if there is one, else the Hub id."""
+    if resolve(path).is_dir() or not looks_like_id(path):
+        return str(model_folder(path))
+    return path
+
+
+def _refuse_other_kinds(path: str, name: str, revision: str | None) -> None:
+    """InputError for a model whose own config says that it does something else than write text."""
+    try:
+        config = AutoConfig.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
+    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        raise _bad(path, _why(error, name)) from error
+    known = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
+    kinds = [str(kind) for kind in config.architectures or []]
+    if kinds and not known.intersection(kinds):
+        raise _bad(path, f"is a {kinds[0]}, which does not write text: choose a causal language model (…ForCausalLM)")
+    if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise _bad(path, f"is of the kind {config.model_type!r}, which does not write text")
+
+
+def _why(error: BaseException, name: str) -> str:
+    """The reason that a model cannot be loaded, in the words of a person."""
+    text = str(error)
+    folder = Path(name)
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            return "is a folder without a config.json, so it holds no model"
+        if "safetensors" in text and not list(folder.glob("*.safetensors")):
+            pickled = " (its pytorch_model.bin can hold code, and is not read)" if list(folder.glob("*.bin")) else ""
+            return f"has no weights in safetensors format{pickled}"
+    lower = text.lower()
+    if (
+        "offline" in lower
+        or "connection" in lower
+        or "couldn't connect" in lower
+        or "cannot find the requested" in lower
+    ):
+        return "is not on this machine, and the Hub cannot be reached"
+    if "gated" in lower or "401" in text or "403" in text:
+        return "needs your consent on its Hub page, and a token (huggingface-cli login)"
+    if "is not a valid model identifier" in lower or "404" in text:
+        return "is not on the Hub"
+    if "trust_remote_code" in text:
+        return "brings code of its own, which is not run here"
+    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+    return f"cannot be loaded: {first[:300]}"
+
+
+def _bad(path: str, reason: str) -> InputError:
+    return InputError(f"The model {path!r} {reason.rstrip('.')}.", "model.path")
+
+
+def parameters(model: Any) -> dict[str, int]:
+    """How many parameters are trained, and how many there are: {"trained", "all"}."""
+    return {
+        "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "all": sum(p.numel() for p in model.parameters()),
+    }
