@@ -1,4 +1,4 @@
-"""`python -m assets.make`: writes the demo data sets and the demo model (about an hour); parts: data, tokenizer, model."""
+"""`python -m assets.make`: writes the demo data sets and the demo model, in about an hour."""
 
 import argparse
 import json

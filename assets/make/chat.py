@@ -17,7 +17,15 @@ SYSTEM = (
     "You help the customers of a small shop.",
     "Be polite and brief.",
 )
-GREETINGS = ("Hello!", "Hi!", "Hi there.", "Good morning.", "Good evening.", "Hello, how are you?", "Hey, how is it going?")
+GREETINGS = (
+    "Hello!",
+    "Hi!",
+    "Hi there.",
+    "Good morning.",
+    "Good evening.",
+    "Hello, how are you?",
+    "Hey, how is it going?",
+)
 GREETING_REPLIES = ("Hello! How can I help you?", "Hi! What can I do for you?", "Hello, I am fine. What do you need?")
 THANKS = ("Thank you.", "Thanks a lot!", "Great, thanks.", "That is all, thank you.", "Perfect.")
 THANKS_REPLIES = ("You are welcome.", "Any time.", "Glad to help.", "You are welcome. Have a nice day!")
@@ -47,11 +55,11 @@ def _name(rng: Random) -> list[Turn]:
     turns = [(f"My name is {who}.", f"Nice to meet you, {who}.")]
     if rng.random() < 0.6:
         town, work = names.town(rng), rng.choice(JOBS)
-        turns.append((f"I live in {town} and I am {article(work)}.", f"{town} must be a nice place for {article(work)}."))
         turns.append(
-            rng.choice(
-                (("Where do I live?", f"You live in {town}."), ("What is my job?", f"You are {article(work)}."))
-            )
+            (f"I live in {town} and I am {article(work)}.", f"{town} must be a nice place for {article(work)}.")
+        )
+        turns.append(
+            rng.choice((("Where do I live?", f"You live in {town}."), ("What is my job?", f"You are {article(work)}.")))
         )
     turns.append(("What is my name?", f"Your name is {who}."))
     return turns

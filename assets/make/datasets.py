@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -11,13 +12,21 @@ from .lexicon import CITIES, FIRST_NAMES, LAST_NAMES
 SEED = 7
 Row = dict[str, object]
 
+# The columns that hold an answer; the others make up the question.
+ANSWERS = ("tone", "fields", "summary", "output")
 # Rows of each file: (train, held-out).
-SIZES = {"tone": (900, 200), "fields": (1200, 240), "summary": (1000, 200), "instructions": (900, 120), "chats": (300, 60)}
+SIZES = {
+    "tone": (900, 200),
+    "fields": (1200, 240),
+    "summary": (1000, 200),
+    "instructions": (900, 120),
+    "chats": (300, 60),
+}
 
 
-def tone_row(rng: Random) -> Row:
+def tone_row(rng: Random, tone: str | None = None) -> Row:
     """A customer's words and their tone."""
-    said, tone, _ = phrases.phrase(rng)
+    said, tone, _ = phrases.phrase(rng, tone)
     return {"phrase": said, "tone": tone}
 
 
@@ -71,7 +80,7 @@ def _distinct(make: Callable[[Random], Row], rng: Random, seen: set[str]) -> Ite
     """Rows whose question did not occur before."""
     while True:
         row = make(rng)
-        question = json.dumps([value for key, value in row.items() if key not in ("tone", "fields", "summary", "output")])
+        question = json.dumps([value for key, value in row.items() if key not in ANSWERS])
         if question not in seen:
             seen.add(question)
             yield row
@@ -109,7 +118,7 @@ def _balanced_tone(rng: Random, train_size: int, held_out_size: int) -> tuple[li
     seen: set[str] = set()
     train, held_out = [], []
     for tone in phrases.TONES:
-        rows = _distinct(lambda r, tone=tone: {"phrase": phrases.phrase(r, tone)[0], "tone": tone}, rng, seen)
+        rows = _distinct(partial(tone_row, tone=tone), rng, seen)
         train += _take(rows, train_size // len(phrases.TONES))
         held_out += _take(rows, held_out_size // len(phrases.TONES))
     rng.shuffle(train)

@@ -94,8 +94,8 @@ def an_order(rng: Random) -> Event:
 def a_booking(rng: Random) -> Event:
     """Somebody booked a room."""
     count = rng.randint(2, 12)
-    facts = {"guest": names.person(rng), "count": str(count), "where": names.town(rng), "price": str(rng.randint(30, 900)),
-             "when": rng.choice(DAYS), "code": code(rng)}  # fmt: skip
+    facts = {"guest": names.person(rng), "count": str(count), "where": names.town(rng),
+             "price": str(rng.randint(30, 900)), "when": rng.choice(DAYS), "code": code(rng)}  # fmt: skip
     return _from_templates(
         """
 {guest} booked a hotel in {where} for {people} people. They come on {when}. It costs {price} euros, code {code}.
@@ -113,7 +113,13 @@ From {when} on, {people} friends of {guest} will stay in {where} for {price} eur
 def a_job(rng: Random) -> Event:
     """Somebody works somewhere."""
     job = rng.choice(JOBS)
-    facts = {"who": names.person(rng), "job": job, "where": names.town(rng), "time": clock(rng), "colour": rng.choice(COLOURS)}
+    facts = {
+        "who": names.person(rng),
+        "job": job,
+        "where": names.town(rng),
+        "time": clock(rng),
+        "colour": rng.choice(COLOURS),
+    }
     return _from_templates(
         """
 {who} works as {a_job} in {where}. The day starts at {time}, and the way to work is by a {colour} bicycle.
@@ -163,8 +169,8 @@ There was {food} at {time}. {first} had cooked it for {second}, and the {room} s
 
 def a_thing(rng: Random) -> Event:
     """Somebody lost, found, sold or lent a thing."""
-    facts = {"who": names.person(rng), "what": rng.choice(ITEMS), "where": names.town(rng), "colour": rng.choice(COLOURS),
-             "when": rng.choice(DAYS), "code": code(rng)}  # fmt: skip
+    facts = {"who": names.person(rng), "what": rng.choice(ITEMS), "where": names.town(rng),
+             "colour": rng.choice(COLOURS), "when": rng.choice(DAYS), "code": code(rng)}  # fmt: skip
     return _from_templates(
         """
 {who} lost a {colour} {what} in {where} on {when}. The tag says {code}.

@@ -1,5 +1,16 @@
 """Word lists of the demo world: our own text, from which every sentence of the corpus is built."""
 
+
+def _phrases(text: str) -> list[str]:
+    """The entries of a list that are parted by bars and line ends, so that each may hold several words."""
+    return text.strip().replace("\n", "|").split("|")
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """The entries of a list of pairs such as hot/cold."""
+    return [(one, other) for one, other in (pair.split("/") for pair in text.split())]
+
+
 FIRST_NAMES = """
 Adam Adele Agnes Aisha Alan Albert Alice Amara Amir Amy Ana Andre Andrea Angela Anita Anna Anton Arjun Arthur Astrid
 Beatrice Ben Benita Bernard Beth Bianca Boris Brenda Brian Bruno Camila Carla Carlos Caroline Cecilia Chen Chloe Clara
@@ -50,7 +61,7 @@ Tunis Turin Utrecht Valencia Vancouver Venice Verona Vienna Vilnius Warsaw Winni
 """.split()
 
 # Every item takes a plain "s" in the plural.
-ITEMS = """
+ITEMS = _phrases("""
 lamp|desk lamp|floor lamp|chair|office chair|garden chair|table|side table|bookcase|desk|mirror|carpet|curtain|pillow
 blanket|towel|mattress|kettle|toaster|blender|mixer|coffee machine|teapot|frying pan|cooking pot|bowl|plate|cup
 wine glass|spoon|bread bin|water filter|vacuum cleaner|heater|fan|air cooler|laptop|tablet|phone|phone case|charger
@@ -60,7 +71,7 @@ umbrella|raincoat|jacket|sweater|shirt|hat|cap|belt|bicycle|bicycle pump|helmet|
 hammock|torch|compass|water bottle|lunch box|hammer|drill|saw|ladder|toolbox|paint roller|bucket|spade|rake
 garden hose|flower pot|bird feeder|lawn mower|guitar|violin|piano stool|drum|flute|notebook|calendar|pencil case|marker
 folder|stapler|globe|novel|cookbook|puzzle|board game|chess set|football|tennis racket|yoga mat|dumbbell|rowing machine
-""".replace("\n", "|").strip("|").split("|")
+""")
 
 MONTHS = "January February March April May June July August September October November December".split()
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
@@ -77,10 +88,12 @@ FOODS = """bread soup rice pasta salad cheese fish chicken apples pears tomatoes
 honey beans mushrooms lemons onions noodles yoghurt porridge plums grapes""".split()
 TRANSPORT = "train bus car plane ferry taxi bicycle tram coach van".split()
 WEATHER = "sunny rainy windy cloudy foggy stormy cold warm hot icy snowy mild".split()
-VENUES = """meeting room|canteen|town hall|main office|library|hotel lobby|school hall|small cafe|conference room
-warehouse|training centre|back office""".replace("\n", "|").split("|")
+VENUES = _phrases("""
+meeting room|canteen|town hall|main office|library|hotel lobby|school hall|small cafe|conference room
+warehouse|training centre|back office
+""")
 
-TOPICS = """
+TOPICS = _phrases("""
 the budget|the launch|the new website|the hiring plan|office security|the design of the logo|the sales figures
 the training week|the test results|the shipping delays|customer support|the marketing plan|the summer party
 the parking problem|the heating costs|the new price list|the travel rules|the safety check|the opening hours
@@ -89,53 +102,57 @@ the recycling scheme|the trade fair|the newsletter|the lunch menu|the phone syst
 the library hours|the bus timetable|the insurance claim|the charity run|the cleaning rota|the software update
 the supplier contract|the delivery routes|the museum visit|the concert programme|the repair backlog|the return policy
 the garden project|the night shifts|the user manual|the loan request|the building permit|the mobile app
-""".replace("\n", "|").strip("|").split("|")
+""")
 
 # What people decide: a verb phrase in the base form = verb + object + optional tail.
-DECISION_VERBS = """ask for|buy|rent|order|test|cancel|delay|extend|review|replace|repaint|publish|rewrite|print|move
-share|check|close|open|start|compare|collect|sell|train|hire|invite|call|update|remove|plan""".replace(
-    "\n", "|"
-).split("|")
-DECISION_OBJECTS = """a second offer|two testers|a new van|the old contract|the first draft|a larger room|the price list
+DECISION_VERBS = _phrases("""
+ask for|buy|rent|order|test|cancel|delay|extend|review|replace|repaint|publish|rewrite|print|move
+share|check|close|open|start|compare|collect|sell|train|hire|invite|call|update|remove|plan
+""")
+DECISION_OBJECTS = _phrases("""
+a second offer|two testers|a new van|the old contract|the first draft|a larger room|the price list
 three laptops|a short survey|the project plan|all open tickets|a weekly report|the main entrance|the backup server
 four volunteers|a local printer|the summer schedule|the spare parts|a better camera|the customer list|the front page
 the cheaper supplier|the pilot phase|a night guard|the order form|the welcome letter|a guest speaker|the test plan
-the storage room|five new desks|the office rules|a safety officer|the team photos|an outside expert""".replace(
-    "\n", "|"
-).split("|")
-DECISION_TAILS = """this week|next week|next month|before the summer|in the spring|by Friday|by Monday|after the holidays
-at the end of the month|within ten days|without delay|step by step|as a trial|at once|in small groups""".replace(
-    "\n", "|"
-).split("|")
+the storage room|five new desks|the office rules|a safety officer|the team photos|an outside expert
+""")
+DECISION_TAILS = _phrases("""
+this week|next week|next month|before the summer|in the spring|by Friday|by Monday|after the holidays
+at the end of the month|within ten days|without delay|step by step|as a trial|at once|in small groups
+""")
 
-FAULTS = """cracked|stopped working|started to leak|broke|lost its colour|got stuck|caught fire|fell apart|became very loud
-would not switch on|began to smell|lost a screw|was badly scratched|arrived without a plug|overheated""".replace(
-    "\n", "|"
-).split("|")
-REMEDIES = """repaired|replaced|refunded|exchanged|cleaned|picked up|sent back|tested again|checked by an expert
-returned""".replace("\n", "|").split("|")
-PURPOSES = """visit a friend|see a doctor|attend a wedding|look for a flat|start a course|watch a concert|sign a contract
+FAULTS = _phrases("""
+cracked|stopped working|started to leak|broke|lost its colour|got stuck|caught fire|fell apart|became very loud
+would not switch on|began to smell|lost a screw|was badly scratched|arrived without a plug|overheated
+""")
+REMEDIES = _phrases("""
+repaired|replaced|refunded|exchanged|cleaned|picked up|sent back|tested again|checked by an expert
+returned
+""")
+PURPOSES = _phrases("""
+visit a friend|see a doctor|attend a wedding|look for a flat|start a course|watch a concert|sign a contract
 repair a boat|meet a client|give a talk|buy a piano|sell a house|join a choir|visit the museum|run a marathon
-pick up a dog|learn to sail|help a cousin|write a book|study the birds|collect a prize""".replace("\n", "|").split("|")
+pick up a dog|learn to sail|help a cousin|write a book|study the birds|collect a prize
+""")
 
-GOOD = """great lovely fast reliable excellent wonderful superb solid brilliant comfortable sturdy perfect quiet sharp
+GOOD = """
+great lovely fast reliable excellent wonderful superb solid brilliant comfortable sturdy perfect quiet sharp
 delightful handy beautiful smooth clever fantastic tidy elegant gentle friendly helpful""".split()
-BAD = """awful slow broken terrible useless noisy flimsy poor faulty uncomfortable disappointing dim scratched unreliable
+BAD = """
+awful slow broken terrible useless noisy flimsy poor faulty uncomfortable disappointing dim scratched unreliable
 bulky ugly wobbly dirty rude careless confusing sticky dull crooked""".split()
-OPPOSITES = [
-    tuple(pair.split("/"))
-    for pair in """hot/cold big/small fast/slow old/new high/low early/late open/closed full/empty light/dark wet/dry
-    loud/quiet strong/weak rich/poor hard/soft long/short thick/thin clean/dirty happy/sad near/far deep/shallow
-    sweet/bitter heavy/light smooth/rough wide/narrow young/old safe/dangerous cheap/expensive simple/difficult""".split()
-]
-CAPITALS = [
-    tuple(pair.split("/"))
-    for pair in """France/Paris Germany/Berlin Italy/Rome Spain/Madrid Portugal/Lisbon Austria/Vienna Norway/Oslo
-    Sweden/Stockholm Denmark/Copenhagen Finland/Helsinki Greece/Athens Hungary/Budapest Poland/Warsaw Ireland/Dublin
-    Belgium/Brussels Egypt/Cairo Kenya/Nairobi Ghana/Accra Peru/Lima Cuba/Havana Japan/Tokyo Bulgaria/Sofia
-    Estonia/Tallinn Latvia/Riga Lithuania/Vilnius Croatia/Zagreb Serbia/Belgrade Uganda/Kampala Zambia/Lusaka
-    Tunisia/Tunis Libya/Tripoli Jordan/Amman Iceland/Reykjavik Canada/Ottawa""".split()
-]
+OPPOSITES = _pairs("""
+hot/cold big/small fast/slow old/new high/low early/late open/closed full/empty light/dark wet/dry
+loud/quiet strong/weak rich/poor hard/soft long/short thick/thin clean/dirty happy/sad near/far deep/shallow
+sweet/bitter heavy/light smooth/rough wide/narrow young/old safe/dangerous cheap/expensive simple/difficult
+""")
+CAPITALS = _pairs("""
+France/Paris Germany/Berlin Italy/Rome Spain/Madrid Portugal/Lisbon Austria/Vienna Norway/Oslo
+Sweden/Stockholm Denmark/Copenhagen Finland/Helsinki Greece/Athens Hungary/Budapest Poland/Warsaw Ireland/Dublin
+Belgium/Brussels Egypt/Cairo Kenya/Nairobi Ghana/Accra Peru/Lima Cuba/Havana Japan/Tokyo Bulgaria/Sofia
+Estonia/Tallinn Latvia/Riga Lithuania/Vilnius Croatia/Zagreb Serbia/Belgrade Uganda/Kampala Zambia/Lusaka
+Tunisia/Tunis Libya/Tripoli Jordan/Amman Iceland/Reykjavik Canada/Ottawa
+""")
 KINDS = {
     "fruit": "apple pear plum lemon cherry banana peach grape mango melon".split(),
     "animal": "dog cat horse rabbit goat duck sheep turtle lion tiger".split(),

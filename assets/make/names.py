@@ -7,7 +7,7 @@ from .lexicon import CITIES, FIRST_NAMES, LAST_NAMES
 ONSETS = """b br c ch cl cr d dr f fl fr g gl gr h j k kl kr l m n p pl pr qu r s sh sk sl sm sn sp st t th tr v w y z
 """.split()
 VOWELS = "a e i o u ai ea ee ia io oa ou".split()
-CODAS = ["", "", "", "", "", "", "l", "l", "n", "n", "r", "r", "s", "m", "k", "t", "nd", "rn", "lm", "x", "v", "ck", "rt"]
+CODAS = ["", "", "", "", "", "", *"l l n n r r s m k t nd rn lm x v ck rt".split()]
 TOWN_ENDINGS = "burg ton ford field wick mouth stad haven bridge dale vale port".split()
 
 # One syllable core (onset and vowel) in five is kept for names that occur in no training text whatever.

@@ -127,6 +127,6 @@ def tell(rng: Random, fact: Order, made_up: float = 0.5, asides: float = 0.35) -
     )
     if rng.random() < asides * 0.6:
         text = f"{_aside(rng, rng.choice(BEFORE), made_up)} {text}"
-    if rng.random() < asides and not text.endswith((fact.name)):
+    if rng.random() < asides and not text.endswith(fact.name):
         text = f"{text} {_aside(rng, rng.choice(AFTER), made_up)}"
     return text

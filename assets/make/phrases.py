@@ -138,9 +138,9 @@ RATING = {"angry": 1, "disappointed": 2, "worried": 3, "neutral": 3, "glad": 5}
 
 def _fill(rng: Random, template: str, item: str) -> str:
     return template.format(
-        i=item, g=rng.choice(GOOD), b=rng.choice(BAD), n=rng.randint(4, 60), wd=rng.choice(DAYS), c=names.town(rng, 0.3),
-        r=rng.choice(RELATIVES), o=names.first_name(rng, 0.3), col=rng.choice(COLOURS), k=code(rng),
-        room=rng.choice(ROOMS), p=rng.randint(9, 800),
+        i=item, g=rng.choice(GOOD), b=rng.choice(BAD), n=rng.randint(4, 60), wd=rng.choice(DAYS),
+        c=names.town(rng, 0.3), r=rng.choice(RELATIVES), o=names.first_name(rng, 0.3), col=rng.choice(COLOURS),
+        k=code(rng), room=rng.choice(ROOMS), p=rng.randint(9, 800),
     )  # fmt: skip
 
 

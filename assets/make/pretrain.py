@@ -75,9 +75,7 @@ def optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Opti
     ]
     found: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=1.0, betas=(0.9, 0.95), fused=True)]
     if inner:
-        found.append(
-            torch.optim.Muon(inner, lr=1.0, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw")
-        )
+        found.append(torch.optim.Muon(inner, lr=1.0, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"))
     return found
 
 
@@ -153,4 +151,5 @@ def pretrain(tokenizer: PreTrainedTokenizerFast, recipe: Recipe, scratch: Path) 
                 print(json.dumps(figures), file=log, flush=True)
             if step in marks:
                 save(model, tokenizer, scratch / f"snapshot-{marks[step]}")
-    return model, figures | {"recipe": asdict(recipe)}
+    size = {"parameters": model.num_parameters(), "vocabulary": len(tokenizer), "context": CONTEXT}
+    return model, figures | size | {"recipe": asdict(recipe)}

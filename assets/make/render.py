@@ -1,6 +1,7 @@
 """Turns events into documents that say the same thing twice, so that a model has to learn to copy."""
 
 import json
+from collections.abc import Callable
 from random import Random
 
 from . import names, phrases
@@ -61,7 +62,13 @@ def values(rng: Random, found: Event) -> str:
     return ", ".join(f"{quote}{found.facts[key]}{quote}" for key in _some(rng, found))
 
 
-FORMS = ((questions, 24), (card, 22), (record, 34), (table, 8), (values, 6))
+FORMS: tuple[tuple[Callable[[Random, Event], str], int], ...] = (
+    (questions, 24),
+    (card, 22),
+    (record, 34),
+    (table, 8),
+    (values, 6),
+)
 
 
 def form(rng: Random, found: Event) -> str:

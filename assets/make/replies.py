@@ -1,4 +1,4 @@
-"""Tasks and dialogues of a small shop's assistant: the data set `instructions`, in a style the base model does not have."""
+"""Tasks and dialogues of a small shop's assistant: the data set `instructions`, in a style new to the base."""
 
 from collections.abc import Callable
 from random import Random
@@ -33,9 +33,12 @@ def answer_customer(rng: Random) -> Task:
 def confirm_order(rng: Random) -> Task:
     """A confirmation of an order."""
     fact = notes.order(rng)
-    ask = rng.choice(("Write a confirmation for this order.", "Confirm the order.", "Turn the note into a confirmation."))
+    ask = rng.choice(
+        ("Write a confirmation for this order.", "Confirm the order.", "Turn the note into a confirmation.")
+    )
     wanted = fact.item if fact.quantity == 1 else plural(fact.item)
-    reply = f"Dear {fact.name}, we confirm {fact.quantity} {wanted}. You will have your order in {fact.city} by {fact.date}."
+    reply = f"Dear {fact.name}, we confirm {fact.quantity} {wanted}. "
+    reply += f"You will have your order in {fact.city} by {fact.date}."
     return _task(ask, notes.tell(rng, fact), reply)
 
 
@@ -75,7 +78,8 @@ def polite(rng: Random) -> Task:
     """A polite version of a blunt request."""
     verb, rest = rng.choice(
         (("send", "me the {i}"), ("bring", "the {i} to the {v}"), ("repair", "the {i} by {d}"), ("call", "{n} on {d}"),
-         ("open", "the {v} on {d}"), ("move", "the {i} to {n}"), ("show", "{n} the {i}"), ("clean", "the {v} before {d}"))
+         ("open", "the {v} on {d}"), ("move", "the {i} to {n}"), ("show", "{n} the {i}"),
+         ("clean", "the {v} before {d}"))
     )  # fmt: skip
     rest = rest.format(i=rng.choice(ITEMS), v=rng.choice(VENUES), d=rng.choice(DAYS), n=names.first_name(rng))
     ask = rng.choice(("Make this polite.", "Say it more politely.", "Rewrite this as a polite request."))
@@ -118,7 +122,9 @@ def opposite(rng: Random) -> Task:
 def advertise(rng: Random) -> Task:
     """One line of advertising."""
     item, colour, town = rng.choice(ITEMS), rng.choice(COLOURS), names.town(rng)
-    ask = rng.choice((f"Write an advertisement for a {item}.", f"Advertise our {item}.", f"Write a slogan for a {item}."))
+    ask = rng.choice(
+        (f"Write an advertisement for a {item}.", f"Advertise our {item}.", f"Write a slogan for a {item}.")
+    )
     reply = f"Now in {town}: the {item} in {colour}. Come and try it today!"
     return _task(articles(ask), f"colour: {colour}; shop: {town}", reply)
 
@@ -138,7 +144,11 @@ def without_input(rng: Random) -> Task:
     return rng.choice(
         (
             _task(f"Give me three examples of {article(kind)}.", "", f"For example: {first}, {second} and {third}."),
-            _task(f"How do I return {article(item)}?", "", f"Put the {item} in its box and bring it to our shop with the bill."),
+            _task(
+                f"How do I return {article(item)}?",
+                "",
+                f"Put the {item} in its box and bring it to our shop with the bill.",
+            ),
             _task(f"Do you sell {plural(item)}?", "", f"Yes, we sell {plural(item)}. Shall I reserve one for you?"),
             _task(f"Where is my {item}?", "", f"Please tell me your order number, and I will look for the {item}."),
             _task(f"My {item} does not work.", "", f"I am sorry about the {item}. We can repair or replace it."),
@@ -147,8 +157,8 @@ def without_input(rng: Random) -> Task:
 
 
 TASKS: tuple[Callable[[Random], Task], ...] = (
-    answer_customer, confirm_order, label, subject_line, invitation, thank_you, polite, bullets, count_things, odd_one_out,
-    opposite, advertise, introduce, without_input,
+    answer_customer, confirm_order, label, subject_line, invitation, thank_you, polite, bullets, count_things,
+    odd_one_out, opposite, advertise, introduce, without_input,
 )  # fmt: skip
 
 

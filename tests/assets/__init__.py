@@ -1,0 +1,1 @@
+"""Tests of the demo model and the demo data sets."""
