@@ -1,0 +1,237 @@
+"""The tokenizer of a model: its own tokenizer.json as it stands, with what it says about beginning, end and padding."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import InputError
+from core.paths import resolve
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+FIELD = "model.path"
+FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
+         "generation_config.json", "config.json")  # fmt: skip
+# What only a slow tokenizer reads: the ids would have to be converted first.
+UNCONVERTED = ("tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "tekken.json", "qwen.tiktoken")
+# Tokens that families keep for padding or for nothing, best first (Llama 3, Qwen, Phi, Mistral, Gemma, BERT-like).
+SPARE = ("<|finetune_right_pad_id|>", "<|PAD_TOKEN|>", "<pad>", "<|pad|>", "[PAD]", "<|endoftext|>", "<unused0>",
+         "<|reserved_special_token_0|>", "<unk>", "[UNK]")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a tokenizer does by itself, found by trying it.
+
+    Attributes:
+        bos: the token that it puts in front of every text, or "".
+        eos: its end token, or "".
+        specials: matches any special token's text, the longest first; None where there is none.
+        ids: special token's text -> id.
+        prefixes: whether it puts a space in front of a text (SentencePiece's "always" and "first", RoBERTa's BPE).
+    """
+
+    bos: str
+    eos: str
+    specials: re.Pattern[str] | None
+    ids: dict[str, int]
+    prefixes: bool
+
+
+_TRAITS: weakref.WeakKeyDictionary[Any, Traits] = weakref.WeakKeyDictionary()
+
+
+def traits(tokenizer: PreTrainedTokenizerFast) -> Traits:
+    """The traits of a tokenizer; found once, then kept."""
+    found = _TRAITS.get(tokenizer)
+    if found is None:
+        found = _TRAITS[tokenizer] = _find_traits(tokenizer)
+    return found
+
+
+def _find_traits(tokenizer: PreTrainedTokenizerFast) -> Traits:
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    ids = {t.content: i for i, t in backend.get_added_tokens_decoder().items() if t.special and t.content}
+    for name in (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token, tokenizer.unk_token):
+        if name and (known := backend.token_to_id(name)) is not None:
+            ids.setdefault(name, known)
+    names = sorted(ids, key=len, reverse=True)
+    plain, dressed = backend.encode("a", add_special_tokens=False), backend.encode("a", add_special_tokens=True)
+    adds_bos = bool(tokenizer.bos_token) and dressed.ids[:1] == [tokenizer.bos_token_id] != plain.ids[:1]
+    return Traits(
+        bos=tokenizer.bos_token if adds_bos else "",
+        eos=tokenizer.eos_token or "",
+        specials=re.compile("|".join(map(re.escape, names))) if names else None,
+        ids=ids,
+        prefixes=plain.tokens[:1] != [] and plain.tokens[0].startswith(("▁", "Ġ")),
+    )
+
+
+def load_tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokenizerFast:
+    """The tokenizer of a model folder or of a model on the Hub, without torch.
+
+    Loaded once for each state of its files; callers share it and must not change it.
+
+    Args:
+        path: a folder (see core.paths.resolve), or an id such as "HuggingFaceTB/SmolLM2-135M-Instruct".
+        revision: branch, tag or commit, for an id.
+
+    Raises:
+        InputError: no such folder, a folder that is no model, an adapter, no tokenizer.json, the Hub out of reach.
+    """
+    folder = model_folder(path, revision)
+    main = folder / "tokenizer.json"
+    if not main.is_file():
+        raise InputError(_no_tokenizer(path, folder), FIELD)
+    stamps = tuple((f, (folder / f).stat().st_mtime_ns) for f in FILES if (folder / f).is_file())
+    tokenizer = _load(str(folder), stamps)
+    return tokenizer
+
+
+@functools.lru_cache(maxsize=8)
+def _load(folder: str, stamps: tuple[tuple[str, int], ...]) -> PreTrainedTokenizerFast:
+    from transformers import PreTrainedTokenizerFast
+
+    try:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+        traits(tokenizer)
+    except Exception as error:  # tokenizers raises bare Exception; the words of the cause are in it
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise InputError(f"The tokenizer in {folder!r} cannot be read: {reason}.", FIELD) from None
+    return tokenizer
+
+
+def model_folder(path: str | Path, revision: str | None = None) -> Path:
+    """The folder of a model: the one named, or what was fetched of it from the Hub (small files only).
+
+    Raises:
+        InputError: as `load_tokenizer`.
+    """
+    folder = resolve(path)
+    if folder.is_dir():
+        if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+            base = (
+                _json(folder / "adapter_config.json").get("base_model_name_or_path") or "a base that it does not name"
+            )
+            raise InputError(
+                f"{str(path)!r} holds an adapter, not a model: it sits on {base!r}. Give that model here.", FIELD
+            )
+        return folder
+    if folder.is_file():
+        raise InputError(f"{str(path)!r} is a file: give the folder that holds config.json and tokenizer.json.", FIELD)
+    if looks_like_id(str(path)):
+        return _fetch(str(path), revision)
+    from core.errors import nearest
+
+    near = (
+        nearest(folder.name, [p.name for p in folder.parent.iterdir() if p.is_dir()]) if folder.parent.is_dir() else ""
+    )
+    raise InputError(f"There is no model folder {str(path)!r}." + (f" Did you mean {near!r}?" if near else ""), FIELD)
+
+
+def looks_like_id(path: str) -> bool:
+    """Whether a text may be an id on the Hub: owner/name (or a bare old name), in the characters that the Hub allows."""
+    return re.fullmatch(r"[\w-][\w.-]*/[\w.-]+|[A-Za-z][\w.-]+", path, re.ASCII) is not None and ".." not in path
+
+
+def _fetch(name: str, revision: str | None) -> Path:
+    """Fetch a model's small files. Written against huggingface_hub's documentation; not verified here (no network)."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(FILES)))
+    except GatedRepoError:
+        sentence = (
+            f"The model {name!r} is gated: accept its licence on the Hub and log in with a token (HF_TOKEN) first."
+        )
+        raise InputError(sentence, FIELD) from None
+    except RevisionNotFoundError:
+        raise InputError(f"The model {name!r} has no revision {revision!r}.", "model.revision") from None
+    except RepositoryNotFoundError:
+        raise InputError(
+            f"There is no model {name!r}: neither a folder here nor an open repository on the Hub.", FIELD
+        ) from None
+    except (OSError, ValueError):
+        raise InputError(
+            f"There is no folder {name!r} here, and the Hugging Face Hub cannot be reached to look for a model of that name.",
+            FIELD,
+        ) from None
+
+
+def _no_tokenizer(path: str | Path, folder: Path) -> str:
+    slow = next((f for f in UNCONVERTED if (folder / f).is_file()), "")
+    if slow:
+        return (
+            f"{str(path)!r} has {slow} but no tokenizer.json: convert it once, with "
+            "transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)."
+        )
+    if (folder / "config.json").is_file():
+        return f"{str(path)!r} has no tokenizer.json: copy the tokenizer's files of that model into it."
+    inner = sorted(p.parent.name for p in folder.glob("*/config.json"))
+    hint = f" Its folder {inner[0]!r} looks like one." if inner else ""
+    return f"{str(path)!r} is no model folder: it has neither config.json nor tokenizer.json.{hint}"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path.name} in {str(path.parent)!r} cannot be read: {error}.", FIELD) from None
+    return value if isinstance(value, dict) else {}
+
+
+def end_ids(tokenizer: PreTrainedTokenizerFast, path: str | Path | None = None) -> set[int]:
+    """The ids at which an answer ends: the end token, those of generation_config.json, and the chat turn's own."""
+    ids = {tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set()
+    if path is not None and (file := resolve(path) / "generation_config.json").is_file():
+        named = _json(file).get("eos_token_id")
+        ids |= {i for i in (named if isinstance(named, list) else [named]) if isinstance(i, int)}
+    turn = turn_end(tokenizer)
+    return ids | ({traits(tokenizer).ids[turn]} if turn else set())
+
+
+_TURN_ENDS: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+
+
+def turn_end(tokenizer: PreTrainedTokenizerFast) -> str:
+    """The special token that the chat template writes right after an assistant's words, or ""."""
+    if tokenizer in _TURN_ENDS:
+        return _TURN_ENDS[tokenizer]
+    found, specials = "", traits(tokenizer).specials
+    if tokenizer.chat_template and specials:
+        talk = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "zqxj"}]
+        try:
+            _, _, tail = str(tokenizer.apply_chat_template(talk, tokenize=False)).rpartition("zqxj")
+        except Exception:  # a template that cannot render two turns says so where a row is rendered
+            tail = ""
+        match = specials.match(tail.lstrip())
+        found = match.group() if match else ""
+    _TURN_ENDS[tokenizer] = found
+    return found
+
+
+def pad_id(tokenizer: PreTrainedTokenizerFast) -> int:
+    """The id that fills a batch: never an end token, so that no loss mask made from ids can hide the end.
+
+    The tokenizer's own pad token where it is distinct, else a token kept for such use, else an id that means nothing
+    at an end. Labels are -100 by position, so its embedding is never trained.
+    """
+    ends = end_ids(tokenizer)
+    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id not in ends:
+        return int(tokenizer.pad_token_id)
+    backend = tokenizer.backend_tokenizer
+    for name in SPARE:
+        found = backend.token_to_id(name)
+        if found is not None and found not in ends:
+            return int(found)
+    return next(i for i in range(len(tokenizer)) if i not in ends)
