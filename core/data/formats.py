@@ -94,7 +94,7 @@ def _by_values(columns: list[str], names: dict[str, str], rows: list[dict[str, A
     )
     if label is not None:
         distinct = len({as_text(r.get(label)) for r in rows})
-        evidence = f"{label!r} holds {distinct} different short {'values' if distinct != 1 else 'value'}; {text!r} is the text."
+        evidence = f"{label!r} holds {distinct} different values in {len(rows)} rows looked at; {text!r} is the text."
         return Layout("text_label", {"text": text, "label": label}, evidence)
     if len(columns) == 2:
         prompt, completion = columns
@@ -121,7 +121,8 @@ def _turn(rows: list[dict[str, Any]], column: str) -> dict[str, Any]:
 
 
 def _length(rows: list[dict[str, Any]], column: str) -> float:
-    return sum(len(as_text(r.get(column))) for r in rows) / max(1, len(rows))
+    """The mean length of a column's texts; other values count as nothing."""
+    return sum(len(v) for r in rows if isinstance(v := r.get(column), str)) / max(1, len(rows))
 
 
 def _label_like(columns: list[str], rows: list[dict[str, Any]]) -> str | None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import InputError
+from core.errors import InputError, nearest
+from core.models.hub import fetch
 from core.paths import resolve
 
 if TYPE_CHECKING:
@@ -130,8 +131,6 @@ def model_folder(path: str | Path, revision: str | None = None) -> Path:
         raise InputError(f"{str(path)!r} is a file: give the folder that holds config.json and tokenizer.json.", FIELD)
     if looks_like_id(str(path)):
         return _fetch(str(path), revision)
-    from core.errors import nearest
-
     near = (
         nearest(folder.name, [p.name for p in folder.parent.iterdir() if p.is_dir()]) if folder.parent.is_dir() else ""
     )
@@ -139,33 +138,19 @@ def model_folder(path: str | Path, revision: str | None = None) -> Path:
 
 
 def looks_like_id(path: str) -> bool:
-    """Whether a text may be an id on the Hub: owner/name (or a bare old name), in the characters that the Hub allows."""
-    return re.fullmatch(r"[\w-][\w.-]*/[\w.-]+|[A-Za-z][\w.-]+", path, re.ASCII) is not None and ".." not in path
+    """Whether a text may be an id on the Hub: owner/name, in the characters that the Hub allows."""
+    return re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", path, re.ASCII) is not None and ".." not in path
 
 
 def _fetch(name: str, revision: str | None) -> Path:
-    """Fetch a model's small files. Written against huggingface_hub's documentation; not verified here (no network)."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    """Fetch a model's small files from the Hub; its weights are left to the training process."""
 
-    try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(FILES)))
-    except GatedRepoError:
-        sentence = (
-            f"The model {name!r} is gated: accept its licence on the Hub and log in with a token (HF_TOKEN) first."
-        )
-        raise InputError(sentence, FIELD) from None
-    except RevisionNotFoundError:
-        raise InputError(f"The model {name!r} has no revision {revision!r}.", "model.revision") from None
-    except RepositoryNotFoundError:
-        raise InputError(
-            f"There is no model {name!r}: neither a folder here nor an open repository on the Hub.", FIELD
-        ) from None
-    except (OSError, ValueError):
-        raise InputError(
-            f"There is no folder {name!r} here, and the Hugging Face Hub cannot be reached to look for a model of that name.",
-            FIELD,
-        ) from None
+    def choose(files: list[str]) -> list[str]:
+        if "tokenizer.json" not in files:
+            raise InputError(f"The model {name!r} on the Hub has no tokenizer.json, so it cannot be used here.", FIELD)
+        return [f for f in FILES if f in files]
+
+    return fetch("model", name, choose, FIELD, revision)[0].parent
 
 
 def _no_tokenizer(path: str | Path, folder: Path) -> str:

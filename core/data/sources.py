@@ -1,0 +1,259 @@
+"""Open examples by a path or a Hub id, whole or a slice, and hand out rows; the bundled demo sets."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import pyarrow as pa
+
+from core.data import readers
+from core.data.formats import Layout, recognise
+from core.errors import InputError
+from core.models.hub import fetch
+from core.models.tokenizer import looks_like_id
+from core.paths import ROOT, portable, resolve
+
+FIELD = "data.path"
+SAMPLE = 200  # rows that are looked at to recognise a layout
+_SLICE = re.compile(r"^(?P<path>.*?)\[(?P<slice>[^\[\]]*)\]$", re.DOTALL)
+_BOUNDS = re.compile(r"^\s*(?P<start>-?\d+%?)?\s*:\s*(?P<stop>-?\d+%?)?\s*$")
+PAGE = 256  # rows that are turned into Python values at once
+
+
+class Rows(Sequence[dict[str, Any]]):
+    """Rows over an Arrow table: row 3 is a dict, rows 3:9 are Rows. Only what is asked for becomes Python values."""
+
+    def __init__(self, data: pa.Table, as_json: frozenset[str] = frozenset()) -> None:
+        self.data, self.as_json = data, as_json
+
+    def __len__(self) -> int:
+        return int(self.data.num_rows)
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Rows: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | Rows:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            if step == 1:
+                return Rows(self.data.slice(start, max(0, stop - start)), self.as_json)
+            return Rows(self.data.take(list(range(start, stop, step))), self.as_json)
+        at = index + len(self) if index < 0 else index
+        if not 0 <= at < len(self):
+            raise IndexError(f"row {index} of {len(self)}")
+        return self._plain(self.data.slice(at, 1))[0]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for start in range(0, len(self), PAGE):
+            yield from self._plain(self.data.slice(start, PAGE))
+
+    def take(self, indices: Sequence[int]) -> Rows:
+        """The rows of these positions, in this order."""
+        return Rows(self.data.take(pa.array(indices, pa.int64())), self.as_json)
+
+    def _plain(self, data: pa.Table) -> list[dict[str, Any]]:
+        columns = {}
+        for name in data.column_names:
+            values = data.column(name).to_pylist()
+            if name in self.as_json:
+                values = [None if v is None else json.loads(v) for v in values]
+            elif not pa.types.is_large_string(data.schema.field(name).type):
+                values = [_plain_value(v) for v in values]
+            columns[name] = values
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _plain_value(value: Any) -> Any:
+    """A Parquet value as JSON knows it: dates as ISO text, bytes by their size."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, bytes | bytearray):
+        return f"({len(value)} bytes)"
+    if isinstance(value, dict):
+        return {str(k): _plain_value(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_value(v) for v in value]
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Examples that were opened.
+
+    Attributes:
+        name: short, for people and run ids: "fields", "banking77_train".
+        path: the spec to write into a config.
+        rows: the rows.
+        columns: their names.
+        layout: how the columns are read.
+        fingerprint: sha256 of the file's content and the slice, in hex.
+        notes: sentences about how the file was read.
+    """
+
+    name: str
+    path: str
+    rows: Rows
+    columns: list[str]
+    layout: Layout
+    fingerprint: str
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+
+_LOCK = threading.Lock()
+
+
+def open_data(spec: str) -> Source:
+    """Open examples; cheap when they were opened before and have not changed.
+
+    Args:
+        spec: a path (see core.paths.resolve) or a data set id on the Hub, with an optional slice of rows as Python writes
+            it: `rows.jsonl[:100]`, `rows.jsonl[-20:]`, `rows.jsonl[10%:20%]`.
+
+    Raises:
+        InputError: field "data.path"; one sentence.
+    """
+    spec = str(spec).strip()
+    if not spec:
+        raise InputError("No data is chosen: give a file of examples.", FIELD)
+    if "\0" in spec:
+        raise InputError("The path of the data holds a character that no path has.", FIELD)
+    path, part = spec, ""
+    found = _SLICE.match(spec)
+    if found and not _exists(spec):
+        path, part = found["path"], found["slice"]
+    file = resolve(path)
+    if not _exists(path) and looks_like_id(path) and "/" in path and file.suffix.lower() not in (*readers.KINDS, ".gz"):
+        file = fetch_data(path)
+    try:
+        stat = file.stat()
+        stamp = (stat.st_mtime_ns, stat.st_size)
+    except OSError:
+        stamp = (0, 0)
+    with _LOCK:  # two visitors who ask at once wait for one reading
+        whole = _open(str(file), stamp, path)
+        return whole if not part and not found else _sliced(whole, spec, part, path)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return resolve(path).exists()
+    except OSError:
+        return False
+
+
+@functools.lru_cache(maxsize=8)
+def _open(file: str, stamp: tuple[int, int], spec: str) -> Source:
+    try:
+        table = readers.read(file)
+    except OSError as error:
+        raise InputError(
+            f"{Path(file).name[:80]!r} cannot be read: {(error.strerror or str(error)).lower()}.", FIELD
+        ) from None
+    rows = Rows(table.data, table.json)
+    step = max(1, len(rows) / SAMPLE)
+    layout = recognise(table.columns, rows.take([int(i * step) for i in range(min(SAMPLE, len(rows)))]))
+    return Source(_short(Path(file)), spec, rows, table.columns, layout, table.digest, table.notes)
+
+
+def _short(file: Path) -> str:
+    """A short name: the file's, or its folder's where the file's says nothing."""
+    stem = file.name.removesuffix(".gz")
+    stem = stem.rsplit(".", 1)[0] if "." in stem else stem
+    return (
+        file.parent.name if stem.lower() in ("train", "data", "test", "heldout", "rows") and file.parent.name else stem
+    )
+
+
+def _sliced(whole: Source, spec: str, part: str, path: str) -> Source:
+    if not part.strip():
+        raise InputError(f"The slice in {spec!r} is empty: write rows as {path}[0:100].", FIELD)
+    bounds = _BOUNDS.match(part)
+    if not bounds:
+        raise InputError(
+            f"[{part}] is no slice of rows: write [start:stop] with whole numbers or percents, such as [:100] or [10%:20%].",
+            FIELD,
+        )
+    count = len(whole.rows)
+    start, stop = _bound(bounds["start"], count), _bound(bounds["stop"], count)
+    rows = whole.rows[slice(start, stop)]
+    if not len(rows):
+        raise InputError(f"The slice [{part}] of {path} holds no rows: the file has {count:,}.", FIELD)
+    mark = hashlib.sha256(f"{whole.fingerprint}[{part}]".encode()).hexdigest()
+    notes = [*whole.notes, f"Rows [{part}] of {count:,}."]
+    return dataclasses.replace(whole, path=spec, rows=rows, fingerprint=mark, notes=notes)
+
+
+def _bound(text: str | None, count: int) -> int | None:
+    if text is None:
+        return None
+    if text.endswith("%"):
+        share = int(text[:-1])
+        if not -100 <= share <= 100:
+            raise InputError(f"{text} is no share of the rows: between -100% and 100%.", FIELD)
+        return round(count * share / 100)
+    return int(text)
+
+
+def fetch_data(name: str) -> Path:
+    """The training file of a data set on the Hub (fetching is not verified here, where there is no network).
+
+    Raises:
+        InputError: the Hub cannot be reached, there is no such set, or it has no single file that can be read.
+    """
+
+    def choose(files: list[str]) -> list[str]:
+        readable = [f for f in files if Path(f.lower().removesuffix(".gz")).suffix in set(readers.KINDS) - {".md"}]
+        readable = [f for f in readable if Path(f).stem.lower() not in ("license", "dataset_infos", "requirements")]
+        train = sorted(f for f in readable if "train" in f.lower()) or sorted(readable)
+        if not train:
+            raise InputError(f"The data set {name!r} on the Hub has no CSV, JSON, Parquet or text file.", FIELD)
+        if re.search(r"-of-\d+", train[0]) and len(train) > 1:
+            raise InputError(
+                f"The data set {name!r} comes in {len(train)} parts: download the one you want and give its path.",
+                FIELD,
+            )
+        return train[:1]
+
+    return fetch("dataset", name, choose, FIELD)[0]
+
+
+@dataclass(frozen=True)
+class DemoSet:
+    """A bundled set: where its files are (as a config writes them), how many rows, what it is, in one sentence."""
+
+    name: str
+    path: str
+    heldout: str
+    config_path: str
+    rows: int
+    sentence: str
+
+
+DEMOS = {
+    "fields": "A note in plain words becomes JSON with its fields.",
+    "tone": "A phrase gets its tone, one word out of a few.",
+    "summary": "A paragraph becomes one line.",
+    "instructions": "Instructions and answers, with some talks of several turns.",
+}
+
+
+def demo_sets() -> list[DemoSet]:
+    """The bundled sets that are there, the leading one first."""
+    found = []
+    for name, sentence in DEMOS.items():
+        train, heldout = (ROOT / "assets" / "data" / name / f"{part}.jsonl" for part in ("train", "heldout"))
+        if train.is_file():
+            rows = len(open_data(str(train)).rows)
+            config = portable(ROOT / "assets" / "configs" / f"{name}.yaml")
+            found.append(DemoSet(name, portable(train), portable(heldout), config, rows, sentence))
+    return found
