@@ -5,34 +5,65 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
 from core.export.targets import PRECISIONS, Target
+from core.paths import ROOT
 
-SCRIPT = Path(__file__).with_name("package_run.py")
+# The code that renders prompts goes into the package as it is, as a small library of its own: what is shipped renders
+# and cuts a prompt by the very functions that training called. run.py beside it is package_run.py.
+LIBRARY = "tunesmith"
+MODULES = {
+    "core.errors": "errors",
+    "core.paths": "paths",
+    "core.data.formats": "formats",
+    "core.data.template": "template",
+    "core.data.chat": "chat",
+    "core.data.encode": "encode",
+    "core.models.tokenizer": "tokenizer",
+    "core.export.package_tokenizer": "plain",
+    "transformers.utils.chat_template_utils": "plain",
+}
+_IMPORT = re.compile(r"^( *)from (core[.\w]*|transformers\.utils\.chat_template_utils) import (.+)$", re.MULTILINE)
 TOKENIZERS = "tokenizers==0.23.3"
 JINJA = "jinja2==3.1.6"
 # What a job keeps beside the package, and what is no part of it: see core.runs.state.
 KEPT = ("state.json", "stop", "job.json", "output.log", "failed.json")
+UNHASHED = ("tunesmith.json", "README.md")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date that a zip can hold: the same files give the same zip
 
 
 def write(folder: Path, settings: dict[str, Any], target: Target) -> None:
     """Add run.py, requirements.txt and tunesmith.json, with the hash of each file, to a folder that holds the model."""
-    shutil.copyfile(SCRIPT, folder / "run.py")
+    _text(folder / "run.py", _carried(ROOT / "core/export/package_run.py"))
+    (folder / LIBRARY).mkdir(exist_ok=True)
+    _text(folder / LIBRARY / "__init__.py", '"""How Tunesmith renders a prompt and cuts it into tokens."""\n')
+    for module, name in MODULES.items():
+        if module.startswith("core."):
+            _text(folder / LIBRARY / f"{name}.py", _carried(ROOT / (module.replace(".", "/") + ".py")))
     lines = [*target.requirements, TOKENIZERS, *([JINJA] if settings["chat"] else [])]
     _text(folder / "requirements.txt", "\n".join(lines) + "\n")
-    hashes = {path.name: _sha256(path) for path in _files(folder) if path.name not in ("tunesmith.json", "README.md")}
+    hashes = {name: _sha256(folder / name) for name in package_files(folder) if name not in UNHASHED}
     _text(folder / "tunesmith.json", json.dumps({**settings, "files": hashes}, indent=2, ensure_ascii=False) + "\n")
 
 
+def _carried(path: Path) -> str:
+    """A module's text with its imports pointed at the package's library. What is imported only to name a type goes."""
+
+    def moved(match: re.Match[str]) -> str:
+        indent, module, names = match.groups()
+        return f"{indent}from {LIBRARY}.{MODULES[module]} import {names}" if module in MODULES else ""
+
+    return _IMPORT.sub(moved, path.read_text(encoding="utf-8"))
+
+
 def readme(settings: dict[str, Any], target: Target, report: dict[str, Any], licence: str) -> str:
-    """The package's README: what it is, how to run it, what was compared, where it comes from. No word of this machine."""
+    """The package's README: what it is, how to run it, what was compared. No word of this machine or its speed."""
     precision = PRECISIONS[settings["precision"]]
     fields = settings["fields"]
     shown = "your text" if len(fields) < 2 else " ".join(f"--field {name}=..." for name in fields)
@@ -78,8 +109,8 @@ def readme(settings: dict[str, Any], target: Target, report: dict[str, Any], lic
             "|---|---|",
             *rows,
             "",
-            "Greedy answers of both, on rows that training did not see where there were any. The logit difference is the",
-            "largest of any logit at any answer token while both read PyTorch's own answer.",
+            "Both answered greedily. The logit difference is the largest of any logit at any answer token while both",
+            "read PyTorch's own answer.",
             "",
             "## Where it comes from",
             "",
@@ -99,18 +130,17 @@ def licence_note(licence: str) -> str:
 
 
 def pack(folder: Path, archive: Path, top: str) -> None:
-    """Write the package as a zip with one folder in it; the same files give the same bytes. OSError: the disk is full."""
+    """Write the package as a zip of one folder; the same files give the same bytes. OSError: the disk is full."""
     half = archive.with_name(f".{archive.name}.part")
     try:
         with zipfile.ZipFile(half, "w", allowZip64=True) as out:
-            for path in _files(folder):
-                info = zipfile.ZipInfo(f"{top}/{path.name}", EPOCH)
+            for name in package_files(folder):
+                info = zipfile.ZipInfo(f"{top}/{name}", EPOCH)
                 info.external_attr = 0o644 << 16
                 info.create_system = 3
-                info.file_size = path.stat().st_size
-                # Weights hardly shrink, and would take minutes; the graph is stored too, being small.
-                info.compress_type = zipfile.ZIP_STORED
-                with open(path, "rb") as source, out.open(info, "w") as sink:
+                info.file_size = (folder / name).stat().st_size
+                info.compress_type = zipfile.ZIP_STORED  # weights hardly shrink, and trying would take minutes
+                with open(folder / name, "rb") as source, out.open(info, "w") as sink:
                     shutil.copyfileobj(source, sink, 2**20)
         os.replace(half, archive)
     finally:
@@ -124,11 +154,12 @@ def swap(staged: Path, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").unlink(missing_ok=True)
-    new = {path.name for path in _files(staged)}
-    for path in _files(folder):
-        if path.name not in new:
-            path.unlink()
-    for name in sorted(new):
+    new = package_files(staged)
+    for name in package_files(folder):
+        if name not in new:
+            (folder / name).unlink()
+    for name in new:
+        (folder / name).parent.mkdir(exist_ok=True)
         os.replace(staged / name, folder / name)
 
 
@@ -146,18 +177,12 @@ def model_bytes(folder: Path) -> int:
 
 
 def package_files(folder: Path) -> list[str]:
-    """The names of a package's files, in order."""
-    return [path.name for path in _files(folder)]
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """The package's own files: not what a job keeps there, nor the report, which speaks of this machine's speed."""
-    return iter(
-        sorted(
-            path
-            for path in folder.iterdir()
-            if path.is_file() and not path.name.startswith(".") and path.name not in (*KEPT, "report.json")
-        )
+    """The package's own files, in order: not what a job keeps there, nor the report of this machine."""
+    inside = [*folder.iterdir(), *(folder / LIBRARY).glob("*.py")]
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in inside
+        if path.is_file() and not path.name.startswith(".") and path.name not in (*KEPT, "report.json")
     )
 
 

@@ -40,7 +40,9 @@ def check_family(folder: Path) -> str:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise InputError(f"{folder.name!r} is not a model folder: its config.json cannot be read.", "model.path") from None
+        raise InputError(
+            f"{folder.name!r} is not a model folder: its config.json cannot be read.", "model.path"
+        ) from None
     name = next(iter(config.get("architectures") or ()), "")
     if name not in FAMILIES:
         raise InputError(
@@ -110,7 +112,7 @@ def _create(folder: Path, out: Path, precision: str, device: str, cache: str) ->
 
 
 def _flatten_rope(config: Any) -> None:
-    """Gemma 3's rotary settings by layer kind, as transformers 5 keeps them, in the flat form that the builder reads."""
+    """Gemma 3's rotary settings, by layer kind in transformers 5, in the flat form that the builder reads."""
     rope = getattr(config, "rope_parameters", None)
     if isinstance(rope, dict) and "full_attention" in rope and "sliding_attention" in rope:
         config.rope_local_base_freq = rope["sliding_attention"]["rope_theta"]

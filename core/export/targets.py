@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import platform
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +85,7 @@ def _cuda() -> tuple[bool, str]:
 
 
 def _dml() -> tuple[bool, str]:
-    if sys.platform != "win32":
+    if platform.system() != "Windows":
         return False, "DirectML is a part of Windows, and this machine does not run Windows."
     if not _installed(GENAI_DML):
         return False, f"The DirectML runtime is not installed here: pip install {GENAI_DML}."

@@ -161,10 +161,8 @@ def judge(found: Comparison, metric: Metric | None, precision: str, weights: int
     figure = ""
     if metric is not None:
         name = metric.name.replace("_", " ")
-        equal = metric.onnx == metric.pytorch
-        figure = (
-            f"; {name} {metric.pytorch:.3f} with both" if equal else f"; {name} {metric.onnx:.3f} instead of {metric.pytorch:.3f}"
-        )
+        now, then = f"{metric.onnx:.3f}", f"{metric.pytorch:.3f}"
+        figure = f"; {name} {now} with both" if metric.onnx == metric.pytorch else f"; {name} {now} instead of {then}"
     if same == found.rows:
         return "verified", f"{'All ' if same > 1 else ''}{told}{figure}."
     if precision in FULL and found.greedy_match < LEAST_MATCH:
@@ -173,7 +171,7 @@ def judge(found: Comparison, metric: Metric | None, precision: str, weights: int
         return "failed", f"Only {told}{figure}: in {precision} this model is not usable.{_advice(precision, weights)}"
     margins = [d["margin"] for d in found.differing if d["margin"] is not None]
     near = found.differing and len(margins) == found.rows - same and max(margins) < 0.05 * found.logit_range
-    tie = f" Where they part, PyTorch itself was nearly undecided (by {max(margins):.2g} logits at most)." if near else ""
+    tie = f" Where they part, PyTorch was nearly undecided (by {max(margins):.2g} logits at most)." if near else ""
     return "verified with loss", f"{told}{figure}.{tie}{_advice(precision, weights)}"
 
 
@@ -221,7 +219,7 @@ def _answer(bundle: Path, request: dict[str, Any]) -> dict[str, Any]:
         if place < request["timed"]:
             timed += time.perf_counter() - start
             made += len(mine[-1])
-    worst = low = high = 0.0
+    worst, low, high = 0.0, math.inf, -math.inf
     margins: dict[int, float] = {}
     for place, path in enumerate(request["logits"]):
         theirs = np.load(path)
