@@ -1,0 +1,62 @@
+"""The run that Train, Evaluate and Export speak of: the chooser beside their headings, and what all three say of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from core.config import build
+from core.errors import InputError
+from core.runs.store import Run, list_runs, open_run
+from ui.shared import Shared
+from ui.telling import BADGES, when
+
+MOST = 200
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+def chooser() -> gr.Dropdown:
+    """The list of runs, newest first. It fills itself whenever its tab is opened."""
+    return gr.Dropdown(
+        [],
+        value=None,
+        label="Run",
+        show_label=False,
+        container=False,
+        scale=0,
+        min_width=280,
+        elem_classes="chooser",
+        visible=False,
+    )
+
+
+def choose(chosen: gr.Dropdown, shared: Shared) -> None:
+    """A run that is chosen here becomes the run in hand everywhere."""
+    chosen.input(lambda run: run or "", chosen, shared.run, **QUIET)
+
+
+def choices(chosen: str) -> gr.Dropdown:
+    """The chooser with the runs that there are now, and the one in hand chosen. It is not drawn while there is none."""
+    named = [
+        (f"{run.title} · {BADGES[run.state().state][1].lower()} · {when(run.created)}", run.id)
+        for run in list_runs()[:MOST]
+    ]
+    known = any(chosen == id_ for _, id_ in named)
+    return gr.Dropdown(choices=named, value=chosen if known else None, visible=bool(named))
+
+
+def opened(run_id: str) -> Run | None:
+    """The run of an id, or None where there is none (it may have been deleted since the browser kept its name)."""
+    try:
+        return open_run(run_id) if run_id else None
+    except InputError:
+        return None
+
+
+def changed_since(run: Run, draft: dict[str, Any]) -> bool:
+    """Whether the settings in hand are other than those of the run."""
+    try:
+        return build(draft) != run.config()
+    except InputError:
+        return True

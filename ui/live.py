@@ -1,0 +1,151 @@
+"""What the page asks once a second: the news of a run, and how far a job is."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from core.errors import InputError
+from core.export.targets import check
+from core.runs.state import State
+from core.runs.store import Run, open_run
+from ui import course, telling
+from ui.curve import Digest, Follower, thin
+from ui.theme import ASSETS
+
+SLOTS: dict[str, Callable[[Run, Digest, State], str]] = {
+    "strip": lambda run, d, state: telling.strip(d, state),
+    "head": lambda run, d, state: telling.head(d, state),
+    "trouble": lambda run, d, state: telling.trouble(state),
+    "advice": lambda run, d, state: telling.advised(d, state),
+    "checkpoints": course.checkpoints,
+    "samples": lambda run, d, state: course.samples(d),
+    "log": lambda run, d, state: course.log(run),
+}
+JOB_JS = (ASSETS / "js" / "job.js").read_text(encoding="utf-8")
+FOLLOWER = Follower()
+FIRST_POINTS = (800, 200)  # of training and validation loss, at the first answer: 1,000 in all
+MANY = 2_000  # more new points than this, and the curve is sent whole, but thinned
+
+
+def news(request: dict[str, Any]) -> dict[str, Any]:
+    """What is new of a run since so many points, for ui.live_plot.
+
+    Args:
+        request: {"run": id, "turns", "log", "val": what the page has, "seen": {slot: version}}, from the browser.
+
+    Returns:
+        {"at": the same counts now, "fresh": whether the points replace what is drawn, "train", "val": [steps, losses],
+        "facts": what else the plot draws, "slots": {name: [version, html]} of those that changed}; or {"gone": why}.
+    """
+    try:
+        run = open_run(str(request.get("run") or ""))
+    except InputError as error:
+        return {"gone": str(error)}
+    state = run.state()
+    d = FOLLOWER.digest(run)
+    turns, log, val = (_count(request.get(key)) for key in ("turns", "log", "val"))
+    steps, vals = len(d.steps), len(d.val_steps)
+    fresh = turns != d.turns or not 0 <= log <= steps or not 0 <= val <= vals or steps - log > MANY or not log + val
+    if fresh:
+        train = thin(d.steps[:steps], d.losses[:steps], FIRST_POINTS[0])
+        valid = thin(d.val_steps[:vals], d.val_losses[:vals], FIRST_POINTS[1])
+    else:
+        train = d.steps[log:steps], d.losses[log:steps]
+        valid = d.val_steps[val:vals], d.val_losses[val:vals]
+    seen = request.get("seen")
+    return {
+        "at": {"turns": d.turns, "log": steps, "val": vals},
+        "fresh": fresh,
+        "train": train,
+        "val": valid,
+        "facts": telling.facts(run, d, state),
+        "slots": _slots(run, d, state, seen if isinstance(seen, dict) else {}),
+    }
+
+
+def _slots(run: Run, d: Digest, state: State, seen: dict[str, Any]) -> dict[str, list[str]]:
+    """The pieces that are other than the page has them. The table is long: it is only written when it grew."""
+    found: dict[str, list[str]] = {}
+    for name in seen:
+        if name == "table":
+            version = f"{d.turns}.{len(d.val_steps) or len(d.steps)}.{d.best}"
+            if seen[name] != version:
+                found[name] = [version, course.as_table(d)]
+        elif name in SLOTS:
+            html = SLOTS[name](run, d, state)
+            version = f"{zlib.crc32(html.encode()):x}"
+            if seen[name] != version:
+                found[name] = [version, html]
+    return found
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else -1
+
+
+def job_state(run: Run, kind: str) -> State | None:
+    """The state of the job of a kind, or None where none was started. InputError for a kind that is none."""
+    name, _, rest = kind.partition("/")
+    if name == "evaluation" and not rest:
+        return run.evaluation_state()
+    device, _, precision = rest.rpartition("-")
+    check(device, precision)
+    return run.export_state(device, precision)
+
+
+class JobProgress(gr.HTML):
+    """How far an evaluation or an export is. Value: {"run", "kind", "live", "html"}; `ended` fires at its end."""
+
+    def __init__(self, **kw: Any) -> None:
+        def progress(request: dict[str, Any]) -> dict[str, Any]:
+            return job_news(request)
+
+        super().__init__(
+            {"run": "", "kind": "", "live": False, "html": ""},
+            html_template='<div class="progress"></div>',
+            js_on_load=JOB_JS,
+            server_functions=[progress],
+            apply_default_css=False,
+            **kw,
+        )
+
+    def api_info(self) -> dict[str, Any]:
+        """The value is an object, not text."""
+        return {"type": "object"}
+
+
+def job_news(request: dict[str, Any]) -> dict[str, Any]:
+    """{"live", "html"} of a job; `kind` is "evaluation" or "export/<device>-<precision>". Both come from the browser."""
+    try:
+        run = open_run(str(request.get("run") or ""))
+        state = job_state(run, str(request.get("kind") or ""))
+    except InputError as error:
+        return {"live": False, "html": f'<p class="quiet">{escape(str(error))}</p>'}
+    return {"live": state is not None and state.under_way, "html": bar(state) if state else ""}
+
+
+def job_value(run: Run, kind: str, state: State | None) -> dict[str, Any]:
+    """The value of a JobProgress that follows this job, if it is under way."""
+    live = state is not None and state.under_way
+    return {"run": run.id, "kind": kind, "live": live, "html": bar(state) if state and live else ""}
+
+
+def bar(state: State) -> str:
+    """What is being done, how far it is, and for how long."""
+    figure, unit = telling.clock(state.seconds)
+    share = state.done / state.total if state.total else 0.0
+    what = {"queued": "Waiting for its turn", "stopping": "Ending"}.get(state.state, state.what.strip() or "Starting")
+    of = f", {state.done:,.0f} of {state.total:,.0f}" if state.total > 1 else ""
+    words = f"{what[:1].upper()}{what[1:]}{of}"
+    known = f' aria-valuenow="{share * 100:.0f}" aria-valuemin="0" aria-valuemax="100"' if state.total else ""
+    kind = "rail thick" if state.total else "rail thick busy"
+    return (
+        f'<div class="versus job"><span class="what">{escape(words)}</span><div class="{kind}" role="progressbar" '
+        f'aria-label="{escape(words)}"{known}><i style="width:{share * 100:.1f}%;--c:var(--heat)"></i></div>'
+        f"<b>{figure} {unit}</b></div>"
+    )
