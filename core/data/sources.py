@@ -131,7 +131,7 @@ def open_data(spec: str) -> Source:
     found = _SLICE.match(spec)
     if found and not _exists(spec):
         path, part = found["path"], found["slice"]
-    file = resolve(path)
+    file = _place(path)
     if not _exists(path) and looks_like_id(path) and "/" in path and file.suffix.lower() not in (*readers.KINDS, ".gz"):
         file = fetch_data(path)
     try:
@@ -144,11 +144,21 @@ def open_data(spec: str) -> Source:
         return whole if not part and not found else _sliced(whole, spec, part, path)
 
 
-def _exists(path: str) -> bool:
+def _place(path: str) -> Path:
+    """Where a path leads.
+
+    Raises:
+        InputError: no path at all: too long, or the home of nobody.
+    """
     try:
-        return resolve(path).exists()
-    except OSError:
-        return False
+        return resolve(path)
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{path[:80]!r} is no path: {reason.lower().rstrip('.')}.", FIELD) from None
+
+
+def _exists(path: str) -> bool:
+    return _place(path).exists()
 
 
 @functools.lru_cache(maxsize=8)

@@ -1,0 +1,161 @@
+"""What a model is, read from its files alone; the bundled demo model, and small models known to suit."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from core.models.tokenizer import FIELD, model_folder
+from core.paths import resolve
+
+DEMO = "assets/demo-model"
+HEADER_LIMIT = 100 * 2**20  # bytes; the safetensors format's own limit
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model by its files.
+
+    Attributes:
+        name: of the folder, or the id.
+        architecture: the class in config.json, such as "LlamaForCausalLM", or "".
+        family: model_type of config.json, such as "llama", or "".
+        parameters: weights counted from the safetensors headers; None where there are none here.
+        bytes: size of the weight files here, or None.
+        dtype: of most weights on disk, such as "BF16", or "".
+        context: longest input, in tokens, or None.
+        licence: from the model card's front matter, or "".
+        chat_template: whether the tokenizer has one.
+    """
+
+    name: str
+    architecture: str
+    family: str
+    parameters: int | None
+    bytes: int | None
+    dtype: str
+    context: int | None
+    licence: str
+    chat_template: bool
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A small model on the Hub: it has to be downloaded. Figures are those of its model card.
+
+    Attributes:
+        id: on the Hub.
+        parameters: of all weights, rounded as the card does.
+        licence: its name.
+        context: longest input, in tokens.
+        gated: whether its terms must be accepted on the Hub first.
+    """
+
+    id: str
+    parameters: int
+    licence: str
+    context: int
+    gated: bool
+
+
+SUGGESTIONS = (
+    Suggestion("HuggingFaceTB/SmolLM2-135M-Instruct", 135_000_000, "Apache 2.0", 8192, False),
+    Suggestion("HuggingFaceTB/SmolLM2-360M-Instruct", 362_000_000, "Apache 2.0", 8192, False),
+    Suggestion("google/gemma-3-270m-it", 268_000_000, "Gemma", 32768, True),
+    Suggestion("Qwen/Qwen3-0.6B", 596_000_000, "Apache 2.0", 32768, False),
+    Suggestion("meta-llama/Llama-3.2-1B-Instruct", 1_240_000_000, "Llama 3.2 Community", 131072, True),
+    Suggestion("microsoft/Phi-4-mini-instruct", 3_840_000_000, "MIT", 131072, False),
+)
+
+
+def describe_model(path: str | Path, revision: str | None = None) -> ModelInfo:
+    """What the files of a model say; no weight is read, only the headers.
+
+    Args:
+        path: a folder, or an id on the Hub (its small files are fetched).
+        revision: for an id.
+
+    Raises:
+        InputError: field "model.path": no such model, a folder that is none, a damaged file.
+    """
+    folder = model_folder(path, revision)
+    config = _config(path, folder)
+    inner = config.get("text_config") if isinstance(config.get("text_config"), dict) else {}
+    parameters, size, dtype = _weights(folder)
+    context = config.get("max_position_embeddings") or inner.get("max_position_embeddings") or config.get("n_positions")
+    return ModelInfo(
+        name=folder.name if resolve(path).is_dir() else str(path),
+        architecture=str((config.get("architectures") or [""])[0]),
+        family=str(config.get("model_type", "")),
+        parameters=parameters,
+        bytes=size,
+        dtype=dtype,
+        context=context if isinstance(context, int) else None,
+        licence=_licence(folder / "README.md"),
+        chat_template=_has_chat_template(folder),
+    )
+
+
+def _config(path: str | Path, folder: Path) -> dict[str, Any]:
+    file = folder / "config.json"
+    if not file.is_file():
+        raise InputError(f"{str(path)!r} is no model folder: it has no config.json.", FIELD)
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"The config.json of {str(path)!r} cannot be read: {error}.", FIELD) from None
+    if not isinstance(value, dict):
+        raise InputError(f"The config.json of {str(path)!r} holds no object.", FIELD)
+    return value
+
+
+def _weights(folder: Path) -> tuple[int | None, int | None, str]:
+    """Parameters, bytes and the commonest dtype, from the headers of all safetensors files.
+
+    A header is a little-endian 64-bit length and then JSON: name -> {"dtype", "shape", "data_offsets"}
+    (https://github.com/huggingface/safetensors#format).
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        return None, None, ""
+    total, kinds = 0, dict[str, int]()
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                length = int.from_bytes(stream.read(8), "little")
+                if not 2 <= length <= min(HEADER_LIMIT, file.stat().st_size):
+                    raise ValueError("it has no header")
+                tensors = json.loads(stream.read(length))
+            for name, tensor in tensors.items():
+                if name != "__metadata__":
+                    count = math.prod(tensor["shape"])
+                    total += count
+                    kinds[tensor["dtype"]] = kinds.get(tensor["dtype"], 0) + count
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"The weights in {file.name} of {folder.name!r} are damaged: {error}.", FIELD) from None
+    return total, sum(f.stat().st_size for f in files), max(kinds, key=lambda k: kinds[k], default="")
+
+
+def _licence(card: Path) -> str:
+    """`license:` in the front matter of a model card."""
+    if not card.is_file():
+        return ""
+    text = card.read_text(encoding="utf-8", errors="replace")[:20_000]
+    front = re.match(r"---\s*\n(.*?)\n---", text, re.DOTALL)
+    found = re.search(r"^license:\s*['\"]?([^'\"\n#]+)", front[1], re.MULTILINE) if front else None
+    return found[1].strip() if found else ""
+
+
+def _has_chat_template(folder: Path) -> bool:
+    if (folder / "chat_template.jinja").is_file():
+        return True
+    file = folder / "tokenizer_config.json"
+    try:
+        return file.is_file() and bool(json.loads(file.read_text(encoding="utf-8")).get("chat_template"))
+    except (OSError, ValueError, AttributeError):
+        return False
