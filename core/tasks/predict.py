@@ -6,6 +6,7 @@ and the positions leave the filling out. Numbers are those of the weights' type:
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -39,13 +40,16 @@ def write(
     """The greedy answer to each prompt: always the likeliest token, until an end token or the limit.
 
     Nothing of the model's generation_config is applied (no sampling, no repetition penalty): what is measured is the
-    model. Rows that are done leave the batch. See core.tasks.base.Task for the arguments.
+    model. Rows that are done leave the batch. A prompt without a token has no answer. See core.tasks.base.Task for the
+    arguments.
     """
     ends = end_ids(tokenizer) if ends is None else ends
-    answers: list[Answer | None] = [None] * len(prompts)
-    done = 0
+    answers: list[Answer | None] = [None if len(p) else Answer("", "", [], False) for p in prompts]
+    asked = [i for i, prompt in enumerate(prompts) if len(prompt)]
+    done = len(prompts) - len(asked)
     with torch.inference_mode():
-        for batch in _batches([len(p) + max_new_tokens for p in prompts], MOST_ROWS):
+        for places in _batches([len(prompts[i]) + max_new_tokens for i in asked], MOST_ROWS):
+            batch = [asked[place] for place in places]
             ids, stopped = _greedy(model, [prompts[i] for i in batch], ends, pad_id(tokenizer), max_new_tokens, should_stop)
             for i, new, end in zip(batch, ids, stopped, strict=True):
                 text = str(tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
@@ -80,7 +84,6 @@ def surprise(
             keep = max(asked[i] for i in batch) + 1
             ids, mask = _left([examples[i][0] for i in batch], pad_id(tokenizer), model.device)
             labels, _ = _left([examples[i][1] for i in batch], IGNORED, model.device)
-            labels[:, 0] = IGNORED
             for row, i in enumerate(batch):  # a row's own first token, wherever the filling ends
                 labels[row, labels.shape[1] - len(examples[i][1])] = IGNORED
             logits = _forward(model, ids, mask, _positions(mask), keep=keep)[0][:, -keep:]
@@ -226,8 +229,12 @@ def _forward(
 
 def _accepts(model: Any) -> set[str]:
     """The arguments of the architecture's own forward; an adapter's wrapper hands all of them on."""
-    inner = model if isinstance(model, PreTrainedModel) else model.get_base_model()
-    return set(inspect.signature(inner.forward).parameters)
+    return _parameters(type(model if isinstance(model, PreTrainedModel) else model.get_base_model()))
+
+
+@functools.cache
+def _parameters(kind: type[PreTrainedModel]) -> set[str]:
+    return set(inspect.signature(kind.forward).parameters)
 
 
 def _batches(lengths: Sequence[int], most_rows: int, numbers: Sequence[int] | None = None) -> Iterator[list[int]]:
