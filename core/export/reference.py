@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-BATCH = 16
+from core.tasks.predict import write
+
 TIMED_ROWS = 8
 LOGIT_BYTES = 256 * 2**20  # at most so much of logits is written down; rows beyond are compared by their tokens alone
 
@@ -28,94 +29,56 @@ class Reference:
     tokens_per_second: float
 
 
-@torch.inference_mode()
 def answer(
     model: Any,
+    tokenizer: Any,
     prompts: Sequence[list[int]],
     folder: Path,
     *,
     end_ids: list[int],
-    pad_id: int,
     max_new_tokens: int,
-    on_row: Callable[[int], None] = lambda done: None,
+    on_row: Callable[[float], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Reference:
-    """Greedy answers of a transformers model in float32, and the logits along them.
+    """Greedy answers of a transformers model, by the very function that evaluation uses, and the logits along them.
 
-    Batches are filled on the left. Each answer is then checked, row by row without filling, against the argmax of the
-    logits along it; the rare row where filling tipped a tie is answered again on its own.
+    Batches are filled on the left there. Each answer is therefore checked against the argmax of the logits along it,
+    row by row without filling; the rare row where filling tipped a tie is answered again on its own.
 
     Args:
         prompts: token ids, none empty. folder: where the files of logits go. on_row: called with rows done so far.
     """
-    model.eval()
-    answers: list[list[int]] = [[] for _ in prompts]
-    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-    done = 0
-    for start in range(0, len(order), BATCH):
-        rows = order[start : start + BATCH]
-        for row, tokens in zip(
-            rows, _generate(model, [prompts[i] for i in rows], end_ids, pad_id, max_new_tokens), strict=True
-        ):
-            answers[row] = tokens
-        done += len(rows)
-        on_row(done)
+    ends = set(end_ids)
+
+    def greedy(some: Sequence[list[int]], **more: Any) -> list[tuple[list[int], bool]]:
+        found = write(model, tokenizer, some, max_new_tokens=max_new_tokens, ends=ends, should_stop=should_stop, **more)
+        return [(row.ids, row.stopped) for row in found]
+
+    answers: list[list[int]] = []
     files: list[Path] = []
     used = 0
-    for row, prompt in enumerate(prompts):
-        logits = _along(model, prompt, answers[row])
-        if logits.argmax(-1).tolist() != answers[row]:
-            answers[row] = _generate(model, [prompt], end_ids, pad_id, max_new_tokens)[0]
-            logits = _along(model, prompt, answers[row])
+    for row, (tokens, stopped) in enumerate(greedy(prompts, on_progress=on_row)):
+        logits = _along(model, prompts[row], tokens, stopped)
+        if logits[: len(tokens)].argmax(-1).tolist() != tokens:
+            [(tokens, stopped)] = greedy([prompts[row]])
+            logits = _along(model, prompts[row], tokens, stopped)
+        answers.append([*tokens, int(logits[-1].argmax())] if stopped else tokens)
         used += logits.numel() * 4
-        if used > LOGIT_BYTES and files:
-            break
-        files.append(folder / f"{row}.npy")
-        np.save(files[-1], logits.float().numpy())
-    return Reference(answers, files, _speed(model, prompts[:TIMED_ROWS], end_ids, pad_id, max_new_tokens))
+        if row == 0 or used <= LOGIT_BYTES:
+            files.append(folder / f"{row}.npy")
+            np.save(files[-1], logits.numpy())
+    began = time.perf_counter()
+    for prompt in prompts[:TIMED_ROWS]:
+        greedy([prompt])
+    seconds = time.perf_counter() - began
+    return Reference(answers, files, sum(map(len, answers[:TIMED_ROWS])) / max(1e-9, seconds))
 
 
-def _generate(model: Any, prompts: list[list[int]], end_ids: list[int], pad_id: int, limit: int) -> list[list[int]]:
-    """Greedy continuations, each up to and with its end token."""
-    from transformers import GenerationConfig
-
-    longest = max(map(len, prompts))
-    ids = torch.full((len(prompts), longest), pad_id, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for row, prompt in enumerate(prompts):
-        ids[row, longest - len(prompt) :] = torch.tensor(prompt)
-        mask[row, longest - len(prompt) :] = 1
-    settings = GenerationConfig(
-        do_sample=False,
-        num_beams=1,
-        repetition_penalty=1.0,
-        no_repeat_ngram_size=0,
-        max_new_tokens=limit,
-        eos_token_id=end_ids,
-        pad_token_id=pad_id,
-        use_cache=True,
-    )
-    out = model.generate(ids.to(model.device), attention_mask=mask.to(model.device), generation_config=settings)
-    return [until_end(row.tolist(), end_ids) for row in out[:, longest:]]
-
-
-def until_end(tokens: list[int], end_ids: Sequence[int]) -> list[int]:
-    """The tokens up to and with the first end token."""
-    for place, token in enumerate(tokens):
-        if token in end_ids:
-            return tokens[: place + 1]
-    return tokens
-
-
-def _along(model: Any, prompt: list[int], tokens: list[int]) -> torch.Tensor:
-    """Logits that predict each answer token, teacher-forced: (answer tokens, vocabulary)."""
-    ids = torch.tensor([prompt + tokens[:-1]], device=model.device)
-    out: torch.Tensor = model(ids, logits_to_keep=len(tokens), use_cache=False).logits[0, -len(tokens) :]
+@torch.inference_mode()
+def _along(model: Any, prompt: list[int], tokens: list[int], stopped: bool) -> torch.Tensor:
+    """Logits that predict each answer token, teacher-forced, the end token's too: (answer tokens, vocabulary)."""
+    count = len(tokens) + stopped
+    fed = prompt + tokens if stopped else prompt + tokens[:-1]
+    ids = torch.tensor([fed], device=model.device)
+    out: torch.Tensor = model(ids, logits_to_keep=count, use_cache=False).logits[0, -count:]
     return out.float().cpu()
-
-
-def _speed(model: Any, prompts: Sequence[list[int]], end_ids: list[int], pad_id: int, limit: int) -> float:
-    """Answer tokens a second, one row at a time."""
-    made, began = 0, time.perf_counter()
-    for prompt in prompts:
-        made += len(_generate(model, [prompt], end_ids, pad_id, limit)[0])
-    return made / max(1e-9, time.perf_counter() - began)

@@ -90,14 +90,27 @@ def compare(
     Raises:
         RuntimeError: the package does not load, crashed, or renders other prompts than training did; in one sentence.
     """
-    request = {
-        "prompts": list(prompts),
-        "answers": list(answers),
-        "logits": [str(path) for path in logits],
-        "rows": list(rows),
-        "max_new_tokens": max_new_tokens,
-        "timed": timed,
-    }
+    found = _fresh(
+        bundle,
+        {
+            "prompts": list(prompts),
+            "answers": list(answers),
+            "logits": [str(path) for path in logits],
+            "rows": list(rows),
+            "max_new_tokens": max_new_tokens,
+            "timed": timed,
+        },
+    )
+    return _figures(found, answers)
+
+
+def check_prompts(bundle: Path, prompts: Sequence[list[int]], rows: Sequence[dict[str, Any]]) -> None:
+    """Whether run.py makes the very same prompts, in a fresh process, without the model. Raises as `compare`."""
+    _fresh(bundle, {"prompts": list(prompts), "rows": list(rows)})
+
+
+def _fresh(bundle: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """Ask a fresh process. RuntimeError, in one sentence, where it crashes or makes other prompts."""
     done = subprocess.run(
         [sys.executable, "-m", "core.export.verify", str(bundle)],
         input=json.dumps(request),
@@ -105,20 +118,20 @@ def compare(
         text=True,
         encoding="utf-8",
         cwd=ROOT,
-        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        env=os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1"},
     )
     sys.stderr.write(done.stderr)
     if done.returncode or not done.stdout.strip():
         last = [line for line in done.stderr.splitlines() if line.strip()][-1:] or ["no word of why"]
-        how = f"was killed by signal {-done.returncode}" if done.returncode < 0 else last[0]
+        how = f"it was killed by signal {-done.returncode}" if done.returncode < 0 else last[0]
         raise RuntimeError(f"The package does not run: {how}")
-    found = json.loads(done.stdout.splitlines()[-1])
-    if found["other_prompts"]:
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    if other := found["other_prompts"]:
         raise RuntimeError(
-            f"The package's run.py makes other tokens of {len(found['other_prompts'])} of {len(prompts)} prompts "
-            f"(first: row {found['other_prompts'][0]}) than training did."
+            f"The package's run.py makes other tokens of {len(other)} of {len(request['prompts'])} prompts "
+            f"than training did (first: row {other[0]})."
         )
-    return _figures(found, answers)
+    return found
 
 
 def _figures(found: dict[str, Any], answers: Sequence[list[int]]) -> Comparison:
@@ -190,6 +203,7 @@ def not_here(target: Target) -> tuple[Status, str]:
 
 def load_run_script(bundle: Path) -> Any:
     """The package's own run.py as a module."""
+    sys.path.insert(0, str(bundle))  # as `python run.py` does: the prompt code lies beside it
     spec = importlib.util.spec_from_file_location("tunesmith_package_run", bundle / "run.py")
     if spec is None or spec.loader is None:
         raise RuntimeError(f"{bundle.name} has no run.py.")
@@ -200,16 +214,17 @@ def load_run_script(bundle: Path) -> Any:
 
 def _answer(bundle: Path, request: dict[str, Any]) -> dict[str, Any]:
     """The fresh process: load, answer, compare logits along PyTorch's answers."""
+    package, prompts = load_run_script(bundle).Package(bundle), request["prompts"]
+    other = [i for i, row in enumerate(request["rows"]) if package.ids(row) != prompts[i]]
+    if other or "answers" not in request:
+        return {"other_prompts": other}
     import numpy as np
     import onnxruntime_genai as og
 
+    answers, limit = request["answers"], request["max_new_tokens"]
     began = time.perf_counter()
-    package = load_run_script(bundle).Package(bundle)
+    model = package.model
     loaded = time.perf_counter() - began
-    prompts, answers, limit = request["prompts"], request["answers"], request["max_new_tokens"]
-    other = [i for i, row in enumerate(request["rows"]) if package.ids(row) != prompts[i]]
-    if other:
-        return {"other_prompts": other}
     list(package.generate(prompts[0], 1))  # the first call makes room; it is not timed
     mine: list[list[int]] = []
     timed = made = 0.0
@@ -223,9 +238,9 @@ def _answer(bundle: Path, request: dict[str, Any]) -> dict[str, Any]:
     margins: dict[int, float] = {}
     for place, path in enumerate(request["logits"]):
         theirs = np.load(path)
-        params = og.GeneratorParams(package.model)
+        params = og.GeneratorParams(model)
         params.set_search_options(max_length=len(prompts[place]) + len(answers[place]) + 1)
-        generator = og.Generator(package.model, params)
+        generator = og.Generator(model, params)
         generator.append_tokens(prompts[place] + answers[place][:-1])
         ours = np.asarray(generator.get_output("logits"))[0, -len(theirs) :].astype(np.float32)
         gap = np.abs(ours - theirs).max()

@@ -1,0 +1,145 @@
+"""What the package is asked: real rows that training did not see, as the prompts that training would make of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from core.config import RunConfig
+from core.data.encode import encode_prompt
+from core.data.formats import Layout, answer_column, as_text, suggest_template
+from core.data.sources import Source, open_data
+from core.data.split import split_source
+from core.data.template import answer_text, parse, prompt_segments, render
+from core.errors import InputError
+
+NEUTRAL = (
+    "The morning was cold, and the harbour",
+    "Two and three make",
+    "A short list of fruit:",
+    "Dear Anna, thank you for",
+    "The train to the coast leaves at",
+    "Once upon a time there was",
+    "Water boils when",
+    "My favourite book is",
+)
+TALK = Layout("messages", {"messages": "messages", "role": "role", "content": "content"}, "")
+PLAIN = Layout("prompt_completion", {"prompt": "text", "completion": "answer"}, "")
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Prompts with what is known of their rows, and how a package renders such a prompt by itself.
+
+    Attributes:
+        prompts: token ids. rows: the raw rows behind them. wants: reference answers; None where nobody knows any.
+        told: where they come from, in words.
+        form: what goes into tunesmith.json: template, layout, columns, fields (what a person gives), optional.
+    """
+
+    prompts: list[list[int]]
+    rows: list[dict[str, Any]]
+    wants: list[str] | None
+    told: str
+    form: dict[str, Any]
+
+
+def ask(config: RunConfig | None, tokenizer: Any, count: int, data: str | None = None) -> Questions:
+    """At most `count` rows, evenly spaced over those there are.
+
+    They come from `data`, else from the config's held-out file, else from its validation share, else, with neither,
+    from its training rows (and `told` says so). Without config and data a few neutral sentences are asked.
+
+    Raises:
+        InputError: the data cannot be read or do not fit the template.
+    """
+    if data is None and config is None:
+        return _neutral(tokenizer)
+    template = config.data.template if config is not None else None
+    limit = config.data.max_tokens if config is not None else 512
+    source, places, told = _source(config, data)
+    if config is None and (not tokenizer.chat_template or source.layout.name == "text"):
+        template = suggest_template(source.layout)
+    step = max(1.0, len(places) / count)
+    prompts, rows, wants = [], [], []
+    for place in (places[int(i * step)] for i in range(min(count, len(places)))):
+        row = source.rows[place]
+        try:
+            segments = render(row, source.layout, template, tokenizer)
+        except InputError as error:
+            if error.field == "data.template" and source.layout.name not in ("sharegpt", "messages"):
+                raise
+            continue  # a conversation that cannot be used; training leaves it out too
+        prompts.append(encode_prompt(prompt_segments(segments), tokenizer, limit))
+        wants.append(answer_text(row, source.layout, template, tokenizer))
+        rows.append(_plain(row))
+    if not prompts:
+        raise InputError(f"No row of {source.name} can be asked, so nothing could be compared.", "evaluation.data")
+    return Questions(prompts, rows, wants, f"{told} of {source.name}", _form(template, source.layout, source.columns))
+
+
+def _source(config: RunConfig | None, data: str | None) -> tuple[Source, list[int], str]:
+    """The rows to ask from: their source, which of them, and what they are called."""
+    named = data or (config.evaluation.data if config is not None else None)
+    if named is not None or config is None:
+        source = open_data(named or "")
+        return source, list(range(len(source.rows))), "rows" if data else "held-out rows"
+    source = open_data(config.data.path)
+    kept = split_source(source, config).validation
+    if kept:
+        return source, kept, "validation rows"
+    return source, list(range(len(source.rows))), "training rows (none were kept back)"
+
+
+def _neutral(tokenizer: Any) -> Questions:
+    """A few sentences for a model of which nothing more is known."""
+    if tokenizer.chat_template:
+        rows: list[dict[str, Any]] = [{"messages": [{"role": "user", "content": text}]} for text in NEUTRAL]
+        asked = [{"messages": [*row["messages"], {"role": "assistant", "content": "."}]} for row in rows]
+        layout, template, columns = TALK, None, ["messages"]
+    else:
+        rows = [{"text": text} for text in NEUTRAL]
+        asked = [row | {"answer": ""} for row in rows]
+        layout, template, columns = PLAIN, "{text}[[{answer}]]", ["text", "answer"]
+    prompts = [
+        encode_prompt(prompt_segments(render(row, layout, template, tokenizer)), tokenizer, 512) for row in asked
+    ]
+    form = _form(template, layout, columns)
+    return Questions(prompts, rows, None, "neutral sentences, since no data was named", form)
+
+
+def _form(template: str | None, layout: Layout, columns: list[str]) -> dict[str, Any]:
+    """How a package makes such prompts: the template, and the fields that a person fills in."""
+    optional: list[str] = []
+    if template is None:
+        names = {"alpaca": ["instruction", "input", "system"], "text_label": ["text"]}.get(layout.name, ["prompt"])
+        fields = [layout.roles[name] for name in names if name in layout.roles]
+        optional = [layout.roles[name] for name in ("input", "system") if name in layout.roles]
+        used = [*fields, *([answer_column(layout)] if answer_column(layout) else [])]
+    else:
+        parts = parse(template, tuple(columns))
+        last = max(i for i, part in enumerate(parts) if part.answer)
+        while last and parts[last - 1].answer:
+            last -= 1
+        fields = list(dict.fromkeys(part.text for part in parts[:last] if part.column))
+        used = list(dict.fromkeys(part.text for part in parts if part.column))
+    return {
+        "template": template,
+        "layout": {"name": layout.name, "roles": layout.roles},
+        "columns": used,
+        "fields": fields,
+        "optional": optional,
+    }
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as JSON can carry it: what it cannot is the text that it would be in a prompt."""
+
+    def plain(value: Any) -> Any:
+        try:
+            return value if json.loads(json.dumps(value)) == value else as_text(value)
+        except (TypeError, ValueError):
+            return as_text(value)
+
+    return {name: plain(value) for name, value in row.items()}
