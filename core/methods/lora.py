@@ -14,7 +14,7 @@ from transformers.pytorch_utils import Conv1D
 
 from core.config import LoraMethod
 from core.errors import InputError, nearest
-from core.models.load import base_name, base_of, copy_companions, load_base, load_run, weights_of
+from core.models.load import base_name, base_of, copy_companions, load_base, load_run, patient_peft, weights_of
 from core.runs.store import Run
 
 frozen_base = True
@@ -40,7 +40,8 @@ def prepare(model: PreTrainedModel, settings: LoraMethod, base: str, revision: s
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
         revision=revision,
     )
-    return get_peft_model(model, adapter)
+    with patient_peft():
+        return get_peft_model(model, adapter)
 
 
 def save(model: PeftModel, folder: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.utils import logging as transformers_logging
 
 from core.errors import InputError
 from core.models.tokenizer import load_tokenizer, looks_like_id, model_folder
@@ -32,6 +36,17 @@ COMPANIONS = (
     "tokenizer.model",
     "generation_config.json",
 )
+
+
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # at import it warns of CPU kernels that nothing here uses
+
+
+@contextlib.contextmanager
+def patient_peft() -> Iterator[None]:
+    """PEFT 0.21 reads `is_gradient_checkpointing` of a model, which transformers 5.23 says that v6 will not have."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        yield
 
 
 @dataclass(frozen=True)
@@ -70,8 +85,8 @@ def load_base(path: str, revision: str | None = None, dtype: torch.dtype = torch
     """
     name = _source(path)
     _refuse_other_kinds(path, name, revision)
-    logger, level = logging.getLogger("transformers.modeling_utils"), logging.ERROR
-    before, _ = logger.level, logger.setLevel(level)
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # what is wrong with the weights we say ourselves
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
             name,
@@ -88,7 +103,7 @@ def load_base(path: str, revision: str | None = None, dtype: torch.dtype = torch
             raise
         raise _bad(path, f"has damaged weights: {error}") from error
     finally:
-        logger.setLevel(before)
+        transformers_logging.set_verbosity(before)
     lost = sorted(report["missing_keys"]) + [str(key) for key in report.get("mismatched_keys") or ()]
     if lost:
         raise _bad(path, f"has incomplete weights: {len(lost)} are missing or of another shape, such as {lost[0]}")
@@ -111,12 +126,13 @@ def load_run(
     folder = weights_of(target)
     if not (Path(folder) / "adapter_config.json").is_file():
         return load_base(folder, dtype=dtype), load_tokenizer(folder)
-    from peft import PeftModel
-
     base, revision = base_of(Path(folder))
-    model = PeftModel.from_pretrained(load_base(base, revision, dtype), folder, is_trainable=False)
-    here = (Path(folder) / "tokenizer.json").is_file()
-    return model.eval(), load_tokenizer(folder if here else base, None if here else revision)
+    whole = load_base(base, revision, dtype)
+    with patient_peft():
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(whole, folder, is_trainable=False)
+    return model.eval(), load_tokenizer(base, revision)
 
 
 def weights_of(target: str | Path | Run) -> str:

@@ -57,6 +57,16 @@ class Curve:
             "points": len(logs),
         }
 
+    def mean_loss(self) -> float | None:
+        """The mean training loss over all steps; a log event speaks for the steps since the one before it."""
+        total, before = 0.0, 0
+        for step in sorted(self.logs):
+            loss = self.logs[step].get("loss")
+            if isinstance(loss, (int, float)):
+                total += loss * (step - before)
+            before = step
+        return total / before if before else None
+
 
 def thin(logs: list[Event], max_points: int) -> list[Event]:
     """At most `max_points` (4 or more) of the events: first, last, and each stretch's lowest and highest loss."""

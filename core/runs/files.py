@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -85,6 +86,26 @@ def locked(path: Path) -> Iterator[bool]:
             yield False
             return
         yield True
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A folder to be filled by the block, under another name; it takes the place of `target` when the block ends well.
+
+    What a killed process leaves behind is named `.writing-...`; an error in the block leaves nothing, and `target` as
+    it was.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".writing-{target.name}-", dir=target.parent))
+    try:
+        os.chmod(work, 0o777 & ~_umask())
+        yield work
+        if target.exists():
+            shutil.rmtree(target)
+        work.rename(target)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
 
 
 def tail(path: Path, start: int = 0, most: int = 65536) -> list[str]:

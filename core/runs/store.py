@@ -14,7 +14,7 @@ from typing import Any
 from core import config as configs
 from core.config import RunConfig
 from core.errors import InputError, nearest
-from core.paths import portable, runs_dir
+from core.paths import portable, resolve, runs_dir
 from core.runs import checkpoints
 from core.runs.curve import Curve
 from core.runs.environment import describe
@@ -182,6 +182,7 @@ def create(config: RunConfig, name: str = "", directory: Path | None = None) -> 
     base = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug.strip('-')[:40].strip('-') or 'run'}"
     try:
         path = _claim(directory) if directory is not None else _new(base)
+        config = settled(config)
         write_text(path / "config.yaml", configs.dumps(config))
         write_json(path / "environment.json", {"name": name.strip()} | describe(config))
         StateFile(path / "state.json").queue()
@@ -189,6 +190,25 @@ def create(config: RunConfig, name: str = "", directory: Path | None = None) -> 
         place = directory or runs_dir()
         raise InputError(f"A run cannot be made in {str(place)!r}: {(error.strerror or str(error)).lower()}.") from None
     return Run(path)
+
+
+def settled(config: RunConfig) -> RunConfig:
+    """The config with every path that is there written so that it means the same from any working directory."""
+
+    def settle(given: str) -> str:
+        path, mark, part = given, "", ""
+        if given.endswith("]") and not resolve(given).exists():
+            path, mark, part = given.partition("[")
+        return portable(resolve(path)) + mark + part if resolve(path).exists() else given
+
+    held_out = config.evaluation.data
+    return config.model_copy(
+        update={
+            "model": config.model.model_copy(update={"path": settle(config.model.path)}),
+            "data": config.data.model_copy(update={"path": settle(config.data.path)}),
+            "evaluation": config.evaluation.model_copy(update={"data": held_out and settle(held_out)}),
+        }
+    )
 
 
 def open_run(run_id: str) -> Run:

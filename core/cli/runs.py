@@ -1,0 +1,82 @@
+"""runs: list, show, stop, resume and delete runs."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from typing import Any
+
+from core.errors import InputError
+from core.paths import portable, runs_dir
+from core.runs import jobs, store
+from core.runs.store import Run
+
+HELP = "list, show, stop, resume and delete runs"
+ACTIONS = ("list", "show", "stop", "resume", "delete")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """[list | show ID | stop ID | resume ID | delete ID]."""
+    parser.add_argument("action", nargs="?", default="list", choices=ACTIONS, help="what to do; list if left out")
+    parser.add_argument("id", nargs="?", help="the id of a run, or its directory")
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Do it. Raises InputError for an id that is none, and for what the run's state does not allow."""
+    if args.action == "list":
+        if args.id:
+            raise InputError(f"runs list takes no id; did you mean: runs show {args.id}?")
+        return {"dir": str(runs_dir()), "runs": [summary(found) for found in store.list_runs()]}
+    if not args.id:
+        raise InputError(f"runs {args.action} needs the id of a run; runs list names them all.")
+    found = store.find(args.id) or store.open_run(args.id)
+    if args.action == "stop":
+        if not found.state().under_way:
+            raise InputError(f"The run {found.id} is not under way: it is {found.state().state}.")
+        jobs.stop(found)
+    elif args.action == "resume":
+        jobs.resume(found)
+    elif args.action == "delete":
+        store.delete(found)
+        return {"run": found.id, "state": "deleted"}
+    return summary(found) | ({"log": found.log(20)} if args.action == "show" else {})
+
+
+def summary(found: Run) -> dict[str, Any]:
+    """What there is to say about a run, from its files."""
+    state, curve = found.state(), found.curve(4)
+    last, checked = curve["log"][-1:], [e for e in curve["eval"] if e.get("validation_loss") is not None and e["step"]]
+    best: dict[str, Any] = min(checked, key=lambda e: e["validation_loss"], default={})
+    return {
+        "run": found.id,
+        "dir": str(found.dir),
+        "title": found.title,
+        "state": state.state,
+        "error": state.error,
+        "created": datetime.fromtimestamp(found.created, UTC).isoformat(),
+        "seconds": round(state.seconds, 1),
+        "step": last[0]["step"] if last else 0,
+        "max_steps": curve["max_steps"],
+        "loss": last[0]["loss"] if last else None,
+        "validation_loss": best.get("validation_loss"),
+        "best_step": best.get("step"),
+        "model": str(found.dir / "model") if found.has_model else None,
+    }
+
+
+def show(result: dict[str, Any]) -> str:
+    """A table, or the lines of one run."""
+    if "runs" in result:
+        if not result["runs"]:
+            return f"No runs in {portable(result['dir'])}."
+        rows = [
+            (r["run"], r["state"], f"{r['step']:,}/{r['max_steps']:,}", _loss(r), r["title"]) for r in result["runs"]
+        ]
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        return "\n".join("  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[4]]) for row in rows)
+    lines = [f"{key:<16}{value}" for key, value in result.items() if key != "log" and value not in ("", None)]
+    return "\n".join([*lines, *(["", *result["log"]] if result.get("log") else [])])
+
+
+def _loss(row: dict[str, Any]) -> str:
+    return f"{row['validation_loss']:.4f}" if row["validation_loss"] is not None else "-"

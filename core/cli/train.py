@@ -1,0 +1,83 @@
+"""train CONFIG.yaml: fine-tune a model, here and now; progress on standard error, the result at the end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from core import config as configs
+from core.errors import InputError
+from core.runs import store
+from core.runs.eventlog import EventLog
+from core.runs.state import StateFile
+from core.runs.store import Run
+
+HELP = "fine-tune a model on a config"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """CONFIG.yaml [--set section.key=value ...] [--run-dir DIR], or --resume RUN."""
+    parser.add_argument("config", nargs="?", help="a YAML file of settings")
+    parser.add_argument("--set", action="append", default=[], metavar="section.key=value", help="change one setting")
+    parser.add_argument("--run-dir", metavar="DIR", help="where to put the run, instead of in the folder of runs")
+    parser.add_argument("--resume", metavar="RUN", help="go on with a run: its directory, or its id")
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Train. Raises InputError, which the state of the run then says too."""
+    if args.resume:
+        if args.config or args.set or args.run_dir:
+            raise InputError("--resume goes on with a run as it was configured: give nothing else with it.")
+        return train(_resumable(args.resume), resume=True)
+    if not args.config:
+        raise InputError("Give a config to train, such as assets/configs/tone.yaml, or a run to --resume.")
+    config = configs.load(args.config, args.set)
+    return train(_prepared(config, args) or store.create(config, directory=args.run_dir and Path(args.run_dir)))
+
+
+def train(target: Run, resume: bool = False) -> dict[str, Any]:
+    """Do the training of a run in this process; state.json and events.jsonl tell everybody else."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    log = EventLog(target.dir / "events.jsonl")
+    file = StateFile(target.dir / "state.json")
+    with file.working("loading the libraries", graceful=True, on_beat=log.beat) as job:
+        config = target.config()
+        from core.training.loop import fit  # torch: the page should see that something happens before it is there
+
+        return fit(config, target, job, log, resume)
+
+
+def show(result: dict[str, Any]) -> str:
+    """A few lines for a person."""
+    lines = [f"{result['state']}: {result['steps']:,} of {result['max_steps']:,} steps", f"run        {result['dir']}"]
+    if result["train_loss"] is not None:
+        lines.append(f"training   {result['train_loss']:.4f} (mean loss, nats a token)")
+    if result["validation_loss"] is not None:
+        was = f", base model {result['base_validation_loss']:.4f}" if result["base_validation_loss"] is not None else ""
+        lines.append(
+            f"validation {result['validation_loss']:.4f} at step {result['best_step']:,}{was}; lower is better"
+        )
+    return "\n".join(lines)
+
+
+def _prepared(config: configs.RunConfig, args: argparse.Namespace) -> Run | None:
+    """The run that the page has made and queued for exactly this command, if that is what --run-dir names."""
+    if not args.run_dir or args.set:
+        return None
+    made = Run(Path(args.run_dir).expanduser().absolute())
+    same = Path(args.config).absolute() == made.dir / "config.yaml"
+    waiting = StateFile(made.dir / "state.json")
+    return made if same and waiting.path.is_file() and not (made.dir / "events.jsonl").exists() else None
+
+
+def _resumable(target: str) -> Run:
+    """A run that is neither done nor under way."""
+    found = store.find(target)
+    if found is None:
+        found = store.open_run(target)
+    state = found.state()
+    if state.state == "done":
+        raise InputError(f"The run {found.id} is done: there is nothing to resume.")
+    return found

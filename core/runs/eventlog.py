@@ -1,0 +1,58 @@
+"""events.jsonl: one JSON object a line, appended by the one process that works, read by anybody at any time."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from core.runs.files import plain
+
+RESOURCES_S = 5.0
+
+
+class EventLog:
+    """Appends events. A line is one write, so a reader sees it whole or not yet; a number that is not finite is null.
+
+    Raises OSError when the disk is full: the work must not go on unseen.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._process = psutil.Process()
+        self._process.cpu_percent()
+        self._measured = time.monotonic()
+        self._step = 0
+        self._file = open(path, "ab", buffering=0)
+        with open(path, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+            if file.read() not in (b"", b"\n"):
+                self._file.write(b"\n")  # a killed process left half a line: the next one starts afresh
+
+    def add(self, kind: str, step: int, **values: Any) -> None:
+        """Append one event with the time now, in seconds since 1970."""
+        self._step = step
+        event = {"t": round(time.time(), 3), "step": step, "kind": kind, **plain(values)}
+        line = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+        with self._lock:
+            self._file.write(line.encode("utf-8", "replace"))
+
+    def beat(self) -> None:
+        """Append what this process uses, every few seconds; for `StateFile.working(on_beat=...)`."""
+        if time.monotonic() - self._measured < RESOURCES_S:
+            return
+        self._measured = time.monotonic()
+        with self._process.oneshot():
+            used, cpu = self._process.memory_info().rss, self._process.cpu_percent()
+        total = psutil.virtual_memory().total
+        self.add("resources", self._step, memory_bytes=used, memory_total=total, cpu_percent=cpu)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

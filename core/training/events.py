@@ -1,0 +1,107 @@
+"""The callback: what happens in the Trainer becomes events of the run, and a request to stop reaches the Trainer."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from core.errors import InputError
+from core.runs.eventlog import EventLog
+from core.runs.state import Job
+
+
+def diverged(step: int, learning_rate: float) -> InputError:
+    """The error for a loss, or weights, that are no longer numbers."""
+    return InputError(
+        f"The training fell apart at step {step}: its loss is no longer a number. The learning rate of "
+        f"{learning_rate:g} is too high for this model; try {learning_rate / 10:.2g}.",
+        "training.learning_rate",
+    )
+
+
+class Follow(TrainerCallback):
+    """Appends to the event log, ends at a request to stop or when validation no longer improves, refuses NaN.
+
+    Attributes:
+        reason: why the training ended: finished, early_stopped or stopped.
+        supervised, tokens: counted by the Trainer since the last log: trained tokens, and all that are no padding.
+        paused: seconds since the last log that went into validating and saving, not training.
+    """
+
+    def __init__(self, log: EventLog, job: Job, learning_rate: float, max_steps: int) -> None:
+        self.log, self.job = log, job
+        self.learning_rate, self.max_steps = learning_rate, max_steps
+        self.reason = "finished"
+        self.supervised, self.tokens, self.paused = 0, 0, 0.0
+        self.stop_early = False
+        self._since = self._began = time.monotonic()
+        self._first = 0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Starts the clock."""
+        self._since = self._began = time.monotonic()
+        self.paused, self._first = 0.0, state.global_step
+        self.job.progress(state.global_step, self.max_steps, "training")
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        """A stop is seen after each step; the last step is always logged."""
+        self.job.progress(state.global_step, self.max_steps)
+        if self.job.stop_asked and not control.should_training_stop:
+            self.reason = "stopped"
+            control.should_training_stop = control.should_save = True
+        if control.should_training_stop:
+            control.should_log = True
+        return control
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """One log event, and one line for whoever looks at the terminal."""
+        if not logs or "loss" not in logs:
+            return
+        now = time.monotonic()
+        busy = max(now - self._since - self.paused, 1e-9)
+        loss, step = float(logs["loss"]), state.global_step
+        self.log.add(
+            "log",
+            step,
+            loss=loss,
+            learning_rate=float(logs["learning_rate"]),
+            grad_norm=float(logs.get("grad_norm", math.nan)),
+            epoch=state.epoch,
+            tokens_per_second=self.supervised / busy,
+            all_tokens_per_second=self.tokens / busy,
+            max_steps=self.max_steps,
+        )
+        left = (now - self._began) / max(step - self._first, 1) * (self.max_steps - step)
+        print(
+            f"step {step:,} of {self.max_steps:,} · loss {loss:.4f} · {self.supervised / busy:,.0f} trained tokens/s"
+            f" · {left // 60:.0f}:{left % 60:02.0f} left",
+            file=sys.stderr,
+            flush=True,
+        )
+        self._since, self.paused, self.supervised, self.tokens = now, 0.0, 0, 0
+        if not math.isfinite(loss):
+            raise diverged(step, self.learning_rate)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        """Ends the training when the Trainer has found that validation no longer improves."""
+        if self.stop_early and not control.should_training_stop:
+            self.reason = "early_stopped"
+            control.should_training_stop = control.should_save = True
+        return control

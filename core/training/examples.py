@@ -1,0 +1,100 @@
+"""From a config to token ids: rows to train on, rows that are kept back, and the one that is asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedTokenizerFast
+
+from core.config import RunConfig
+from core.data.encode import encode_prompt, encode_rows
+from core.data.sources import Source, open_data
+from core.data.split import split_source
+from core.data.template import answer_text, prompt_segments, render
+from core.errors import InputError
+from core.models.tokenizer import end_ids, load_tokenizer, pad_id
+from core.training.batches import Row
+from core.training.validation import Probe
+
+
+@dataclass(frozen=True)
+class Examples:
+    """All that training needs of the data and the tokenizer.
+
+    Attributes:
+        pad: the id that fills batches. ends: the ids that end an answer.
+        train, validation: encoded rows; validation is empty when its share is 0.
+        probe: a row of the validation set, or of the training set where there is none.
+        notes: what was left out or cut, one sentence each.
+        data: name, path, fingerprint and sizes, for environment.json and the model card.
+    """
+
+    tokenizer: PreTrainedTokenizerFast
+    pad: int
+    ends: set[int]
+    train: list[Row]
+    validation: list[Row]
+    probe: Probe
+    notes: list[str]
+    data: dict[str, Any]
+
+
+def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
+    """Read, split and encode the data of a config.
+
+    Args:
+        on_rows: told how many rows of how many are encoded.
+
+    Raises:
+        InputError: with its field: the data, the model's tokenizer or the template cannot be used, or nothing is left
+            to train on or to validate with.
+    """
+    tokenizer = load_tokenizer(config.model.path, config.model.revision)
+    source = open_data(config.data.path)
+    count = len(source.rows)
+    if not count:
+        raise InputError(f"{config.data.path!r} has no rows.", "data.path")
+    if config.data.validation and count < 2:
+        raise InputError(
+            "There is one row only, so none can be kept back: add rows, or set the validation share to 0.",
+            "data.validation",
+        )
+    parts = split_source(source, config)
+
+    def encode(places: list[int], done: int) -> tuple[list[Row], Any]:
+        rows = (source.rows[i] for i in places)
+        return encode_rows(rows, source.layout, config, tokenizer, lambda n: on_rows(done + n, count))
+
+    train, report = encode(parts.train, 0)
+    notes, longest = [*source.notes, *parts.notes, *report.sentences()], report.longest
+    validation, row = list[Row](), parts.train[report.kept[0]]
+    if parts.validation:
+        validation, held = encode(parts.validation, len(parts.train))
+        notes += [f"Of the rows kept back: {sentence}" for sentence in held.sentences()]
+        longest, row = max(longest, held.longest), parts.validation[held.kept[0]]
+    data = {
+        "name": source.name,
+        "path": config.data.path,
+        "fingerprint": source.fingerprint,
+        "rows": count,
+        "train_rows": len(train),
+        "validation_rows": len(validation),
+        "trained_tokens": report.trained_tokens,
+        "longest": longest,
+    }
+    ends, pad = end_ids(tokenizer, config.model.path), pad_id(tokenizer)
+    return Examples(tokenizer, pad, ends, train, validation, _probe(source, row, config, tokenizer), notes, data)
+
+
+def _probe(source: Source, place: int, config: RunConfig, tokenizer: PreTrainedTokenizerFast) -> Probe:
+    """The row at a place of the file, as inference sends it."""
+    row, template = source.rows[place], config.data.template
+    segments = prompt_segments(render(row, source.layout, template, tokenizer))
+    return Probe(
+        prompt="".join(segment.text for segment in segments),
+        want=answer_text(row, source.layout, template, tokenizer),
+        ids=encode_prompt(segments, tokenizer, config.data.max_tokens),
+        row=place,
+    )

@@ -1,0 +1,286 @@
+"""A whole training: rows, model, method, transformers.Trainer, and the tuned weights, all in the run directory."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, TrainingArguments, set_seed
+
+from core.config import RunConfig
+from core.errors import InputError
+from core.methods import method
+from core.models.load import Precision, load_base, parameters, precision
+from core.runs import checkpoints
+from core.runs.curve import Curve
+from core.runs.environment import threads
+from core.runs.eventlog import EventLog
+from core.runs.files import whole_folder, write_json
+from core.runs.state import Job
+from core.runs.store import Run
+from core.training.batches import Collator, total_steps
+from core.training.events import Follow
+from core.training.examples import Examples, prepare
+from core.training.losses import token_loss
+from core.training.publish import prove, publish
+from core.training.trainer import Hooks, RunTrainer, best_of
+from core.training.validation import Validation, answer
+
+SAMPLE_TOKENS = 96
+
+
+def fit(config: RunConfig, run: Run, job: Job, log: EventLog, resume: bool = False) -> dict[str, Any]:
+    """Train, and leave the tuned weights in `run/model`.
+
+    The weights are those of the best validation loss so far wherever rows are kept back, the last ones otherwise; when
+    the training is stopped before it was ever validated, the last ones too. The `end` event says which.
+
+    Args:
+        config: of the run. run: its directory. job: its state, which this reports to and is stopped by.
+        log: its events. resume: go on from the newest checkpoint that is whole.
+
+    Returns:
+        The keys of `python -m core train --json`.
+
+    Raises:
+        InputError: the config cannot be trained; `field` says where. Stopped: before the first step.
+    """
+    torch.set_num_threads(threads())
+    rows = _rows(config, job, log)
+    job.check()
+    on = precision()
+    way = method(config.method.name)
+    job.say("loading the model")
+    set_seed(config.training.seed)
+    model = load_base(config.model.path, config.model.revision, on.frozen if way.frozen_base else torch.float32)
+    _fits(model, rows, config)
+    model = way.prepare(model, config.method, config.model.path, config.model.revision)
+    counted = parameters(model)
+    write_json(run.dir / "environment.json", run.environment() | _environment(rows, on, counted))
+    job.check()
+    follow, steps = _train(config, run, job, log, rows, model, on, resume)
+    del model
+    gc.collect()
+    return _finish(config, run, job, log, rows, follow, steps, counted)
+
+
+def _rows(config: RunConfig, job: Job, log: EventLog) -> Examples:
+    job.say("reading the data")
+    rows = prepare(config, lambda done, total: job.progress(done, total, "encoding the rows"))
+    for note in rows.notes:
+        say(log, 0, note)
+    return rows
+
+
+def say(log: EventLog, step: int, note: str) -> None:
+    """A note for whoever follows the run: an event, and a line on standard error."""
+    log.add("note", step, text=note)
+    print(note, file=sys.stderr, flush=True)
+
+
+def _fits(model: Any, rows: Examples, config: RunConfig) -> None:
+    """InputError when model and tokenizer, or model and rows, do not belong together."""
+    width = model.get_input_embeddings().num_embeddings
+    highest = max(max(row["input_ids"]) for row in (*rows.train, *rows.validation))
+    if highest >= width:
+        raise InputError(
+            f"The tokenizer of {config.model.path!r} makes the id {highest}, and the model knows {width:,} ids: they "
+            "do not belong together.",
+            "model.path",
+        )
+    window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if window and rows.data["longest"] > window:
+        raise InputError(
+            f"The longest example has {rows.data['longest']:,} tokens, and the model reads at most {window:,}: "
+            f"set max_tokens to {window} or less.",
+            "data.max_tokens",
+        )
+
+
+def _environment(rows: Examples, on: Precision, counted: dict[str, int]) -> dict[str, Any]:
+    name = torch.cuda.get_device_name() if on.device == "cuda" else platform.processor() or platform.machine()
+    return {
+        "data": rows.data,
+        "device": {"type": on.device, "name": name, "threads": torch.get_num_threads()},
+        "precision": {"frozen": str(on.frozen).removeprefix("torch."), "trained": "float32", "autocast": on.autocast},
+        "parameters": counted,
+    }
+
+
+def _train(
+    config: RunConfig, run: Run, job: Job, log: EventLog, rows: Examples, model: Any, on: Precision, resume: bool
+) -> tuple[Follow, int]:
+    """Run the Trainer to its end, early or not; (what followed it, steps taken)."""
+    t, folder = config.training, run.dir / "checkpoints"
+    steps = total_steps(
+        len(rows.train), t.per_device_train_batch_size, t.gradient_accumulation_steps, t.num_train_epochs, t.max_steps
+    )
+    start = _start(folder, log, resume)
+    follow = Follow(log, job, config.learning_rate, steps)
+    width = model.get_input_embeddings().num_embeddings
+    validation = (
+        Validation(rows.validation, t.per_device_train_batch_size, rows.pad, width, on) if rows.validation else None
+    )
+    hooks = Hooks(
+        log=log,
+        follow=follow,
+        folder=folder,
+        keep=t.save_total_limit,
+        validation=validation,
+        patience=t.early_stopping_patience,
+        sample=functools.partial(
+            _sample, rows=rows, most=min(config.evaluation.max_new_tokens, SAMPLE_TOKENS), log=log, on=on
+        ),
+        save=functools.partial(_save, config=config, rows=rows, on=on),
+    )
+    trainer = RunTrainer(
+        hooks,
+        model=model,
+        args=_arguments(config, folder, on, validate=validation is not None),
+        train_dataset=rows.train,
+        eval_dataset=rows.validation or None,
+        data_collator=Collator(rows.pad),
+        compute_loss_func=token_loss,
+        callbacks=[follow],
+    )
+    trainer.remove_callback(PrinterCallback)
+    log.add("state", start or 0, state="running", max_steps=steps)
+    if start is None:
+        job.say("validating the base model")
+        if validation is not None:
+            trainer.evaluate()
+        else:
+            hooks.sample(model, 0)
+        job.check()
+    set_seed(t.seed)
+    job.say("training")
+    if start is None or start < steps:
+        trainer.train(resume_from_checkpoint=str(folder / f"step-{start}") if start else None)
+    else:
+        trainer._load_from_checkpoint(str(folder / f"step-{start}"))
+        trainer.state.global_step = start
+    taken = int(trainer.state.global_step)
+    if best_of(folder) is None:
+        with whole_folder(folder / "last") as work:
+            hooks.save(trainer.model, work)
+    return follow, taken
+
+
+def _start(folder: Path, log: EventLog, resume: bool) -> int | None:
+    """The step to go on from, or None for a beginning; what an earlier attempt left half written goes away."""
+    if not resume:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return None
+    path, notes = checkpoints.newest(folder)
+    for note in notes:
+        say(log, 0, note)
+    step = int(path.name.removeprefix("step-")) if path else None
+    log.add("resumed", step or 0)
+    print(f"resuming from step {step}" if step else "no whole checkpoint: starting again", file=sys.stderr, flush=True)
+    for stale in (*folder.glob(".writing-*"), folder / "last"):
+        shutil.rmtree(stale, ignore_errors=True)
+    if step is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    return step
+
+
+def _arguments(config: RunConfig, folder: Path, on: Precision, validate: bool) -> TrainingArguments:
+    """Our settings as transformers has them; nothing is reported to anybody, and nothing leaves the machine."""
+    t = config.training
+    return TrainingArguments(
+        output_dir=str(folder),
+        learning_rate=config.learning_rate,
+        num_train_epochs=t.num_train_epochs,
+        max_steps=t.max_steps or -1,
+        per_device_train_batch_size=t.per_device_train_batch_size,
+        gradient_accumulation_steps=t.gradient_accumulation_steps,
+        lr_scheduler_type=t.lr_scheduler_type,
+        warmup_steps=t.warmup_steps,
+        weight_decay=t.weight_decay,
+        max_grad_norm=t.max_grad_norm,
+        logging_steps=t.logging_steps,
+        logging_first_step=True,
+        logging_nan_inf_filter=False,
+        eval_strategy="steps" if validate else "no",
+        eval_steps=t.eval_steps,
+        save_strategy="steps",
+        save_steps=t.save_steps,
+        seed=t.seed,
+        bf16=on.autocast == "bf16",
+        fp16=on.autocast == "fp16",
+        use_cpu=on.device == "cpu",
+        dataloader_pin_memory=on.device == "cuda",
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to=[],
+    )
+
+
+def _sample(model: Any, step: int, rows: Examples, most: int, log: EventLog, on: Precision) -> None:
+    """The answer to the probe, as an event; the first one says what was asked and what is wanted."""
+    ids, ended = answer(model, rows.probe, rows.ends, rows.pad, most, on)
+    asked = {"prompt": rows.probe.prompt, "want": rows.probe.want, "row": rows.probe.row} if not step else {}
+    log.add("sample", step, answer=rows.tokenizer.decode(ids).strip(), ended=ended, **asked)
+
+
+def _save(model: Any, folder: Path, config: RunConfig, rows: Examples, on: Precision) -> None:
+    """Weights, and the proof that they are these."""
+    method(config.method.name).save(model, folder)
+    source = rows.validation or rows.train
+    prove(model, source[0]["input_ids"][:256], folder, on)
+
+
+def _finish(
+    config: RunConfig,
+    run: Run,
+    job: Job,
+    log: EventLog,
+    rows: Examples,
+    follow: Follow,
+    taken: int,
+    counted: dict[str, int],
+) -> dict[str, Any]:
+    """Choose the weights, publish them, say how it ended."""
+    folder = run.dir / "checkpoints"
+    best = best_of(folder)
+    weights = best["path"] if best else folder / "last"
+    curve = Curve()
+    curve.add(run.events()[0])
+    base = curve.evals.get(0, {}).get("validation_loss")
+    result: dict[str, Any] = {
+        "run": run.id,
+        "dir": str(run.dir),
+        "state": "stopped" if follow.reason == "stopped" else "done",
+        "reason": follow.reason,
+        "steps": taken,
+        "max_steps": follow.max_steps,
+        "train_loss": curve.mean_loss(),
+        "validation_loss": best["validation_loss"] if best else None,
+        "base_validation_loss": base,
+        "best_step": best["step"] if best else None,
+        "weights": "best" if best else "last",
+        "weights_step": best["step"] if best else taken,
+        "parameters": counted,
+        "rows": {"train": len(rows.train), "validation": len(rows.validation)},
+    }
+    if best and base is not None and best["validation_loss"] >= base:
+        say(
+            log, taken, f"Validation never got better than the base model's {base:.4f}; a lower learning rate may help."
+        )
+    job.say("saving the model, and loading it back")
+    why = "the lowest validation loss" if best else "the last ones, as no rows were validated"
+    publish(run, config, weights, result | {"data": rows.data, "why": why})
+    shutil.rmtree(folder / "last", ignore_errors=True)
+    log.add(
+        "end", taken, **{k: result[k] for k in ("reason", "best_step", "weights", "weights_step", "validation_loss")}
+    )
+    job.finish(result["state"])
+    return result

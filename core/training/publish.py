@@ -1,0 +1,129 @@
+"""The end of a training: the chosen weights become the run's model, are loaded back, compared, and described."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from core import config as configs
+from core.config import RunConfig
+from core.errors import InputError
+from core.models.load import Precision, copy_companions, load_run, precision
+from core.runs.files import whole_folder, write_text
+from core.runs.store import Run, describe_config
+from core.training.validation import quiet
+
+PROOF = "proof.safetensors"
+TOLERANCE = 1e-5  # of the logits' spread; a CPU gives the same numbers again, a GPU may sum in another order
+
+
+def prove(model: Any, ids: list[int], folder: Path, on: Precision) -> None:
+    """Write what the model says to a row, as logits of shape (1, tokens, vocabulary), beside its saved weights."""
+    save_file({"ids": torch.tensor([ids]), "logits": _logits(model, torch.tensor([ids]), on)}, str(folder / PROOF))
+
+
+def publish(run: Run, config: RunConfig, weights: Path, facts: dict[str, Any]) -> None:
+    """Make saved weights the run's model: whole, with tokenizer and card, and only if they were loaded back and agree.
+
+    Args:
+        weights: a folder with weights and their proof. facts: for the card: data, losses, steps, parameters.
+
+    Raises:
+        InputError: the weights, loaded again, answer differently.
+    """
+    with whole_folder(run.dir / "model") as work:
+        for path in weights.iterdir():
+            if path.name not in (PROOF, "best.json", "README.md"):
+                _link(path, work / path.name)
+        copy_companions(config.model.path, config.model.revision, work)
+        write_text(work / "README.md", card(run, config, facts))
+        _verify(work, weights / PROOF)
+
+
+def _verify(folder: Path, proof: Path) -> None:
+    wanted, on = load_file(str(proof)), precision()
+    adapter = (folder / "adapter_config.json").is_file()
+    model, _ = load_run(folder, on.frozen if adapter else torch.float32)
+    got = _logits(model.to(on.device), wanted["ids"], on)
+    off = (got - wanted["logits"]).abs().max().item()
+    allowed = TOLERANCE * max(1.0, wanted["logits"].abs().max().item()) * (1 if on.device == "cpu" else 1000)
+    if not off <= allowed:
+        raise InputError(
+            f"The saved weights, loaded again, answer differently from those in memory: logits are off by {off:.3g}. "
+            "They are not used; resume the run to write them again."
+        )
+
+
+@torch.no_grad()
+def _logits(model: Any, ids: torch.Tensor, on: Precision) -> torch.Tensor:
+    with quiet(model, on):
+        logits = model(input_ids=ids.to(model.device), use_cache=False).logits
+    return logits.float().cpu().contiguous()
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for the same bytes where the disk can do that, else a copy."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def card(run: Run, config: RunConfig, facts: dict[str, Any]) -> str:
+    """The model card, with the front matter that the Hugging Face Hub reads."""
+    data = facts["data"]
+    lora = config.method.name == "lora"
+    losses = [f"| training | {facts['train_loss']:.4f} |"] if facts.get("train_loss") is not None else []
+    for name, key in (("validation, base model", "base_validation_loss"), ("validation, tuned", "validation_loss")):
+        if facts.get(key) is not None:
+            losses.append(f"| {name} | {facts[key]:.4f} |")
+    load = (
+        "base = AutoModelForCausalLM.from_pretrained(BASE)\nmodel = PeftModel.from_pretrained(base, FOLDER)"
+        if lora
+        else "model = AutoModelForCausalLM.from_pretrained(FOLDER)"
+    )
+    imports = "from peft import PeftModel\n" if lora else ""
+    return "\n".join(
+        [
+            "---",
+            f"base_model: {config.model.path}",
+            f"library_name: {'peft' if lora else 'transformers'}",
+            "pipeline_tag: text-generation",
+            "tags: [tunesmith, " + ("lora]" if lora else "full]"),
+            "---",
+            "",
+            f"# {describe_config(config)}",
+            "",
+            f"`{config.model.path}`, tuned for {config.task} with Tunesmith (run `{run.id}`).",
+            f"Of {facts['parameters']['all']:,} parameters {facts['parameters']['trained']:,} were trained, on "
+            f"{data['train_rows']:,} rows of `{data['path']}` (SHA-256 `{data['fingerprint'][:16]}…`), of which "
+            f"{data['trained_tokens']:,} tokens were answers; {data['validation_rows']:,} rows were kept back.",
+            f"These are the weights of step {facts['weights_step']:,} of {facts['max_steps']:,}: {facts['why']}.",
+            "",
+            "| loss (nats a token) | |",
+            "|---|---|",
+            *losses,
+            "",
+            "Nothing it says was checked beyond these rows. It has the limits of its base model, and its licence.",
+            "",
+            "## Use",
+            "",
+            "```python",
+            "from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast",
+            f"{imports}{load}",
+            "tokenizer = PreTrainedTokenizerFast.from_pretrained(FOLDER)",
+            "```",
+            "",
+            "## Settings",
+            "",
+            "```yaml",
+            configs.dumps(config).rstrip(),
+            "```",
+            "",
+        ]
+    )

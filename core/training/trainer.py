@@ -1,0 +1,142 @@
+"""transformers.Trainer with our order of rows, our validation, and checkpoints that are whole or not there."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Trainer, TrainerControl
+
+from core.runs import checkpoints
+from core.runs.eventlog import EventLog
+from core.runs.files import read_json, whole_folder, write_json
+from core.training.batches import GroupedOrder
+from core.training.events import Follow, diverged
+from core.training.validation import Validation
+
+TRAINER_STATE = "trainer_state.json"
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the Trainer needs of a run.
+
+    Attributes:
+        log, follow: where events go. folder: for checkpoints. keep: how many.
+        validation: None where no rows are kept back. patience: in checks, or None.
+        sample: writes the sample event of a step. save: writes the weights, with what proves them, into a folder.
+    """
+
+    log: EventLog
+    follow: Follow
+    folder: Path
+    keep: int
+    validation: Validation | None
+    patience: int | None
+    sample: Callable[[Any, int], None]
+    save: Callable[[Any, Path], None]
+
+
+class RunTrainer(Trainer):
+    """A Trainer for one run. Best weights so far: `checkpoints/best-N`; to go on from: `checkpoints/step-N`."""
+
+    def __init__(self, hooks: Hooks, **kwargs: Any) -> None:
+        self.hooks = hooks
+        self.control: TrainerControl
+        super().__init__(**kwargs)
+
+    # What is trained on
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> GroupedOrder:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        lengths = [len(row["input_ids"]) for row in rows]
+        return GroupedOrder(lengths, self.args.train_batch_size, self.args.seed)
+
+    def _get_num_items_in_batch(self, batch_samples: list[dict[str, torch.Tensor]], device: Any) -> torch.Tensor:
+        """Trained tokens of all batches of an update, shifted as our loss shifts them; counted for the speed too."""
+        count = sum((batch["labels"][:, 1:] != -100).sum() for batch in batch_samples)
+        items = torch.as_tensor(count)
+        self.hooks.follow.supervised += int(items)
+        self.hooks.follow.tokens += sum(int(batch["attention_mask"].sum()) for batch in batch_samples)
+        return items.to(device)
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: nobody reads it, and counting walks over all parameters at each step."""
+        return 0
+
+    # Validation
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Validate, keep the weights if they are the best so far, show a sample.
+
+        Returns:
+            {"eval_loss"}: nats a trained token.
+        """
+        began, step = time.monotonic(), self.state.global_step
+        validation = self.hooks.validation
+        if validation is None:
+            raise RuntimeError("evaluate() was called without validation rows")
+        loss, perplexity = validation.measure(self.model)
+        self.hooks.log.add("eval", step, validation_loss=loss, perplexity=perplexity)
+        print(f"step {step:,} · validation loss {loss:.4f} · perplexity {perplexity:.3f}", file=sys.stderr, flush=True)
+        if not math.isfinite(loss):
+            raise diverged(step, self.hooks.follow.learning_rate)
+        if step:
+            self._keep_best(loss, step)
+        self.hooks.sample(self.model, step)
+        self.hooks.follow.paused += time.monotonic() - began
+        metrics = {"eval_loss": loss}
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _keep_best(self, loss: float, step: int) -> None:
+        """Keep the weights when they beat all before; or note that patience is over.
+
+        What is best is read from the folder itself: a run that was resumed finds there what it had reached before it
+        was killed, and goes the same way again.
+        """
+        best = best_of(self.hooks.folder)
+        if best is None or loss < best["validation_loss"]:
+            with whole_folder(self.hooks.folder / f"best-{step}") as work:
+                self.hooks.save(self.model, work)
+                write_json(work / "best.json", {"step": step, "validation_loss": loss})
+            if best is not None and best["step"] != step:
+                shutil.rmtree(best["path"], ignore_errors=True)
+            return
+        checks = (step - best["step"]) // self.args.eval_steps
+        if self.hooks.patience is not None and checks >= self.hooks.patience:
+            self.hooks.follow.stop_early = True
+
+    # Checkpoints
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Write all that is needed to go on, then the manifest, then rename: a folder `step-N` is a whole one."""
+        began, step = time.monotonic(), self.state.global_step
+        if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters() if p.requires_grad):
+            raise diverged(step, self.hooks.follow.learning_rate)
+        with whole_folder(self.hooks.folder / f"step-{step}") as work:
+            self.save_model(str(work), _internal_call=True)
+            self._save_optimizer_and_scheduler(str(work))
+            self._save_scaler(str(work))
+            self._save_rng_state(str(work))
+            self.state.save_to_json(str(work / TRAINER_STATE))
+            checkpoints.write_manifest(work)
+        checkpoints.rotate(self.hooks.folder, self.hooks.keep)
+        self.hooks.log.add("checkpoint", step, path=f"checkpoints/step-{step}")
+        self.hooks.follow.paused += time.monotonic() - began
+
+
+def best_of(folder: Path) -> dict[str, Any] | None:
+    """{"step", "validation_loss", "path"} of the best weights in a run's `checkpoints` folder, or None."""
+    found = [(note, path) for path in folder.glob("best-*") if (note := read_json(path / "best.json")) is not None]
+    if not found:
+        return None
+    note, path = min(found, key=lambda f: (f[0]["validation_loss"], f[0]["step"]))
+    return {**note, "path": path}
