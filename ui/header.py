@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections import Counter
 from functools import cache
 from html import escape
 from typing import Any
@@ -12,26 +13,87 @@ from typing import Any
 import gradio as gr
 import psutil
 
-from core.config import field_errors
-from ui.parts import MARK, STATES, ico
+from core.errors import InputError
+from core.models.catalog import describe_model
+from core.runs.store import data_name, open_run
+from ui import form
+from ui.dataset import problems, source
+from ui.parts import MARK, STATES, ico, plural
 
-METHODS = {"lora": "LoRA", "full": "Full"}
+# Of a job's state, the mark of its tab.
+WORDS = {"queued": "live", "running": "live", "stopping": "live", "stopped": "fix", "done": "done", "failed": "fix"}
 
 
 def strip(draft: dict[str, Any], run: str = "") -> str:
-    """The job strip: each part of the draft, its state, and a link to its tab. `data-mark="tab:state"` is what page.js copies to the tabs."""
-    errors = field_errors(draft)
-    at_fault = {path.partition(".")[0] for path in errors}
-    method = draft.get("method") or {}
-    name = METHODS.get(str(method.get("name")), str(method.get("name")))
+    """The job strip: each part of the draft, its state, and a link to its tab; after it, hidden, the marks of the run in hand.
+
+    `data-mark="tab:state"` is what page.js copies to the tabs.
+    """
+    wrong = problems(draft)
+    at_fault = Counter({"task": "data"}.get(part := path.partition(".")[0], part) for path in wrong)
+    method, own = form.method_of(draft), at_fault["method"] + at_fault["training"] + at_fault["evaluation"]
+    rank = form.value_of(draft, "method.r")
+    words = f"LoRA r {rank}" if method == "lora" else "Full"
     parts = [
-        ("data", "fix" if "data" in at_fault else "done", "Data", str(draft["data"]["path"]).rsplit("/", 1)[-1]),
-        ("model", "fix" if "model" in at_fault else "done", "Model", str(draft["model"]["path"]).rsplit("/", 1)[-1]),
-        ("model", "fix" if at_fault & {"method", "training"} else "done", "Method", name),
-        ("train", "todo" if errors else "ready", "Train", f"{len(errors)} to fix" if errors else "ready"),
+        ("data", _state(at_fault["data"]), "Data", _data(draft)),
+        ("model", _state(at_fault["model"]), "Model", _model(draft)),
+        ("model", _state(own), "Method", f"{words} · {own} to fix" if own else words),
+        ("train", "todo" if wrong else "ready", "Train", "not ready" if wrong else "ready"),
     ]
     arrow = f'<li aria-hidden="true">{ico("next")}</li>'
-    return arrow.join(_part(*part) for part in parts)
+    model = "fix" if own or at_fault["model"] else "done"
+    marks = {"model": model, **_marks(run)}
+    hidden = "".join(f'<li hidden data-mark="{tab}:{state}"></li>' for tab, state in marks.items())
+    return arrow.join(_part(*part) for part in parts) + hidden + f'<li hidden data-run="{escape(run)}"></li>'
+
+
+def _state(wrong: int) -> str:
+    return "fix" if wrong else "done"
+
+
+def _data(draft: dict[str, Any]) -> str:
+    name = data_name(str(form.value_of(draft, "data.path", "")))
+    try:
+        return f"{name} · {plural(len(source(draft).rows), 'row')}"
+    except InputError:
+        return name
+
+
+def _model(draft: dict[str, Any]) -> str:
+    path = str(form.value_of(draft, "model.path", ""))
+    try:
+        info = describe_model(path)
+    except InputError:
+        return path.rstrip("/").rsplit("/", 1)[-1] or "none"
+    name = info.name.rpartition("/")[2].removesuffix("-model")
+    return f"{name} {millions(info.parameters)}" if info.parameters else name
+
+
+def _marks(run: str) -> dict[str, str]:
+    """The states of the tabs that speak of the run in hand."""
+    marks = {"train": "todo", "evaluate": "todo", "export": "todo"}
+    try:
+        found = open_run(run) if run else None
+    except InputError:
+        found = None
+    if found is None:
+        return marks
+    marks["train"] = WORDS.get(found.state().state, "todo")
+    evaluation, exports = found.evaluation_state(), [state for _, _, state in found.exports()]
+    if evaluation:
+        marks["evaluate"] = WORDS.get(evaluation.state, "todo")
+    if exports:
+        live = next((s for s in exports if s.under_way), None)
+        done = next((s for s in exports if s.state == "done"), None)
+        marks["export"] = WORDS.get((live or done or exports[0]).state, "todo")
+    return marks
+
+
+def millions(count: int) -> str:
+    """3.8M, 1.2B: the way models are named."""
+    if count >= 1e9:
+        return f"{count / 1e9:.2g}B"
+    return f"{count / 1e6:.1f}M" if count < 1e7 else f"{count / 1e6:.0f}M"
 
 
 def _part(tab: str, state: str, name: str, what: str) -> str:
@@ -60,6 +122,6 @@ def header(value: str) -> gr.HTML:
       <a class="mark" href="#data" data-tab="data" style="text-decoration:none">{MARK}Tunesmith</a>
       <nav aria-label="The job in hand"><ol id="job">${{value}}</ol></nav>
       <span class="machine">{machine()}</span>
-      <button type="button" aria-label="Switch between light and dark">{ico("theme")}</button></div>""",
-        js_on_load="element.querySelector('button').onclick = () => tune.theme(!document.body.classList.contains('dark'))",
+      <button type="button" class="theme" aria-label="Switch between light and dark">{ico("theme")}</button></div>""",
+        js_on_load="element.querySelector('.theme').onclick = () => tune.theme()",
     )

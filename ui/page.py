@@ -8,10 +8,14 @@ from typing import Any
 
 import gradio as gr
 
+from core.errors import InputError
+from core.runs.store import list_runs, open_run
 from ui import header, theme
+from ui.dataset import problems
 from ui.shared import STORAGE, Shared, first_draft
 
 TABS = [n for n in ("data", "model", "train", "evaluate", "export", "runs") if importlib.util.find_spec(f"ui.tabs.{n}")]
+PROBLEMS = "const say = () => tune.problems(props.value); watch('value', say); say();"
 LAUNCH: dict[str, Any] = {
     "theme": theme.theme(),
     "head": theme.head(),
@@ -25,12 +29,14 @@ LAUNCH: dict[str, Any] = {
 def build() -> gr.Blocks:
     """The whole page. Every tab is drawn first and wired after, so that one may refer to another."""
     with gr.Blocks(title="Tunesmith", analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
-        draft = gr.State(first_draft)
+        draft, run, kept = gr.State(first_draft), gr.State(""), gr.BrowserState(None, **STORAGE)
+        filled, again = gr.State(0), gr.State(0)
         top = header.header("")
+        wrong = gr.HTML(
+            {}, html_template="<span></span>", elem_id="problems", apply_default_css=False, js_on_load=PROBLEMS
+        )
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
-            shared = Shared(
-                draft, gr.State(""), gr.BrowserState(None, **STORAGE), top, tabs, filled=gr.State(0), again=gr.State(0)
-            )
+            shared = Shared(draft, run, kept, top, tabs, filled, again)
             handles = {}
             for name in TABS:
                 side = "right" if name == "runs" else "left"
@@ -39,29 +45,44 @@ def build() -> gr.Blocks:
                     handles[name] = importlib.import_module(f"ui.tabs.{name}").layout(shared)
         for name in TABS:
             importlib.import_module(f"ui.tabs.{name}").wire(handles[name], shared)
-        _wire(demo, shared)
+        _wire(demo, shared, wrong)
     return demo.queue(max_size=64, default_concurrency_limit=8, api_open=False)
 
 
-def _wire(demo: gr.Blocks, shared: Shared) -> None:
-    """What belongs to no tab: the draft and the run are found again at a reload, kept when they change, and shown in the strip."""
+def _wire(demo: gr.Blocks, shared: Shared, wrong: gr.HTML) -> None:
+    """What belongs to no tab: draft and run are found again at a reload, kept when they change, and judged and shown."""
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
-    def restore(kept: Any, count: int, request: gr.Request) -> tuple[dict[str, Any], str, int, str]:
+    def restore(kept: Any, count: int, request: gr.Request) -> tuple[dict[str, Any], str, int]:
         kept = kept if isinstance(kept, dict) else {}
-        draft = kept.get("draft") if isinstance(kept.get("draft"), dict) else first_draft()
-        run = request.query_params.get("run") or str(kept.get("run") or "")
-        return draft, run, count + 1, header.strip(draft, run)
+        draft = kept.get("draft")
+        return draft if _is_draft(draft) else first_draft(), _run(request.query_params.get("run"), kept), count + 1
 
-    def keep(draft: dict[str, Any], run: str) -> tuple[dict[str, Any], str]:
-        return {"draft": draft, "run": run}, header.strip(draft, run)
+    def keep(draft: dict[str, Any], run: str) -> tuple[dict[str, Any], str, dict[str, str]]:
+        return {"draft": draft, "run": run}, header.strip(draft, run), problems(draft)
 
-    demo.load(restore, [shared.kept, shared.filled], [shared.draft, shared.run, shared.filled, shared.header], **quiet)
+    demo.load(restore, [shared.kept, shared.filled], [shared.draft, shared.run, shared.filled], **quiet)
     gr.on(
-        [shared.draft.change, shared.run.change],
+        [shared.filled.change, shared.draft.change, shared.run.change, shared.again.change],
         keep,
         [shared.draft, shared.run],
-        [shared.kept, shared.header],
+        [shared.kept, shared.header, wrong],
         trigger_mode="always_last",
         **quiet,
     )
+
+
+def _is_draft(value: Any) -> bool:
+    """Whether what the browser kept is a draft: it may be of an older version, with sections that have since changed."""
+    return isinstance(value, dict) and set(value) == set(first_draft())
+
+
+def _run(asked: str | None, kept: dict[str, Any]) -> str:
+    """The run in hand: the one that the address names, or that the browser kept, or the newest that is under way."""
+    for run_id in (asked, kept.get("run")):
+        try:
+            if run_id:
+                return open_run(str(run_id)).id
+        except InputError:
+            continue
+    return next((run.id for run in list_runs()[:20] if run.state().under_way), "")
