@@ -1,0 +1,165 @@
+"""The figures of an evaluation: base against tuned as bars and an interval, groups, the confusion matrix."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import Any
+
+from ui.parts import badge, table
+
+KINDS = {"better": "ok", "same": "same", "worse": "bad"}
+
+
+def figure(value: float | None, unit: str) -> str:
+    """A metric's value for people: shares as per cent, points with one digit, the rest with three that count."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if unit == "share":
+        return f"{value * 100:.1f}&thinsp;%"
+    return f"{value:.1f}" if unit == "points" else big(value)
+
+
+def big(value: float) -> str:
+    """A positive number of any size in few digits: 1.83, 41.2, 4,096, 2.1e+07."""
+    if value >= 1e6:
+        return f"{value:.2g}"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def scaled(value: float, unit: str) -> float:
+    """Shares are compared in points of a hundred."""
+    return value * 100 if unit == "share" else value
+
+
+def signed(value: float) -> str:
+    """A difference with its sign, as typography has it, and as many digits as it deserves."""
+    size = abs(value)
+    text = f"{size:.1f}" if 1 <= size < 1000 else f"{size:.2g}" if size < 1 else big(size)
+    return f"{'−' if value < 0 else '+'}{text}"
+
+
+def verdict(difference: dict[str, Any], higher_is_better: bool) -> str:
+    """better, same (no clear difference: the interval holds zero) or worse."""
+    low, high = difference["low"], difference["high"]
+    if low <= 0 <= high:
+        return "same"
+    return "better" if (low > 0) == higher_is_better else "worse"
+
+
+def axis(low: float, high: float) -> tuple[float, float]:
+    """Round ends of an axis that holds an interval and zero, with room on both sides."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    span = (high - low) or 1.0
+    step = 10 ** math.floor(math.log10(span)) / 2
+    left, right = math.floor((low - span * 0.12) / step) * step, math.ceil((high + span * 0.12) / step) * step
+    return left, right
+
+
+def card(about: dict[str, Any], base: float | None, tuned: float, difference: dict[str, Any] | None) -> str:
+    """One metric: what it means, base and tuned as bars, the interval of the difference, and a verdict in words."""
+    unit, higher = about["unit"], about["higher_is_better"]
+    top = 1.0 if unit == "share" else 100.0 if unit == "points" else max(tuned, base or 0.0) or 1.0
+    bars = (_bar("base", base, top, unit, "--steel") if base is not None else "") + _bar(
+        "tuned", tuned, top, unit, "--heat"
+    )
+    note = "" if higher else " <b>Lower is better.</b>"
+    return (
+        f'<div class="card figure"><h2>{escape(about["label"])}</h2><p class="quiet small">{escape(about["meaning"])}'
+        f"{note}</p>{bars}{_interval(difference, unit, higher) if difference else ''}</div>"
+    )
+
+
+def _bar(who: str, value: float, top: float, unit: str, colour: str) -> str:
+    width = min(100.0, max(0.0, value / top * 100)) if math.isfinite(value) else 100.0
+    return (
+        f'<div class="versus"><span>{who}</span><div class="rail thick">'
+        f'<i style="width:{width:.1f}%;--c:var({colour})"></i></div><b>{figure(value, unit)}</b></div>'
+    )
+
+
+def words(difference: dict[str, Any], unit: str, higher: bool) -> str:
+    """The verdict in words, such as "better: +14.0 points"."""
+    how = verdict(difference, higher)
+    name = {"better": "better", "same": "no clear difference", "worse": "worse"}[how]
+    points = " points" if unit in ("share", "points") else ""
+    return f"{name}: {signed(scaled(difference['mean'], unit))}{points}"
+
+
+def _interval(difference: dict[str, Any], unit: str, higher: bool) -> str:
+    low, high, mean = (scaled(difference[k], unit) for k in ("low", "high", "mean"))
+    left, right = axis(low, high)
+    at = lambda v: f"{(v - left) / (right - left) * 100:.1f}%"  # noqa: E731
+    interval = f"95 % interval {signed(low)} to {signed(high)}"
+    said = words(difference, unit, higher)
+    points = " points" if unit in ("share", "points") else ""
+    return (
+        f'<div class="interval" role="img" aria-label="{said}, {interval}"><i class="zero" style="left:{at(0)}"></i>'
+        f'<i class="span" style="left:{at(low)};width:{(high - low) / (right - left) * 100:.1f}%"></i>'
+        f'<i class="dot" style="left:{at(mean)}"></i><span style="left:{at(0)}">base</span>'
+        f'<span class="end">{_end(left)}</span><span class="end r">{_end(right)}{points}</span></div>'
+        f"<p>{badge(KINDS[verdict(difference, higher)], said)}</p><p class='quiet small'>{interval}</p>"
+    )
+
+
+def _end(value: float) -> str:
+    return "0" if value == 0 else f"{'−' if value < 0 else '+'}{abs(value):g}"
+
+
+def cards(result: dict[str, Any], names: list[str]) -> str:
+    """The cards of some metrics, side by side."""
+    return '<div class="cards">' + "".join(card(*row(result, name)) for name in names) + "</div>"
+
+
+def row(result: dict[str, Any], name: str) -> tuple[dict[str, Any], float | None, float, dict[str, Any] | None]:
+    """(about, base, tuned, difference) of a metric; base and difference are None where there is no baseline."""
+    about = result.get("about", {}).get(name) or {"label": name, "unit": "", "higher_is_better": True, "meaning": ""}
+    base, difference = (result.get("baseline") or {}).get(name), (result.get("difference") or {}).get(name)
+    return about, base, result["metrics"][name], difference
+
+
+def all_figures(result: dict[str, Any]) -> str:
+    """Every metric in one table, with its verdict."""
+    rows = []
+    for name in result["metrics"]:
+        about, base, tuned, difference = row(result, name)
+        unit, higher = about["unit"], about["higher_is_better"]
+        label = f'<b>{escape(about["label"])}</b><br><span class="quiet small">{escape(about["meaning"])}</span>'
+        mark = badge(KINDS[verdict(difference, higher)], words(difference, unit, higher)) if difference else ""
+        rows.append([label, figure(base, unit), figure(tuned, unit), mark])
+    return table(["Metric", "Base#", "Tuned#", "Difference"], rows, caption="All figures")
+
+
+def confusion(matrix: dict[str, Any]) -> str:
+    """Rows are the true labels, columns what the tuned model said; right answers lie on the diagonal."""
+    labels, counts = matrix["labels"], matrix["counts"]
+    top = max((max(r) for r in counts), default=0) or 1
+
+    def cell(i: int, j: int, n: int) -> str:
+        kind = "hit" if i == j else "miss" if n else "nil"
+        return f'<td class="{kind}" style="--a:{n / top * 85 + 15:.0f}%">{n or "·"}</td>'
+
+    body = "".join(
+        f'<tr><th scope="row">{escape(str(name))}</th>'
+        + "".join(cell(i, j, n) for j, n in enumerate(counts[i]))
+        + "</tr>"
+        for i, name in enumerate(labels)
+    )
+    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in labels)
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix"><table class="confusion">'
+        '<caption class="gone">Rows are the true labels, columns what the tuned model said</caption><thead><tr>'
+        f'<td class="quiet small">true ↓ said →</td>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def errs(matrix: dict[str, Any]) -> str:
+    """One sentence on the most frequent mistake of a confusion matrix. Escaped."""
+    labels, counts = matrix["labels"], matrix["counts"]
+    wrong = [(n, i, j) for i, r in enumerate(counts) for j, n in enumerate(r) if i != j and n]
+    total, missed = sum(map(sum, counts)), sum(n for n, _, _ in wrong)
+    if not wrong:
+        return f"Nowhere: all {total:,} rows are right."
+    n, i, j = max(wrong)
+    most = f"{escape(str(labels[i]))}” is most often taken for “{escape(str(labels[j]))}" if n > 1 else ""
+    return f"{missed:,} of {total:,} rows." + (f" “{most}”." if most else "")
