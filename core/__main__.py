@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib
 import json
+import math
 import os
 import sys
+from collections.abc import Iterator
+from typing import Any
 
-from core.errors import InputError
+from core.errors import InputError, unknown
 
 COMMANDS = ("check", "train", "evaluate", "export", "runs")
 
@@ -25,8 +29,10 @@ def parser(argv: list[str]) -> Parser:
     """The parser; only the command that is asked for is imported, so that `runs` does not wait for torch."""
     top = Parser(prog="python -m core", description="Fine-tune, measure and export small language models.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    wanted = next((a for a in argv if a in COMMANDS), None)
-    for name in COMMANDS if wanted is None else (wanted,):
+    first = argv[0] if argv else ""
+    if first and not first.startswith("-") and first not in COMMANDS:
+        raise InputError(unknown("command", first, COMMANDS))
+    for name in (first,) if first in COMMANDS else COMMANDS:
         module = importlib.import_module(f"core.cli.{name}")
         sub = commands.add_parser(name, help=module.HELP, description=module.HELP)
         sub.add_argument("--json", action="store_true", help="print one JSON object as the last line, and nothing else")
@@ -35,25 +41,58 @@ def parser(argv: list[str]) -> Parser:
     return top
 
 
+@contextlib.contextmanager
+def answer_alone() -> Iterator[None]:
+    """Standard output is the answer's alone: what libraries, native code and children print goes to standard error."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def plain(value: Any) -> Any:
+    """The value for JSON, which has no NaN and no infinity: null stands for them."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command. Exit status: 0 done, 2 the input is wrong (one sentence on standard error), 1 anything else."""
     argv = sys.argv[1:] if argv is None else argv
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         args = parser(argv).parse_args(argv)
-        with contextlib.redirect_stdout(sys.stderr):  # libraries print; standard output is the answer's alone
+        with answer_alone():
             result = args.module.run(args)
-        print(json.dumps(result, ensure_ascii=False) if args.json else args.module.show(result), flush=True)
-        return int(result.get("exit", 0)) if isinstance(result, dict) else 0
+        print(json.dumps(plain(result), ensure_ascii=False) if args.json else args.module.show(result), flush=True)
+        return int(result.get("exit", 0))
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read has gone: nothing is left to flush to
         return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"The disk is full{where}: free some space, and run this again.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     sys.exit(main())

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from core import yamltext
 from core.errors import ConfigError, InputError, nearest
+from core.sentences import sections, sentences, variants
 
 Task = Literal["generation", "classification", "extraction", "summarization"]
 TASKS: tuple[str, ...] = get_args(Task)
@@ -203,6 +211,8 @@ class RunConfig(Section):
             errors["training.warmup_steps"] = (
                 f"{t.warmup_steps:g} is neither a share below 1 nor a whole number of steps."
             )
+        if any("\ud800" <= c <= "\udfff" for c in self.data.template or ""):
+            errors["data.template"] = "it holds half of a character (a lone surrogate): type that place again."
         if errors:
             raise ConfigError(errors)
         return self
@@ -217,31 +227,50 @@ def build(values: dict[str, Any]) -> RunConfig:
     """A RunConfig from nested plain values, with every problem at once.
 
     Raises:
-        ConfigError: `errors` has one sentence for each field that is wrong.
+        ConfigError: `errors` has one sentence for each field that is wrong. InputError: not a mapping at all.
     """
     if not isinstance(values, dict):
         raise InputError(f"A config is a mapping of sections such as model and data, not {type(values).__name__}.")
     try:
-        return RunConfig.model_validate(values)
+        return RunConfig.model_validate(_as_meant(values))
     except ValidationError as error:
-        raise ConfigError(_sentences(error)) from None
+        raise ConfigError(sentences(error, RunConfig)) from None
+
+
+def _as_meant(values: dict[str, Any]) -> dict[str, Any]:
+    """Where a setting takes no text: 1e3 is a number (YAML 1.1 reads text, for want of a dot), and True is not 1."""
+
+    def meant(value: Any, takes: list[Any]) -> Any:
+        if isinstance(value, bool) and bool not in takes:
+            return str(value).lower()
+        if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d{1,3}", value):
+            return float(value)
+        return value
+
+    result = dict(values)
+    for name, field in RunConfig.model_fields.items():
+        if isinstance(given := values.get(name), dict):
+            held = [item for section in sections(field.annotation) for item in section.model_fields.items()]
+            takes = {key: variants(inner.annotation) for key, inner in held}
+            result[name] = {
+                key: meant(value, takes[key]) if key in takes and str not in takes[key] else value
+                for key, value in given.items()
+            }
+    return result
 
 
 def loads(text: str, name: str = "The config") -> RunConfig:
-    """A RunConfig from YAML text.
+    """A RunConfig from YAML text. A section with nothing below it keeps its defaults.
 
     Raises:
         InputError: not YAML (with the line); ConfigError: a field is wrong.
     """
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"{name} is not YAML{where}: {getattr(error, 'problem', None) or error}.") from None
+    values = yamltext.read(text, name)
     if values is None:
         raise InputError(f"{name} is empty: it needs at least a data section.")
-    return build(_numbers(values))
+    if isinstance(values, dict):
+        values = {key: value for key, value in values.items() if value is not None}
+    return build(values)
 
 
 def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
@@ -250,41 +279,52 @@ def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
     Raises:
         InputError: no such file, not text, not YAML, an override that is none; ConfigError: a field is wrong.
     """
+    name = f"The config {str(path)!r}"
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (
-            "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else (error.strerror or str(error)).lower()
-        )
-        raise InputError(f"The config {str(path)!r} cannot be read: {reason}.") from None
+        with Path(path).open("rb") as file:
+            text = file.read(4 * yamltext.MOST + 1).decode("utf-8-sig")
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path that no file system takes
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else reason.lower()
+        raise InputError(f"{name} cannot be read: {reason}.") from None
+    config = loads(text, name)
     if not overrides:
-        return loads(text, f"The config {str(path)!r}")
-    values = loads(text, f"The config {str(path)!r}").model_dump()
+        return config
+    values = config.model_dump()
     for item in overrides:
-        key, mark, value = item.partition("=")
-        *sections, last = key.strip().split(".")
-        if not mark or not last:
-            raise InputError(
-                f"{item!r} is not an override: write it as section.key=value, such as training.max_steps=20."
-            )
-        inner = values
-        for section in sections:
-            if not isinstance(inner.get(section), dict):
-                hint = nearest(section, [k for k, v in inner.items() if isinstance(v, dict)])
-                raise InputError(
-                    f"There is no section {section!r} in a config." + (f" Did you mean {hint!r}?" if hint else "")
-                )
-            inner = inner[section]
-        if key.strip() == "method.name" and value.strip() != values["method"]["name"]:
-            values["method"] = {}
-            inner = values["method"]
-        inner[last] = _numbers(yaml.safe_load(value))
+        _override(values, item)
     return build(values)
+
+
+def _override(values: dict[str, Any], item: str) -> None:
+    """Apply one `section.key=value` to the plain values of a config."""
+    key, mark, text = item.partition("=")
+    section, _, name = key.strip().rpartition(".")
+    if not mark or not name:
+        raise InputError(f"{item!r} is not an override: write it as section.key=value, such as training.max_steps=20.")
+    known = [k for k, v in values.items() if isinstance(v, dict)]
+    if section and section not in known:
+        hint = nearest(section, known)
+        raise InputError(f"There is no section {section!r} in a config." + (f" Did you mean {hint!r}?" if hint else ""))
+    if (section, name) == ("method", "name") and text.strip() != values["method"]["name"]:
+        values["method"] = {}  # the settings of the method that was there before mean nothing to this one
+    inner = values[section] if section else values
+    inner[name] = _value(section, name, text, item)
+
+
+def _value(section: str, name: str, text: str, item: str) -> Any:
+    """What an override's text stands for: as it is where the setting takes text, since `### {a}` is none in YAML."""
+    if section in ("model", "data", "evaluation"):
+        field = RunConfig.model_fields[section].annotation.model_fields.get(name)  # type: ignore[union-attr]
+        quoted = text[:1] in ("'", '"')
+        if field and str in variants(field.annotation) and not quoted and text.strip() not in ("", "null", "~"):
+            return text
+    return yamltext.read(text, f"The override {item!r}")
 
 
 def dumps(config: RunConfig) -> str:
     """The config as YAML, byte-stable: `dumps(loads(dumps(c))) == dumps(c)`. Every setting is written out."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    return yamltext.write(config.model_dump(mode="json"))
 
 
 def field_errors(config: dict[str, Any]) -> dict[str, str]:
@@ -294,88 +334,3 @@ def field_errors(config: dict[str, Any]) -> dict[str, str]:
     except ConfigError as error:
         return error.errors
     return {}
-
-
-def _numbers(value: Any) -> Any:
-    """YAML 1.1 reads 2e-4 as text, for want of a dot; people mean a number."""
-    if isinstance(value, dict):
-        return {
-            k: v if k in ("template", "path", "data") and isinstance(v, str) else _numbers(v) for k, v in value.items()
-        }
-    if isinstance(value, str):
-        try:
-            return float(value) if "e" in value.lower() and value[:1] in "+-.0123456789" else value
-        except ValueError:
-            return value
-    return value
-
-
-def _sentences(error: ValidationError) -> dict[str, str]:
-    """Pydantic's errors as dotted field -> sentence: the value given, what is allowed, the remedy."""
-    found: dict[str, str] = {}
-    for item in error.errors(include_url=False):
-        cause = item.get("ctx", {}).get("error")
-        if isinstance(cause, ConfigError):
-            found.update(cause.errors)
-            continue
-        parts = [str(p) for p in item["loc"] if p not in METHODS and p not in ("str", "tuple[str, ...]")]
-        path = ".".join(parts)
-        found.setdefault(path, _sentence(dict(item), parts))
-    return found
-
-
-def _sentence(item: dict[str, Any], parts: list[str]) -> str:
-    kind, given, ctx = item["type"], item.get("input"), item.get("ctx", {})
-    shown = f"{given:g}" if isinstance(given, float) else repr(given)
-    match kind:
-        case "greater_than":
-            return f"{shown} is too small: it must be above {ctx['gt']:g}."
-        case "greater_than_equal":
-            return f"{shown} is too small: at least {ctx['ge']:g}."
-        case "less_than":
-            return f"{shown} is too large: it must be below {ctx['lt']:g}."
-        case "less_than_equal":
-            return f"{shown} is too large: at most {ctx['le']:g}."
-        case "extra_forbidden":
-            known = _known(parts[:-1])
-            hint = nearest(parts[-1], known)
-            return (
-                f"there is no such setting. Did you mean {hint!r}?"
-                if hint
-                else f"there is no such setting. Known: {', '.join(known)}."
-            )
-        case "literal_error" | "union_tag_invalid" | "union_tag_not_found":
-            known = (
-                list(METHODS)
-                if kind.startswith("union")
-                else [a.strip("'") for a in str(ctx["expected"]).replace(" or ", ", ").split(", ")]
-            )
-            name = (given or {}).get("name") if isinstance(given, dict) else given
-            hint = nearest(str(name), known)
-            return (
-                f"{name!r} is not known."
-                + (f" Did you mean {hint!r}?" if hint else "")
-                + f" Choose one of {', '.join(known)}."
-            )
-        case "int_from_float" | "int_parsing" | "int_type":
-            return f"{shown} is not a whole number."
-        case "float_parsing" | "float_type" | "finite_number":
-            return f"{shown} is not a number."
-        case "string_too_short":
-            return "this cannot be empty."
-        case "string_type":
-            return f"{shown} is not text."
-        case "model_type" | "model_attributes_type" | "dict_type":
-            return f"{shown} is not a section: write its settings below it, one a line."
-        case _:
-            return f"{shown}: {item['msg'][0].lower()}{item['msg'][1:]}."
-
-
-def _known(path: list[str]) -> list[str]:
-    """The names of the settings in the section at a dotted path."""
-    if not path:
-        return list(RunConfig.model_fields)
-    if path[0] == "method":
-        return sorted({name for cls in METHODS.values() for name in cls.model_fields})
-    annotation = RunConfig.model_fields[path[0]].annotation
-    return list(annotation.model_fields) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []

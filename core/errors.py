@@ -29,11 +29,13 @@ class ConfigError(InputError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that was probably meant, or "" where none is near."""
+    """The known name that was probably meant: one spelt nearly so, or that has it inside; "" where none is near."""
     known = list(known)
     folded = {k.casefold(): k for k in reversed(known)}
     found = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
-    return folded[found[0]] if found else ""
+    if found:
+        return folded[found[0]]
+    return next((k for k in known if len(name) > 2 and name.casefold() in k.casefold()), "")
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

@@ -25,11 +25,16 @@ os.environ.update(
 for _name in ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_ROOT_PATH", "SPACE_ID"):
     os.environ.pop(_name, None)
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402 - the environment is set first, since gradio and transformers read it when imported
 
 from tests import factory  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# The same examples at every run, however slow the machine: a red test is a red test. Fuzzing at length is done by hand.
+hypothesis.settings.register_profile("tunesmith", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("tunesmith")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
