@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Build, compare, pack. The result's keys: core.export, and dir; "exit" is 1 where the comparison failed."""
+    began = time.monotonic()
     device, precision = targets.check(args.device, args.precision)
     if args.rows < 1:
         raise InputError(f"--rows {args.rows} is too few: at least 1 row must be compared.")
@@ -34,18 +37,21 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.out is not None:
         out = Path(args.out).expanduser().absolute()
         bundle.refuse_foreign(out)
-        return _make(args, device, precision, out, None)
+        return _make(args, device, precision, out, None, began)
     if found is None:
+        if not Path(args.target).expanduser().exists() and "/" not in args.target:
+            store.open_run(args.target)  # which says that there is none, and which one was probably meant
         raise InputError(f"{args.target!r} is no run, so say where its package goes: --out DIR.")
     out = found.export_dir(device.device, precision)
     out.mkdir(parents=True, exist_ok=True)
     with StateFile(out / "state.json").working("loading") as job:
-        return _make(args, device, precision, out, job)
+        return _make(args, device, precision, out, job, began)
 
 
 def _make(
-    args: argparse.Namespace, device: targets.Target, precision: str, out: Path, job: Job | None
+    args: argparse.Namespace, device: targets.Target, precision: str, out: Path, job: Job | None, began: float
 ) -> dict[str, Any]:
+    os.environ.setdefault("TQDM_DISABLE", "1")  # bars of libraries; tqdm reads it when it is imported
     from core.export.make import make
 
     def say(what: str) -> None:
@@ -62,9 +68,17 @@ def _make(
         return job is not None and job.stop_asked
 
     return make(
-        args.target, device, precision, out, data=args.data, rows=args.rows, say=say, progress=progress,
+        args.target,
+        device,
+        precision,
+        out,
+        data=args.data,
+        rows=args.rows,
+        say=say,
+        progress=progress,
         should_stop=should_stop,
-    )  # fmt: skip
+        began=began,
+    )
 
 
 def show(result: dict[str, Any]) -> str:

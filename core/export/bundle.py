@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -18,17 +19,12 @@ from core.paths import ROOT
 # The code that renders prompts goes into the package as it is, as a small library of its own: what is shipped renders
 # and cuts a prompt by the very functions that training called. run.py beside it is package_run.py.
 LIBRARY = "tunesmith"
-MODULES = {
-    "core.errors": "errors",
-    "core.paths": "paths",
-    "core.data.formats": "formats",
-    "core.data.template": "template",
-    "core.data.chat": "chat",
-    "core.data.encode": "encode",
-    "core.models.tokenizer": "tokenizer",
+ENTRY = "core.export.package_run"
+RENAMED = {
     "core.export.package_tokenizer": "plain",
-    "transformers.utils.chat_template_utils": "plain",
+    "transformers.utils.chat_template_utils": "plain",  # its one function that is used; plain.py has the same
 }
+ONLY_TYPES = ("core.config",)  # imported to name a type, which annotations do not need to run
 _IMPORT = re.compile(r"^( *)from (core[.\w]*|transformers\.utils\.chat_template_utils) import (.+)$", re.MULTILINE)
 TOKENIZERS = "tokenizers==0.23.3"
 JINJA = "jinja2==3.1.6"
@@ -40,26 +36,48 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date that a zip can hold: the same f
 
 def write(folder: Path, settings: dict[str, Any], target: Target) -> None:
     """Add run.py, requirements.txt and tunesmith.json, with the hash of each file, to a folder that holds the model."""
-    _text(folder / "run.py", _carried(ROOT / "core/export/package_run.py"))
+    _text(folder / "run.py", _moved(ENTRY))
     (folder / LIBRARY).mkdir(exist_ok=True)
     _text(folder / LIBRARY / "__init__.py", '"""How Tunesmith renders a prompt and cuts it into tokens."""\n')
-    for module, name in MODULES.items():
-        if module.startswith("core."):
-            _text(folder / LIBRARY / f"{name}.py", _carried(ROOT / (module.replace(".", "/") + ".py")))
+    for module, name in carried().items():
+        _text(folder / LIBRARY / f"{name}.py", _moved(module))
     lines = [*target.requirements, TOKENIZERS, *([JINJA] if settings["chat"] else [])]
     _text(folder / "requirements.txt", "\n".join(lines) + "\n")
     hashes = {name: _sha256(folder / name) for name in package_files(folder) if name not in UNHASHED}
     _text(folder / "tunesmith.json", json.dumps({**settings, "files": hashes}, indent=2, ensure_ascii=False) + "\n")
 
 
-def _carried(path: Path) -> str:
-    """A module's text with its imports pointed at the package's library. What is imported only to name a type goes."""
+@functools.cache
+def carried() -> dict[str, str]:
+    """The modules that run.py needs, directly or not, and their names in the package's library."""
+    found: dict[str, str] = {}
+    waiting = [ENTRY]
+    while waiting:
+        for _, module, _ in _IMPORT.findall(_source(waiting.pop())):
+            if module.startswith("core.") and module not in (*found, *ONLY_TYPES):
+                found[module] = _name(module)
+                waiting.append(module)
+    if len(set(found.values())) < len(found):
+        raise RuntimeError(f"Two modules of a package would have one name: {sorted(found)}.")
+    return dict(sorted(found.items()))
 
-    def moved(match: re.Match[str]) -> str:
-        indent, module, names = match.groups()
-        return f"{indent}from {LIBRARY}.{MODULES[module]} import {names}" if module in MODULES else ""
 
-    return _IMPORT.sub(moved, path.read_text(encoding="utf-8"))
+def _moved(module: str) -> str:
+    """A module's text with its imports pointed at the package's library."""
+
+    def move(match: re.Match[str]) -> str:
+        indent, name, what = match.groups()
+        return "" if name in ONLY_TYPES else f"{indent}from {LIBRARY}.{_name(name)} import {what}"
+
+    return _IMPORT.sub(move, _source(module))
+
+
+def _name(module: str) -> str:
+    return RENAMED.get(module, module.rpartition(".")[2])
+
+
+def _source(module: str) -> str:
+    return (ROOT / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
 
 
 def readme(settings: dict[str, Any], target: Target, report: dict[str, Any], licence: str) -> str:

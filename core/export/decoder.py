@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import shutil
 import sys
 import tempfile
@@ -156,14 +155,12 @@ def _configure(path: Path, *, end_ids: list[int], pad_id: int) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Any:
-    """The builder prints and shows bars: its words go to standard error, its notes on each weight nowhere."""
+    """The builder prints: its words go to standard error, its notes on each weight nowhere."""
     logger = logging.getLogger("onnxruntime.quantization.matmul_nbits_quantizer")
-    level, bars = logger.level, os.environ.get("TQDM_DISABLE")
+    level = logger.level
     logger.setLevel(logging.WARNING)
-    os.environ["TQDM_DISABLE"] = "1"
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
     finally:
         logger.setLevel(level)
-        os.environ.pop("TQDM_DISABLE") if bars is None else os.environ.update(TQDM_DISABLE=bars)

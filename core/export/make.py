@@ -33,6 +33,7 @@ def make(
     say: Say = lambda what: None,
     progress: Callable[[float, float], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
+    began: float | None = None,
 ) -> dict[str, Any]:
     """Build a package, compare it with PyTorch, and put it into `out` with a zip beside it.
 
@@ -42,6 +43,7 @@ def make(
     Args:
         target: as core.models.load.load_run understands it. data: rows to compare on; None: see `questions.ask`.
         rows: at most so many are asked. say, progress, should_stop: for whoever watches.
+        began: time.monotonic() when the command began, so that "seconds" has what the imports took.
 
     Returns:
         The report (its keys: core.export), with "dir" and, where the comparison failed, "exit": 1.
@@ -49,7 +51,7 @@ def make(
     Raises:
         InputError: target, device or data are wrong. OSError: the disk is full.
     """
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     out.parent.mkdir(parents=True, exist_ok=True)
     _sweep(out)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as work:
@@ -89,7 +91,7 @@ def make(
             write_json(out / "failed.json", report)
             return {"dir": str(out), **report, "exit": 1}
         say("packing")
-        note = bundle.licence_note(_licence(given.folder))
+        note = bundle.licence_note(given.licence)
         (staged / "README.md").write_text(bundle.readme(settings, device, report, note), encoding="utf-8", newline="\n")
         name = f"{given.run.id if given.run is not None else given.base.replace('/', '-')}-{device.device}-{precision}"
         bundle.pack(staged, Path(work) / "package.zip", name)
@@ -185,18 +187,6 @@ def _settings(
 def _text(tokenizer: Any, ids: list[int]) -> str:
     """An answer as evaluation reads it."""
     return str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
-
-
-def _licence(folder: Path) -> str:
-    """The licence that a model folder's card names in its front matter, or ""."""
-    try:
-        lines = (folder / "README.md").read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return ""
-    if lines[:1] != ["---"]:
-        return ""
-    head = lines[1 : lines.index("---", 1)] if "---" in lines[1:] else []
-    return next((line.partition(":")[2].strip() for line in head if line.startswith("license:")), "")
 
 
 def _sweep(out: Path) -> None:

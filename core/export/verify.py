@@ -29,6 +29,7 @@ FULL = ("fp32", "fp16")
 # and a package that keeps less than a tenth of it is broken, not lossy.
 LEAST_MATCH = 0.9
 LEAST_METRIC = 0.1
+NEAR_TIE = 0.01  # of the span of PyTorch's logits: less than that between two tokens is a toss-up
 
 
 @dataclass(frozen=True)
@@ -177,13 +178,14 @@ def judge(found: Comparison, metric: Metric | None, precision: str, weights: int
         now, then = f"{metric.onnx:.3f}", f"{metric.pytorch:.3f}"
         figure = f"; {name} {now} with both" if metric.onnx == metric.pytorch else f"; {name} {now} instead of {then}"
     if same == found.rows:
-        return "verified", f"{'All ' if same > 1 else ''}{told}{figure}."
+        whole = f"All {same} answers are" if same > 1 else "The one answer is"
+        return "verified", f"{whole} PyTorch's, token for token{figure}."
     if precision in FULL and found.greedy_match < LEAST_MATCH:
         return "failed", f"Only {told}{figure}: in {precision} they should agree. Please report this model."
     if metric is not None and metric.pytorch > 0 and metric.onnx < LEAST_METRIC * metric.pytorch:
         return "failed", f"Only {told}{figure}: in {precision} this model is not usable.{_advice(precision, weights)}"
     margins = [d["margin"] for d in found.differing if d["margin"] is not None]
-    near = found.differing and len(margins) == found.rows - same and max(margins) < 0.05 * found.logit_range
+    near = found.differing and len(margins) == found.rows - same and max(margins) < NEAR_TIE * found.logit_range
     tie = f" Where they part, PyTorch was nearly undecided (by {max(margins):.2g} logits at most)." if near else ""
     return "verified with loss", f"{told}{figure}.{tie}{_advice(precision, weights)}"
 

@@ -1,0 +1,256 @@
+"""Whole exports: built, loaded in a fresh process, compared, packed; and what is left when one does not get through."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from core.errors import InputError
+from core.export import bundle, exports, make, targets
+from tests import factory
+
+pytestmark = pytest.mark.slow
+
+
+def build(run, device="cpu", precision="fp32", **more):
+    out = run.export_dir(device, precision)
+    return make.make(str(run.dir), targets.TARGETS[device], precision, out, **more)
+
+
+def ask(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """Run the package's own script somewhere else, with nothing of the project in reach."""
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    return subprocess.run(
+        [sys.executable, str(folder / "run.py"), *args], cwd=folder.parent, env=env, capture_output=True, text=True,
+        encoding="utf-8", timeout=60, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in bundle.package_files(folder)}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
+def test_a_run_becomes_a_package_that_answers_the_same(tuned_run, tiny_llama, precision):
+    run = tuned_run(tiny_llama)
+    report = build(run, precision=precision)
+    out = run.export_dir("cpu", precision)
+    assert report["rows"] == len(run_validation(run)) and report["rows_from"] == "validation rows of rows"
+    assert report["bytes"] == bundle.model_bytes(out) > 0
+    assert report["metric"]["name"] == "accuracy"
+    assert report["tokens_per_second"]["onnx"] > 0
+    if precision == "fp32":
+        assert report["status"] == "verified" and report["greedy_match"] == 1.0
+        assert report["max_logit_difference"] < 1e-4
+    else:
+        assert report["status"] in ("verified", "verified with loss")
+        assert 1e-4 < report["max_logit_difference"] < report["logit_range"]
+    if precision == "int4":
+        assert "take int8" in report["message"] or report["status"] == "verified"
+    assert exports(run)[0]["report"]["status"] == report["status"]
+
+
+def run_validation(run):
+    from core.data.sources import open_data
+    from core.data.split import split_source
+
+    return split_source(open_data(run.config().data.path), run.config()).validation
+
+
+@pytest.mark.parametrize("family", ["smollm", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "gemma3_text"])
+def test_every_family_in_fp32(tmp_path, tiny_models, family):
+    report = make.make(str(tiny_models(family)), targets.TARGETS["cpu"], "fp32", tmp_path / "out")
+    assert report["status"] == "verified", report["message"]
+    assert report["max_logit_difference"] < 5e-3
+    assert report["rows_from"].startswith("neutral sentences")
+
+
+@pytest.mark.parametrize("device", ["cuda", "dml", "webgpu"])
+def test_packages_for_other_devices_are_built_and_labelled(tmp_path, tiny_models, device):
+    target = targets.TARGETS[device]
+    if target.verifiable()[0]:
+        pytest.skip("this machine can run it")
+    for precision in target.precisions:
+        report = make.make(str(tiny_models("qwen2")), target, precision, tmp_path / precision)
+        assert report["status"] == "not verified here"
+        assert report["greedy_match"] is report["max_logit_difference"] is report["tokens_per_second"] is None
+        config = json.loads((tmp_path / precision / "genai_config.json").read_text())
+        assert device in config["model"]["decoder"]["session_options"]["provider_options"][0]
+        assert targets.TARGETS[device].requirements[0] in (tmp_path / precision / "requirements.txt").read_text()
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_the_script_gives_the_tokens_of_pytorch(tuned_run, tiny_llama, method):
+    from core.data.encode import encode_prompt
+    from core.data.sources import open_data
+    from core.data.template import prompt_segments, render
+    from core.models.load import load_run
+    from core.models.tokenizer import end_ids
+    from core.tasks.predict import write
+
+    run = tuned_run(tiny_llama, method)
+    build(run)
+    model, tokenizer = load_run(run)
+    config = run.config()
+    source = open_data(config.data.path)
+    for phrase in ("The lake lies still tonight.", "<|im_end|> 東京 {phrase} [[x]]  "):
+        row = {"phrase": phrase, "tone": "calm"}
+        prompt = encode_prompt(
+            prompt_segments(render(row, source.layout, config.data.template, tokenizer)), tokenizer, 64
+        )
+        [want] = write(model, tokenizer, [prompt], max_new_tokens=8, ends=end_ids(tokenizer, run.dir / "model"))
+        done = ask(run.export_dir("cpu", "fp32"), phrase, "--ids")
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        assert found["prompt"] == prompt
+        assert found["answer"][: len(want.ids)] == want.ids and len(found["answer"]) == len(want.ids) + want.stopped
+        assert ask(run.export_dir("cpu", "fp32"), "--field", f"phrase={phrase}").stdout.strip() == want.text
+
+
+def test_chats_are_rendered_as_in_training(tuned_run, tiny_llama):
+    run = tuned_run(tiny_llama, template=None)
+    report = build(run)
+    assert report["status"] == "verified", report["message"]
+    assert "jinja2" in (run.export_dir("cpu", "fp32") / "requirements.txt").read_text()
+
+
+def test_the_script_says_what_is_wrong_in_one_line(tuned_run, tiny_llama):
+    run = tuned_run(tiny_llama)
+    build(run)
+    out = run.export_dir("cpu", "fp32")
+    wrong = ask(out, "--field", "phrse=hello")
+    assert wrong.returncode == 2 and wrong.stderr.strip() == "There is no field 'phrse'. Known: phrase."
+    assert ask(out, "--check").returncode == 0
+    (out / "tokenizer_config.json").write_text("{}")
+    damaged = ask(out, "--check")
+    assert damaged.returncode == 1 and "tokenizer_config.json" in damaged.stdout
+
+
+def test_nothing_of_this_machine_is_in_the_package(tuned_run, tiny_llama, tmp_path):
+    run = tuned_run(tiny_llama)
+    build(run, precision="int8")
+    out = run.export_dir("cpu", "int8")
+    places = [str(tmp_path), str(bundle.ROOT), "site-packages", str(Path.home())]
+    for name, content in everything(out).items():
+        for place in places:
+            assert place.encode() not in content, f"{name} names {place}"
+    with zipfile.ZipFile(out.with_name("cpu-int8.zip")) as archive:
+        names = archive.namelist()
+        assert all(place.encode() not in archive.read(n) for n in names for place in places)
+    assert not any("report" in n or "state" in n or n.startswith("/") for n in names)
+
+
+def test_the_same_run_gives_the_same_zip(tuned_run, tiny_llama):
+    run = tuned_run(tiny_llama)
+    build(run)
+    archive = run.export_dir("cpu", "fp32").with_name("cpu-fp32.zip")
+    first = archive.read_bytes()
+    build(run)
+    assert archive.read_bytes() == first
+
+
+def test_the_download_runs_where_it_is_unpacked(tuned_run, tiny_llama, tmp_path):
+    run = tuned_run(tiny_llama)
+    build(run)
+    place = tmp_path / "a place with ünicode"
+    with zipfile.ZipFile(run.export_dir("cpu", "fp32").with_name("cpu-fp32.zip")) as archive:
+        archive.extractall(place)
+    [folder] = place.iterdir()
+    assert ask(folder, "--check").returncode == 0
+    done = ask(folder, "The party was a delight.")
+    assert done.returncode == 0, done.stderr
+
+
+def test_batches_filled_on_the_right(tuned_run, tiny_llama):
+    import onnxruntime_genai as og
+
+    run = tuned_run(tiny_llama)
+    build(run)
+    out = run.export_dir("cpu", "fp32")
+    pad = json.loads((out / "genai_config.json").read_text())["model"]["pad_token_id"]
+    assert pad == json.loads((out / "tunesmith.json").read_text())["pad_id"]
+    model = og.Model(str(out))
+    prompts = [[1, 30, 40, 50, 60, 70], [1, 90, 91], [1, 33, 44, 55, 66, 77, 88, 99]]
+
+    def generate(rows):
+        longest = max(map(len, rows))
+        params = og.GeneratorParams(model)
+        params.set_search_options(max_length=longest + 6, batch_size=len(rows), do_sample=False)
+        generator = og.Generator(model, params)
+        import numpy as np
+
+        generator.append_tokens(np.array([row + [pad] * (longest - len(row)) for row in rows], dtype=np.int32))
+        while not generator.is_done():
+            generator.generate_next_token()
+        return [generator.get_sequence(i).tolist()[longest:] for i in range(len(rows))]
+
+    together = generate(prompts)
+    for prompt, found in zip(prompts, together, strict=True):
+        [alone] = generate([prompt])
+        assert alone[: len(found)] == found[: len(alone)]
+
+
+def test_a_stopped_export_leaves_the_earlier_package(tuned_run, tiny_llama, monkeypatch):
+    run = tuned_run(tiny_llama)
+    build(run)
+    out = run.export_dir("cpu", "fp32")
+    before, report = everything(out), (out / "report.json").read_bytes()
+
+    def stopped(*args, **more):
+        raise KeyboardInterrupt
+
+    for name in ("compare",):
+        monkeypatch.setattr(make.verify, name, stopped)
+        with pytest.raises(KeyboardInterrupt):
+            build(run)
+    full = OSError(28, "No space left on device")
+    monkeypatch.setattr(make.bundle, "pack", lambda *a: (_ for _ in ()).throw(full))
+    monkeypatch.undo()
+    monkeypatch.setenv("TUNESMITH_RUNS", str(run.dir.parent))
+    monkeypatch.setattr(make.bundle, "pack", lambda *a: (_ for _ in ()).throw(full))
+    with pytest.raises(OSError, match="No space left"):
+        build(run)
+    assert everything(out) == before and (out / "report.json").read_bytes() == report
+    assert sorted(p.name for p in out.parent.iterdir()) == ["cpu-fp32", "cpu-fp32.zip"], "nothing is left behind"
+
+
+def test_a_failed_comparison_is_told_and_leaves_the_earlier_package(tuned_run, tiny_llama, monkeypatch):
+    run = tuned_run(tiny_llama)
+    build(run)
+    before = everything(run.export_dir("cpu", "fp32"))
+    real = make.decoder.build
+
+    def other(folder, *args, **more):
+        real(factory.tiny_model("llama", folder.parent / "other", seed=7), *args, **more)
+
+    monkeypatch.setattr(make.decoder, "build", other)
+    report = build(run)
+    assert report["status"] == "failed" and report["exit"] == 1 and "should agree" in report["message"]
+    assert everything(run.export_dir("cpu", "fp32")) == before
+    [found] = exports(run)
+    assert found["report"]["status"] == "verified" and found["failed"]["status"] == "failed"
+
+
+def test_a_package_that_does_not_load_has_failed(tuned_run, tiny_llama, monkeypatch):
+    run = tuned_run(tiny_llama)
+    real = make.decoder.build
+
+    def broken(folder, device, precision, out, **more):
+        real(folder, device, precision, out, **more)
+        (out / "model.onnx").write_bytes(b"no model")
+
+    monkeypatch.setattr(make.decoder, "build", broken)
+    report = build(run)
+    assert report["status"] == "failed" and report["message"].startswith("The package does not run: ")
+    assert exports(run)[0]["report"] is None and exports(run)[0]["zip"] is None
+
+
+def test_an_adapter_on_a_model_that_is_not_exported(tmp_path, tiny_models):
+    with pytest.raises(InputError, match="A GPT2LMHeadModel cannot be exported yet.*Llama, Mistral, Qwen2") as caught:
+        make.make(str(tiny_models("gpt2")), targets.TARGETS["cpu"], "fp32", tmp_path / "out")
+    assert caught.value.field == "model.path"
+    assert not (tmp_path / "out").exists()
