@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 import types
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -34,7 +34,7 @@ def sentences(error: ValidationError, model: type[BaseModel]) -> dict[str, str]:
 
 def variants(annotation: Any) -> list[Any]:
     """What a field takes: the members of a union, through Annotated; otherwise the one thing that it is."""
-    if hasattr(annotation, "__metadata__"):
+    if get_origin(annotation) is Annotated:
         return variants(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
         return [v for member in get_args(annotation) for v in variants(member)]
