@@ -1,4 +1,4 @@
-"""What a model can be tuned for: how it is asked, and how its answers are scored. Light; weights come in as arguments."""
+"""What a model can be tuned for: how it is asked and how its answers are scored. Light; models come in as arguments."""
 
 from __future__ import annotations
 

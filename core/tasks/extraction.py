@@ -28,7 +28,7 @@ def checks(answers: Sequence[str]) -> list[str]:
     if len(bad) * 2 > len(filled):
         shown = bad[0] if len(bad[0]) <= 60 else bad[0][:57] + "..."
         return [
-            f"{len(bad):,} of {len(filled):,} answers hold no fields, such as {shown!r}: extraction wants a JSON object "
-            "or key = value lines. Choose another task, or another answer column."
+            f"{len(bad):,} of {len(filled):,} answers hold no fields, such as {shown!r}: extraction wants a JSON "
+            "object or key = value lines. Choose another task, or another answer column."
         ]
     return []

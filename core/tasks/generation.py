@@ -1,4 +1,4 @@
-"""Free text: the model writes until it stops, always the likeliest token; n-gram overlap with the reference is scored."""
+"""Free text: the model writes its likeliest token until it stops; what it shares with the reference is scored."""
 
 from __future__ import annotations
 

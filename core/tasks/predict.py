@@ -50,7 +50,9 @@ def write(
     with torch.inference_mode():
         for places in _batches([len(prompts[i]) + max_new_tokens for i in asked], MOST_ROWS):
             batch = [asked[place] for place in places]
-            ids, stopped = _greedy(model, [prompts[i] for i in batch], ends, pad_id(tokenizer), max_new_tokens, should_stop)
+            ids, stopped = _greedy(
+                model, [prompts[i] for i in batch], ends, pad_id(tokenizer), max_new_tokens, should_stop
+            )
             for i, new, end in zip(batch, ids, stopped, strict=True):
                 text = str(tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
                 answers[i] = Answer(text, text, new, end)
@@ -76,7 +78,7 @@ def surprise(
             from the first label on only.
     """
     found = [(0.0, 0)] * len(examples)
-    vocabulary, done = int(model.config.vocab_size), 0
+    vocabulary, done = int(model.config.get_text_config().vocab_size), 0
     asked = [_asked(labels) for _, labels in examples]
     with torch.inference_mode():
         for batch in _batches([len(ids) for ids, _ in examples], MOST_ROWS, [(a + 1) * vocabulary for a in asked]):
@@ -116,7 +118,7 @@ def likelihoods(
     table: list[list[float]] = [[] for _ in prompts]
     if "past_key_values" not in _accepts(model):
         return _without_cache(model, tokenizer, prompts, completions, on_progress, should_stop)
-    longest, vocabulary = max(map(len, completions)), int(model.config.vocab_size)
+    longest, vocabulary = max(map(len, completions)), int(model.config.get_text_config().vocab_size)
     chunk = max(1, min(MOST_PAIRS, len(completions), MOST_NUMBERS // (longest * vocabulary)))
     rows = max(1, min(MOST_ROWS, MOST_PAIRS // chunk, MOST_NUMBERS // (chunk * longest * vocabulary)))
     done = 0
@@ -175,7 +177,12 @@ def _without_cache(
 
 
 def _greedy(
-    model: Any, prompts: list[Sequence[int]], ends: set[int], pad: int, most: int, should_stop: Callable[[], bool] | None
+    model: Any,
+    prompts: list[Sequence[int]],
+    ends: set[int],
+    pad: int,
+    most: int,
+    should_stop: Callable[[], bool] | None,
 ) -> tuple[list[list[int]], list[bool]]:
     """New tokens of each prompt without the end token, and whether there was one."""
     ids, mask = _left(prompts, pad, model.device)
@@ -233,7 +240,7 @@ def _accepts(model: Any) -> set[str]:
 
 
 @functools.cache
-def _parameters(kind: type[PreTrainedModel]) -> set[str]:
+def _parameters(kind: Any) -> set[str]:
     return set(inspect.signature(kind.forward).parameters)
 
 

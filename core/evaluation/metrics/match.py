@@ -67,7 +67,7 @@ def per_label(references: Sequence[str], predictions: Sequence[str], labels: Seq
 def confusion(references: Sequence[str], predictions: Sequence[str], labels: Sequence[str]) -> list[list[int]]:
     """Counts [wanted][given] in the order of `labels`, which must hold all of them."""
     index = {normal(label): i for i, label in enumerate(labels)}
-    matrix = np.zeros((len(labels), len(labels)), dtype=int)
+    matrix: Floats = np.zeros((len(labels), len(labels)), dtype=int)
     for want, got in zip(references, predictions, strict=True):
         matrix[index[normal(want)], index[normal(got)]] += 1
     counts: list[list[int]] = matrix.tolist()

@@ -128,7 +128,9 @@ def test_progress_stop_and_nothing_to_do(tiny_llama: Path) -> None:
     predict.write(model, tokenizer, prompts, max_new_tokens=2, on_progress=told.append)
     assert told == [5]
     with pytest.raises(Stopped):  # asked at every token, not only between batches
-        predict.write(model, tokenizer, prompts, max_new_tokens=9, should_stop=lambda: asked.append(1) or len(asked) > 3)
+        predict.write(
+            model, tokenizer, prompts, max_new_tokens=9, should_stop=lambda: asked.append(1) or len(asked) > 3
+        )
     assert len(asked) == 4
     assert predict.write(model, tokenizer, [], max_new_tokens=2) == []
     assert predict.surprise(model, tokenizer, []) == []

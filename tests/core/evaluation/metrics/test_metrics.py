@@ -24,7 +24,6 @@ from core.tasks import TASKS, get
 WORDS = "the a cat dog sat on mat, and then it ran. 12 café Ωmega 3.5 don't end-to-end 東京".split()
 
 
-
 def pairs(seed: int, rows: int = 30, words: list[str] = WORDS) -> tuple[list[str], list[str]]:
     chance = random.Random(seed)
     references, predictions = [], []
@@ -94,9 +93,10 @@ def test_labels_are_scored_as_by_scikit_learn(rows: list[tuple[str, str]]) -> No
         want = f1_score(references, predictions, average=name, zero_division=0)
         assert one(f"{name}_f1", references, predictions) == pytest.approx(want)
     labels = sorted({*references, *predictions})
-    assert match.confusion(references, predictions, labels) == confusion_matrix(
-        references, predictions, labels=labels
-    ).tolist()
+    assert (
+        match.confusion(references, predictions, labels)
+        == confusion_matrix(references, predictions, labels=labels).tolist()
+    )
     want = precision_recall_fscore_support(references, predictions, labels=labels, zero_division=0)
     for row, label, *figures in zip(
         match.per_label(references, predictions, labels), labels, *map(list, want), strict=True

@@ -1,0 +1,136 @@
+"""One model at work on the chosen rows: its answers, and how surprised it is by the right ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from core.config import RunConfig
+from core.data.sources import Source
+from core.evaluation.metrics.base import Metric
+from core.evaluation.rows import Chosen, Prepared, labels, prepare
+from core.models.load import load_base, load_run, precision
+from core.models.tokenizer import end_ids, load_tokenizer
+from core.tasks import Answer, get
+from core.tasks.classification import MOST_LABELS
+from core.tasks.predict import surprise
+
+ANSWERING, READING = 5.0, 1.0  # what a row costs in the one and in the other, for the progress bar
+
+Tell = Callable[[float, float, str], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to measure: what load_run takes, or (with `base`) the base model of a config; and its name for people."""
+
+    target: str
+    name: str
+    base: bool = False
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of it, one entry a row; `answers` or `surprises` is empty where no metric asked for it.
+
+    `labels` are those that it had to choose from, or None where it wrote its answers.
+    """
+
+    rows: Prepared
+    answers: list[Answer]
+    surprises: list[tuple[float, int]]
+    labels: list[str] | None
+
+    def only(self, places: Sequence[int]) -> Measured:
+        """The same for those rows of the source alone; another model may not have been able to take them all."""
+        if list(places) == self.rows.places:
+            return self
+        kept = set(places)
+        at = [i for i, place in enumerate(self.rows.places) if place in kept]
+
+        def pick(values: list[T]) -> list[T]:
+            return [values[i] for i in at] if values else []
+
+        r = self.rows
+        rows = Prepared(
+            pick(r.places), pick(r.prompts), pick(r.shown), pick(r.wants), pick(r.examples), pick(r.sizes), r.skipped
+        )
+        return Measured(rows, pick(self.answers), pick(self.surprises), self.labels)
+
+    def columns(self, metric: Metric, written: bool) -> dict[str, Sequence[Any]]:
+        """What a metric takes, by name. `written`: what the model wrote freely instead of the label that was chosen."""
+        made: dict[str, Callable[[], Sequence[Any]]] = {
+            "references": lambda: self.rows.wants,
+            "predictions": lambda: [a.written if written else a.text for a in self.answers],
+            "stopped": lambda: [a.stopped for a in self.answers],
+            "nll": lambda: [nll for nll, _ in self.surprises],
+            "tokens": lambda: [tokens for _, tokens in self.surprises],
+            "bytes": lambda: self.rows.sizes,
+        }
+        return {name: made[name]() for name in metric.inputs}
+
+
+def work(rows: int, answering: bool, reading: bool) -> float:
+    """The units of progress that one model takes."""
+    return rows * (ANSWERING * answering + READING * reading)
+
+
+def measure(
+    subject: Subject,
+    chosen: Chosen,
+    config: RunConfig,
+    *,
+    labelled: tuple[Source, Sequence[int]] | None,
+    answering: bool,
+    reading: bool,
+    max_new_tokens: int,
+    tell: Tell,
+    should_stop: Callable[[], bool] | None,
+) -> Measured:
+    """Load a model, ask it every row, and let it go.
+
+    Args:
+        labelled: rows whose answers are the labels to choose from. tell: takes units done, rows done, and what is done.
+
+    Raises:
+        InputError: it cannot be loaded, or no row can be asked. core.runs.state.Stopped: `should_stop` said so.
+    """
+    tell(0, 0, f"loading the {subject.name}")
+    how = precision()
+    if subject.base:
+        model: Any = load_base(subject.target, subject.revision, how.frozen)
+        tokenizer = load_tokenizer(subject.target, subject.revision)
+        ends = end_ids(tokenizer, subject.target)
+    else:
+        model, tokenizer = load_run(subject.target, how.frozen)
+        ends = end_ids(tokenizer) | _named_ends(model)
+    model = model.to(how.device)
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    rows = prepare(chosen, config, tokenizer, (context or 2**31) - max_new_tokens)
+    count, done = len(rows.places), 0.0
+    choices = labels(*labelled, config, tokenizer, MOST_LABELS) if labelled and answering else None
+    answers: list[Answer] = []
+    surprises: list[tuple[float, int]] = []
+    if answering:
+        tell(done, 0, f"answering with the {subject.name}")
+        answers = get(config.task).predict(
+            model, tokenizer, rows.prompts, max_new_tokens=max_new_tokens, ends=ends, choices=choices,
+            on_progress=lambda n: tell(n * ANSWERING, n, f"answering with the {subject.name}"), should_stop=should_stop,
+        )  # fmt: skip
+        done = count * ANSWERING
+    if reading:
+        tell(done, 0, f"reading the answers with the {subject.name}")
+        surprises = surprise(
+            model, tokenizer, rows.examples, should_stop=should_stop,
+            on_progress=lambda n: tell(done + n * READING, n, f"reading the answers with the {subject.name}"),
+        )  # fmt: skip
+    return Measured(rows, answers, surprises, list(choices) if choices else None)
+
+
+def _named_ends(model: Any) -> set[int]:
+    """The end tokens of the model's own generation settings."""
+    named = model.generation_config.eos_token_id
+    return {int(i) for i in (named if isinstance(named, list) else [named]) if i is not None}
