@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import importlib
 import json
 import math
@@ -14,6 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.errors import InputError, unknown
+from core.paths import runs_dir
+from core.runs.failures import explain
 
 COMMANDS = ("check", "train", "evaluate", "export", "runs")
 
@@ -81,12 +82,12 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read has gone: nothing is left to flush to
         return 1
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        reason, sentence = explain(error, runs_dir())
+        if reason not in ("disk_full", "out_of_memory"):
             raise
-        where = f" ({error.filename})" if error.filename else ""
-        print(f"The disk is full{where}: free some space, and run this again.", file=sys.stderr)
-        return 2
+        print(sentence, file=sys.stderr)
+        return 2 if reason == "disk_full" else 1
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130

@@ -111,7 +111,7 @@ def heavy_after(modules: list[str]) -> dict[str, list[str]]:
         f"    importlib.import_module(name)\n"
         f"    new = set(sys.modules) - before\n"
         f"    bad = [h for h in heavy if h in new]\n"
-        f"    bad += sorted(m for m in new if m.startswith(('transformers.modeling_utils', 'transformers.models.')))[:3]\n"
+        f"    bad += sorted(m for m in new if m.startswith(('transformers.modeling', 'transformers.models.')))[:3]\n"
         f"    if bad: found[name] = bad\n"
         f"print(json.dumps(found))"
     )
