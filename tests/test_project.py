@@ -136,3 +136,60 @@ def test_a_python_without_venv_gets_a_sentence(tmp_path):
     done = subprocess.run(line, capture_output=True, text=True, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert done.returncode == 1
     assert f"sudo apt-get install python{sys.version_info.major}.{sys.version_info.minor}-venv" in done.stderr
+
+
+# The container (no engine here builds it: what can be read off the file is held)
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions in order: (NAME, arguments), comments dropped and lines joined."""
+    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    lines = [line for line in re.sub(r"\\\n\s*", "", text).splitlines() if line.strip()]
+    return [(name, rest) for name, _, rest in (line.partition(" ") for line in lines)]
+
+
+def test_the_container_takes_the_same_steps_as_make_run():
+    steps = instructions()
+    names = [name for name, _ in steps]
+    known = {
+        "ARG",
+        "FROM",
+        "RUN",
+        "USER",
+        "WORKDIR",
+        "ENV",
+        "COPY",
+        "EXPOSE",
+        "VOLUME",
+        "STOPSIGNAL",
+        "HEALTHCHECK",
+        "CMD",
+    }
+    assert set(names) <= known and names.index("FROM") <= 1 and names[-1] == "CMD"
+    install = [rest for name, rest in steps if name == "RUN" and "pip" in rest]
+    assert len(install) == 1 and install[0].endswith("${PIP_ARGS} -r requirements.txt")
+    assert ast.literal_eval(steps[-1][1]) == ["python", "app.py"]
+    for step in ("-r requirements.txt", "python app.py"):
+        assert step in make("-n", "-B", "run").stdout.replace(".venv/bin/", "")
+
+
+def test_the_container_is_one_that_a_space_can_run():
+    steps = instructions()
+    env = dict(pair.split("=", 1) for name, rest in steps if name == "ENV" for pair in rest.split())
+    assert env["GRADIO_SERVER_NAME"] == "0.0.0.0"
+    assert ("EXPOSE", env["GRADIO_SERVER_PORT"]) in steps and env["GRADIO_SERVER_PORT"] == "7860"
+    made = next(rest for name, rest in steps if name == "RUN" and "useradd" in rest)
+    assert "--uid 1000" in made and ("USER", "user") in steps
+    for name in ("HF_HOME", "TUNESMITH_RUNS"):
+        assert env[name] in made, f"{env[name]} is not made for the user who writes there"
+    assert ("VOLUME", env["TUNESMITH_RUNS"]) in steps
+    version = next(rest for name, rest in steps if name == "ARG" and rest.startswith("PYTHON=")).split("=")[1]
+    assert tuple(map(int, version.split("."))) >= (3, 11)
+
+
+def test_the_container_gets_what_the_app_needs_and_no_more():
+    ignored = {
+        line.strip("/") for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] not in ("", "#")
+    }
+    assert {".git", ".venv", "runs", "tests"} <= ignored
+    assert not {"app.py", "core", "ui", "assets", "requirements.txt"} & ignored
