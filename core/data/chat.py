@@ -20,9 +20,9 @@ Span = tuple[int, int, int]  # start, end, and how much of its end is the end to
 def render_chat(messages: list[dict[str, str]], tokenizer: PreTrainedTokenizerFast) -> list[Segment]:
     """A conversation as segments; trained are the assistant's words with their end token.
 
-    A prompt is exactly what the template writes for the turns before it with the generation prompt: training sees what
-    inference sends. Where a template writes earlier turns otherwise once more follow (Qwen 3 drops their reasoning), the
-    spans of its {% generation %} marks are used, and without such marks only the last answer is trained on.
+    A prompt is exactly what the template writes for the turns before an answer, with the generation prompt: training
+    sees what inference sends. Where a template writes earlier turns otherwise once more follow (Qwen 3 drops their
+    reasoning), the spans of its {% generation %} marks are used; without such marks only the last answer is trained on.
     Turns after the assistant's last one are left out.
 
     Raises:

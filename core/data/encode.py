@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.config import RunConfig
 from core.data.formats import Layout
 from core.data.template import Segment, render
+from core.data.tokens import Tokens, token_texts, tokenise, tokenise_rows
 from core.errors import InputError
 from core.models.tokenizer import traits
 
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
 
 IGNORED = -100  # a label that torch's cross-entropy leaves out
 PROMPT_KEPT = 8  # a prompt is not cut below so many tokens before an answer is
-ANCHORS = ("\n", ".", "a", "0")
 BATCH = 1000
-
-Tokens = tuple[list[int], list[tuple[int, int]]]  # ids, and each one's span of characters in the segment
 
 
 @dataclass(frozen=True)
@@ -105,55 +103,6 @@ def count_rows(count: int) -> str:
     return "1 row is" if count == 1 else f"{count:,} rows are"
 
 
-# Tokenising
-
-
-def tokenise(segments: Sequence[Segment], tokenizer: PreTrainedTokenizerFast) -> list[Tokens]:
-    """Each segment's tokens. Segments are tokenised apart: a prompt's ids do not depend on the answer that follows.
-
-    The first text of a row is tokenised as a text of its own (with the space that some tokenizers put in front), all
-    that follows as a continuation (without).
-    """
-    pieces, owners, begun = [], [], False
-    for number, segment in enumerate(segments):
-        cuts = (0, *segment.cuts, len(segment.text))
-        for start, stop in zip(cuts, cuts[1:], strict=False):
-            if text := segment.text[start:stop]:
-                pieces.append((text, begun))
-                owners.append((number, start))
-                begun = begun or text != traits(tokenizer).bos
-    out: list[Tokens] = [([], []) for _ in segments]
-    for (number, offset), (ids, spans) in zip(owners, _encode_pieces(pieces, tokenizer), strict=True):
-        out[number][0].extend(ids)
-        out[number][1].extend((a + offset, b + offset) for a, b in spans)
-    return out
-
-
-def _encode_pieces(pieces: Sequence[tuple[str, bool]], tokenizer: PreTrainedTokenizerFast) -> list[Tokens]:
-    """Texts, each with whether it continues another, as tokens. In one call to the tokenizer, or two."""
-    backend, prefixes = tokenizer.backend_tokenizer, traits(tokenizer).prefixes
-    texts = [ANCHORS[0] + text if prefixes and more else text for text, more in pieces]
-    out = []
-    for (text, more), made in zip(pieces, backend.encode_batch(texts, add_special_tokens=False), strict=True):
-        if not (prefixes and more):
-            out.append((made.ids, made.offsets))
-            continue
-        found = _after(made, len(ANCHORS[0]))
-        for anchor in ANCHORS[1:]:
-            found = found or _after(backend.encode(anchor + text, add_special_tokens=False), len(anchor))
-        plain = None if found else backend.encode(text, add_special_tokens=False)
-        out.append(found or (plain.ids, plain.offsets))
-    return out
-
-
-def _after(encoding: Any, at: int) -> Tokens | None:
-    """The tokens from a character on, or None where a token straddles it."""
-    first = next((i for i, (a, b) in enumerate(encoding.offsets) if b > at), len(encoding.ids))
-    if any(a < at for a, b in encoding.offsets[first:]):
-        return None
-    return encoding.ids[first:], [(a - at, b - at) for a, b in encoding.offsets[first:]]
-
-
 # The limit
 
 
@@ -232,10 +181,16 @@ def preview(
     segments = render(row, layout, template, tokenizer)
     tokens = tokenise(segments, tokenizer)
     encoded, keep = _fit(segments, tokens, max_tokens)
-    special, pieces = set(traits(tokenizer).ids.values()), []
+    special, pieces = set(traits(tokenizer).ids.values()), list[dict[str, Any]]()
+    passed = ""
     for segment, (ids, spans), (head, tail) in zip(segments, tokens, keep, strict=True):
         shown = []
-        for i, (token, text) in enumerate(zip(ids, token_texts(segment.text, spans), strict=True)):
+        texts = token_texts(segment.text, spans)
+        if not texts:  # white space that this tokenizer passes over: it is shown with the next token
+            passed += segment.text
+        else:
+            texts[0], passed = passed + texts[0], ""
+        for i, (token, text) in enumerate(zip(ids, texts, strict=True)):
             gone = head <= i < len(ids) - tail
             shown.append(
                 {"id": token, "text": text, "special": token in special, "dropped": gone, "newline": "\n" in text}
@@ -245,6 +200,8 @@ def preview(
         elif shown:
             pieces.append({"trained": segment.trained, "tokens": shown})
     flat = [token for piece in pieces for token in piece["tokens"]]
+    if flat:
+        flat[-1]["text"] += passed
     return Preview(
         segments=pieces,
         cut=next((i for i, token in enumerate(flat) if token["dropped"]), None),
@@ -254,21 +211,6 @@ def preview(
         warnings=_warnings(segments, encoded, max_tokens),
         text="".join(s.text for s in segments),
     )
-
-
-def token_texts(text: str, spans: Sequence[tuple[int, int]]) -> list[str]:
-    """The text of each token, such that all of them joined are the text.
-
-    A character of several tokens belongs to the first of them; characters that the tokenizer passed over (such as the
-    spaces between WordPiece's words) belong to the token after them.
-    """
-    out, at = [], 0
-    for _, stop in spans:
-        out.append(text[at : max(at, stop)])
-        at = max(at, stop)
-    if out and at < len(text):
-        out[-1] += text[at:]
-    return out
 
 
 def is_blank(segments: Iterable[Segment]) -> bool:
@@ -325,10 +267,8 @@ def encode_rows(
     limit = config.data.max_tokens
 
     def flush() -> None:
-        for (number, segments), encoded in zip(
-            batch, encode_many([s for _, s in batch], tokenizer, limit), strict=True
-        ):
-            if not encoded.trained or (encoded.answer_dropped and is_blank(segments)):
+        for (number, _), encoded in zip(batch, encode_many([s for _, s in batch], tokenizer, limit), strict=True):
+            if not encoded.trained:
                 reason = f"nothing of the answer fits into {limit:,} tokens."
                 report.left_out.setdefault(reason, []).append(number)
                 continue
@@ -374,7 +314,7 @@ def _nothing(report: EncodeReport, first_error: InputError | None, limit: int) -
         return first_error
     if any(reason.startswith("nothing of") for reason in report.left_out):
         return InputError(
-            f"No row teaches anything: with at most {limit:,} tokens nothing is left of any answer. Raise data.max_tokens.",
+            f"No row teaches anything: with at most {limit:,} tokens nothing is left of any answer. Raise the limit.",
             "data.max_tokens",
         )
     return InputError(
@@ -386,21 +326,8 @@ def _nothing(report: EncodeReport, first_error: InputError | None, limit: int) -
 def encode_many(
     rows: Sequence[Sequence[Segment]], tokenizer: PreTrainedTokenizerFast, max_tokens: int
 ) -> list[Encoded]:
-    """`encode` of many rows; one call to the tokenizer for all of them."""
-    bos = traits(tokenizer).bos
-    pieces, owners = [], []
-    for number, segments in enumerate(rows):
-        begun = False
-        for place, segment in enumerate(segments):
-            cuts = (0, *segment.cuts, len(segment.text))
-            for start, stop in zip(cuts, cuts[1:], strict=False):
-                if text := segment.text[start:stop]:
-                    pieces.append((text, begun))
-                    owners.append((number, place))
-                    begun = begun or text != bos
-    made: list[list[Tokens]] = [[([], []) for _ in segments] for segments in rows]
-    for (number, place), (ids, _) in zip(owners, _encode_pieces(pieces, tokenizer), strict=True):
-        made[number][place][0].extend(ids)
+    """`encode` of many rows, in one call to the tokenizer, to the same ids."""
+    made = tokenise_rows(rows, tokenizer)
     return [_fit(segments, tokens, max_tokens)[0] for segments, tokens in zip(rows, made, strict=True)]
 
 

@@ -22,6 +22,8 @@ SHOWN = 20  # row numbers that a finding names
 MEASURED = 5000  # rows that are tokenised to find those over the limit
 FEW = 50  # with fewer training rows than this a model learns by heart
 BATCH = 500
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Finding:
     count: int
     rows: list[int]
     message: str
-    severity: Literal["error", "warning", "note"]
+    severity: Severity
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -92,7 +94,6 @@ def findings(
                 missing[name] = missing.get(name, 0) + 1
         if seen.setdefault(row_key(row), number) != number:
             tally.add("duplicate", number)
-            # identical rows are on one side already; their questions still count below
         try:
             question = _question(row, layout, asked, template)
             if parts is not None:
@@ -191,6 +192,68 @@ def _measure(source: Source, config: RunConfig, tokenizer: PreTrainedTokenizerFa
     return step
 
 
+# kind -> severity, and what is said of one row and of several; {limit} is in tokens.
+_SENTENCES: dict[str, tuple[Severity, str, str]] = {
+    "unreadable": (
+        "error",
+        "cannot be read as a conversation and will be left out: {error}",
+        "cannot be read as conversations and will be left out; the first: {error}",
+    ),
+    "no_answer": (
+        "error",
+        "holds no turn of the assistant, so nothing can be learned from it; it will be left out.",
+        "hold no turn of the assistant, so nothing can be learned from them; they will be left out.",
+    ),
+    "empty_answer": (
+        "error",
+        "has an empty answer and will be left out.",
+        "have an empty answer and will be left out.",
+    ),
+    "unchanged_template": (
+        "error",
+        "leaves the prompt empty: nothing that the template asks for has a value there.",
+        "leave the prompt empty: nothing that the template asks for has a value there.",
+    ),
+    "answer_cut": (
+        "warning",
+        "has an answer too long for {limit} tokens: its end is cut off, so it does not teach where to stop. "
+        "Raise the limit.",
+        "have an answer too long for {limit} tokens: its end is cut off, so they do not teach where to stop. "
+        "Raise the limit.",
+    ),
+    "roles_swapped": (
+        "warning",
+        "begins with the assistant and ends with the user: the roles may be swapped.",
+        "begin with the assistant and end with the user: the roles may be swapped.",
+    ),
+    "ends_unanswered": (
+        "warning",
+        "ends with a turn that nobody answers; what follows the last answer is left out.",
+        "end with a turn that nobody answers; what follows the last answer is left out.",
+    ),
+    "leakage": (
+        "warning",
+        "kept back for validation asks what a training row asks, so the validation loss looks better than it is.",
+        "kept back for validation ask what a training row asks, so the validation loss looks better than it is.",
+    ),
+    "heldout_leakage": (
+        "warning",
+        "of the held-out data asks what a training row asks, so the evaluation looks better than it is.",
+        "of the held-out data ask what a training row asks, so the evaluation looks better than it is.",
+    ),
+    "too_long": (
+        "warning",
+        "is longer than {limit} tokens: the middle of its prompt is dropped.",
+        "are longer than {limit} tokens: the middle of their prompts is dropped.",
+    ),
+    "duplicate": (
+        "warning",
+        "repeats an earlier row word for word, and so counts double in the training.",
+        "repeat an earlier row word for word, and so count more than others in the training.",
+    ),
+}
+
+
 def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
@@ -199,47 +262,26 @@ def _sentences(
     tally: _Tally, source: Source, config: RunConfig, split: Split, missing: dict[str, int], error: str, step: float
 ) -> list[Finding]:
     found: list[Finding] = []
-    limit, one = config.data.max_tokens, {k: n == 1 for k, n in tally.counts.items()}
-
-    def add(kind: str, severity: Literal["error", "warning", "note"], message: str) -> None:
+    for kind, (severity, one, many) in _SENTENCES.items():
         if count := tally.counts.get(kind, 0):
-            found.append(Finding(kind, count, tally.rows[kind], f"{_rows(count)} {message}", severity))
-
-    sampled = "" if step == 1 else f" (of {MEASURED:,} looked at)"
-    add("unreadable", "error", f"cannot be read as conversations and will be left out; the first: {error}")
-    add("no_answer", "error", "hold no turn of the assistant, so nothing can be learned from them. They are left out."
-        if not one.get("no_answer") else "holds no turn of the assistant, so nothing can be learned from it. It is left out.")  # fmt: skip
-    add("empty_answer", "error", "have an empty answer and will be left out."
-        if not one.get("empty_answer") else "has an empty answer and will be left out.")  # fmt: skip
-    add("unchanged_template", "error", "leave the prompt empty: no column named in it has a value there."
-        if not one.get("unchanged_template") else "leaves the prompt empty: no column named in it has a value there.")  # fmt: skip
-    add("answer_cut", "warning", f"{sampled} have an answer too long for {limit:,} tokens; its end is cut off and the model does "
-        "not learn where to stop. Raise the limit.".lstrip())  # fmt: skip
-    add("roles_swapped", "warning", "begin with the assistant and end with the user: the roles may be swapped.")
-    add("ends_unanswered", "warning", "end with the user's words; what follows the last answer is left out.")
-    add("leakage", "warning", "kept back for validation ask what a training row asks, so the validation loss looks better "
-        "than it is.")  # fmt: skip
-    add("heldout_leakage", "warning", "of the held-out data ask what a training row asks, so the evaluation looks better than "
-        "it is.")  # fmt: skip
-    add(
-        "too_long",
-        "warning",
-        f"{sampled} are longer than {limit:,} tokens; the middle of the prompt is dropped.".lstrip(),
-    )
-    add("duplicate", "warning", "repeat an earlier row word for word and count more in the training than others.")
+            words = (one if count == 1 else many).format(limit=f"{config.data.max_tokens:,}", error=error)
+            sampled = f" of {MEASURED:,} looked at" if step > 1 and kind in ("too_long", "answer_cut") else ""
+            found.append(Finding(kind, count, tally.rows[kind], f"{_rows(count)}{sampled} {words}", severity))
     if len(split.train) < FEW:
-        message = f"There {'is' if len(split.train) == 1 else 'are'} only {_rows(len(split.train))} to train on: the model will know them by heart. A few hundred are better."
-        found.append(Finding("few_rows", len(split.train), [], message, "warning"))
-    for name, count in missing.items():
-        found.append(
-            Finding("missing", count, [], f"{name!r} has no value in {_rows(count)} of {len(source.rows):,}.", "note")
+        are = "is" if len(split.train) == 1 else "are"
+        message = (
+            f"There {are} only {_rows(len(split.train))} to train on: the model will know them by heart. "
+            "A few hundred are better."
         )
-    order = ("error", "warning", "note")
-    return sorted(found, key=lambda f: order.index(f.severity))
+        found.append(Finding("few_rows", len(split.train), [], message, "warning"))
+    total = f"{len(source.rows):,}"
+    for name, count in missing.items():
+        found.append(Finding("missing", count, [], f"{name!r} has no value in {_rows(count)} of {total}.", "note"))
+    return sorted(found, key=lambda f: SEVERITIES.index(f.severity))
 
 
 def summary(found: Iterable[Finding]) -> str:
     """One line: how many errors, warnings and notes."""
     kinds = [f.severity for f in found]
-    counts = [(kinds.count(k), k) for k in ("error", "warning", "note") if k in kinds]
+    counts = [(kinds.count(k), k) for k in SEVERITIES if k in kinds]
     return ", ".join(f"{n} {k}{'s' if n > 1 else ''}" for n, k in counts) or "nothing found"

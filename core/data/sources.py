@@ -116,8 +116,8 @@ def open_data(spec: str) -> Source:
     """Open examples; cheap when they were opened before and have not changed.
 
     Args:
-        spec: a path (see core.paths.resolve) or a data set id on the Hub, with an optional slice of rows as Python writes
-            it: `rows.jsonl[:100]`, `rows.jsonl[-20:]`, `rows.jsonl[10%:20%]`.
+        spec: a path (see core.paths.resolve) or a data set id on the Hub, with an optional slice of rows as Python
+            writes it: `rows.jsonl[:100]`, `rows.jsonl[-20:]`, `rows.jsonl[10%:20%]`.
 
     Raises:
         InputError: field "data.path"; one sentence.
@@ -127,13 +127,13 @@ def open_data(spec: str) -> Source:
         raise InputError("No data is chosen: give a file of examples.", FIELD)
     if "\0" in spec:
         raise InputError("The path of the data holds a character that no path has.", FIELD)
-    path, part = spec, ""
-    found = _SLICE.match(spec)
-    if found and not _exists(spec):
+    path, part = spec, None
+    if (found := _SLICE.match(spec)) and not _place(spec).exists():
         path, part = found["path"], found["slice"]
     file = _place(path)
-    if not _exists(path) and looks_like_id(path) and "/" in path and file.suffix.lower() not in (*readers.KINDS, ".gz"):
-        file = fetch_data(path)
+    if not file.exists() and looks_like_id(path) and not file.parent.is_dir():
+        if file.suffix.lower() not in (*readers.KINDS, ".gz"):
+            file = fetch_data(path)
     try:
         stat = file.stat()
         stamp = (stat.st_mtime_ns, stat.st_size)
@@ -141,7 +141,7 @@ def open_data(spec: str) -> Source:
         stamp = (0, 0)
     with _LOCK:  # two visitors who ask at once wait for one reading
         whole = _open(str(file), stamp, path)
-        return whole if not part and not found else _sliced(whole, spec, part, path)
+        return whole if part is None else _sliced(whole, spec, part, path)
 
 
 def _place(path: str) -> Path:
@@ -155,10 +155,6 @@ def _place(path: str) -> Path:
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{path[:80]!r} is no path: {reason.lower().rstrip('.')}.", FIELD) from None
-
-
-def _exists(path: str) -> bool:
-    return _place(path).exists()
 
 
 @functools.lru_cache(maxsize=8)
@@ -190,7 +186,7 @@ def _sliced(whole: Source, spec: str, part: str, path: str) -> Source:
     bounds = _BOUNDS.match(part)
     if not bounds:
         raise InputError(
-            f"[{part}] is no slice of rows: write [start:stop] with whole numbers or percents, such as [:100] or [10%:20%].",
+            f"[{part}] is no slice of rows: write [start:stop] in whole numbers or percents, as [:100] or [10%:20%].",
             FIELD,
         )
     count = len(whole.rows)

@@ -37,8 +37,13 @@ def split_source(source: Source, config: RunConfig) -> Split:
 
     Training, evaluation, export and the page all take their rows from this.
     """
+    return split_by_layout(source, config.data.validation, config.training.seed)
+
+
+def split_by_layout(source: Source, validation: float, seed: int) -> Split:
+    """`split_source` for loose values."""
     stratify = source.layout.roles["label"] if source.layout.name == "text_label" else None
-    return split(source.rows, config.data.validation, config.training.seed, stratify)
+    return split(source.rows, validation, seed, stratify)
 
 
 def split(rows: Iterable[dict[str, Any]], validation: float, seed: int, stratify: str | None = None) -> Split:

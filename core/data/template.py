@@ -56,10 +56,10 @@ def render(
         row: column -> value.
         layout: how the columns are to be read (used by the chat template).
         template: `{column}` is the row's value: text as it is, other values as JSON. Braces around what cannot be a
-            column's name stay as they are; `{{name}}` is the literal {name}. The answer stands between [[ and ]] (several
-            are allowed); without marks it is the last {column} and all after it. White space at the end of a prompt
-            belongs to the answer (a tokenizer would merge it with the answer's first letters); the end token is added
-            after the last answer. None: the model's own chat template, trained on what the assistant says.
+            column's name stay as they are; `{{name}}` is the literal {name}. The answer stands between [[ and ]]
+            (several are allowed); without marks it is the last {column} and all after it. White space at the end of a
+            prompt belongs to the answer (a tokenizer would merge it with the answer's first letters); the end token is
+            added after the last answer. None: the model's own chat template, trained on what the assistant says.
         tokenizer: of the model: its beginning and end tokens, its chat template.
 
     Raises:

@@ -85,7 +85,7 @@ def describe_model(path: str | Path, revision: str | None = None) -> ModelInfo:
     """
     folder = model_folder(path, revision)
     config = _config(path, folder)
-    inner = config.get("text_config") if isinstance(config.get("text_config"), dict) else {}
+    inner: dict[str, Any] = config.get("text_config") or {}  # of models that also see
     parameters, size, dtype = _weights(folder)
     context = config.get("max_position_embeddings") or inner.get("max_position_embeddings") or config.get("n_positions")
     return ModelInfo(

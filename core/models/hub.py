@@ -39,7 +39,8 @@ def fetch(
 
     here, there = WORDS[kind]
     try:
-        info = HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=TIMEOUT_S)
+        look_up = HfApi().model_info if kind == "model" else HfApi().dataset_info
+        info = look_up(name, revision=revision, timeout=TIMEOUT_S)
         wanted = choose([sibling.rfilename for sibling in info.siblings or []])
         return [Path(hf_hub_download(name, file, repo_type=kind, revision=info.sha)) for file in wanted]
     except InputError:
@@ -61,6 +62,7 @@ def fetch(
         ) from None
     except Exception:  # the HTTP library's own errors, OfflineModeIsEnabled, a proxy's: all mean the same here
         raise InputError(
-            f"There is no {here} {name!r} here, and the Hugging Face Hub cannot be reached to look for a {there} of that name.",
+            f"There is no {here} {name!r} here, and the Hugging Face Hub cannot be reached to look for a {there} of "
+            "that name.",
             field,
         ) from None

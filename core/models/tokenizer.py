@@ -129,7 +129,7 @@ def model_folder(path: str | Path, revision: str | None = None) -> Path:
         return folder
     if folder.is_file():
         raise InputError(f"{str(path)!r} is a file: give the folder that holds config.json and tokenizer.json.", FIELD)
-    if looks_like_id(str(path)):
+    if looks_like_id(str(path)) and not folder.parent.is_dir():
         return _fetch(str(path), revision)
     near = (
         nearest(folder.name, [p.name for p in folder.parent.iterdir() if p.is_dir()]) if folder.parent.is_dir() else ""

@@ -1,0 +1,245 @@
+"""CSV, JSON, JSON Lines and plain text, from an open text stream to rows; an error names its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from core.data.tables import Table, collect
+from core.errors import InputError
+
+FIELD = "data.path"
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+def fail(sentence: str) -> NoReturn:
+    """Raise the error of a file that is wrong."""
+    raise InputError(sentence, FIELD)
+
+
+def read_csv(text: io.TextIOWrapper, name: str, delimiter: str) -> Table:
+    """CSV with any of DELIMITERS (found where it is not given); the first line names the columns."""
+    csv.field_size_limit(sys.maxsize if sys.maxsize < 2**31 else 2**31 - 1)
+    sample = text.read(1 << 16)
+    if not sample.strip():
+        fail(f"{name} holds nothing but white space.")
+    complete = len(sample) < 1 << 16
+    text.seek(0)
+    if not delimiter or delimiter not in sample.splitlines()[0]:
+        delimiter = find_delimiter(sample, complete)[0]
+    notes = [] if delimiter == "," else [f"Columns are separated by {DELIMITERS[delimiter]}."]
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    records = _csv_records(reader, name)
+    _, header = next(records)
+    header = [column.strip().lstrip("\ufeff") for column in header]
+    if header[0] == "" and len(header) > 1 and "index" not in header:
+        header[0] = "index"
+        notes.append("The first column has no name; it is called 'index' here.")
+    check_names(header, name)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for line, record in records:
+            if len(record) != len(header):
+                fail(
+                    f"{name}, line {line}: {len(record)} {'value' if len(record) == 1 else 'values'}, but the header "
+                    f"names {len(header)} columns ({', '.join(header[:6])}{', ...' if len(header) > 6 else ''})."
+                )
+            yield dict(zip(header, record, strict=True))
+
+    table = collect(rows(), header)
+    table.notes = notes
+    if not table.data.num_rows:
+        fail(f"{name} has a header ({', '.join(header[:6])}) and no rows.")
+    return table
+
+
+def _csv_records(reader: Any, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Records that are not blank, each with the number of the line on which it begins."""
+    while True:
+        line = reader.line_num + 1
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                fail(f"{name}, line {line}: a quotation mark is opened here and never closed.")
+            if "expected after" in str(error):
+                fail(
+                    f"{name}, line {reader.line_num}: text goes on after a closing quotation mark; "
+                    "write a mark inside quotes twice."
+                )
+            fail(f"{name}, line {reader.line_num}: {error}.")
+        if record and (len(record) > 1 or record[0].strip()):
+            yield line, record
+
+
+def find_delimiter(sample: str, complete: bool) -> tuple[str, bool]:
+    """The delimiter that cuts the first records into the same number of columns, and whether there is one."""
+    best, best_score = ",", (0.0, 0)
+    for delimiter in DELIMITERS:
+        counts: list[int] = []
+        try:
+            for record in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter):
+                if record:
+                    counts.append(len(record))
+                if len(counts) >= 60:
+                    break
+        except csv.Error:
+            continue
+        counts = counts if complete or len(counts) < 3 else counts[:-1]
+        if not counts or counts[0] < 2:
+            continue
+        score = (sum(c == counts[0] for c in counts) / len(counts), counts[0])
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best, best_score[0] > 0.9
+
+
+def check_names(names: list[str], name: str) -> None:
+    """Refuse columns without a name, and two of the same name."""
+    empty = next((i for i, n in enumerate(names, 1) if not n), None)
+    if empty is not None:
+        fail(f"{name}: column {empty} of {len(names)} has no name in the first line. Name it, or remove the column.")
+    twice = next((n for i, n in enumerate(names) if n in names[:i]), None)
+    if twice is not None:
+        fail(f"{name}: two columns are named {twice!r}. Rename one of them.")
+
+
+# JSON
+
+
+def _parse(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        line = f"{where}, line {error.lineno}" if "\n" in text.rstrip() else where
+        fail(f"{line}: this is not JSON: {_json_words(error)} (character {error.colno}).")
+    except RecursionError:
+        fail(f"{where}: lists or objects are nested too deeply to be read.")
+    except ValueError:
+        fail(
+            f"{where}: there is a number of more than {sys.get_int_max_str_digits():,} digits; "
+            "write it as text, in quotes."
+        )
+
+
+def _json_words(error: json.JSONDecodeError) -> str:
+    found = error.doc[error.pos : error.pos + 1]
+    if not found:
+        return "it ends too early"
+    words = {
+        "Expecting value": f"a value is missing before {found!r}",
+        "Expecting ',' delimiter": f"a comma is missing before {found!r}",
+        "Expecting ':' delimiter": f"a colon is missing before {found!r}",
+        "Expecting property name enclosed in double quotes": "a name in double quotes is missing",
+        "Illegal trailing comma before end of object": "there is a comma too many before }",
+        "Illegal trailing comma before end of array": "there is a comma too many before ]",
+        "Extra data": f"something follows the end of the object: {found!r}",
+        "Invalid control character at": "there is a raw line break or control character inside a text; write \\n",
+    }
+    if error.msg.startswith("Unterminated string"):
+        return "a text is opened with a quotation mark and never closed"
+    return words.get(error.msg, error.msg[:1].lower() + error.msg[1:])
+
+
+def read_json(text: io.TextIOWrapper, name: str) -> Table:
+    """An array of objects, or an object that holds one."""
+    content = text.read()
+    if not content.strip():
+        fail(f"{name} holds nothing but white space.")
+    lines = content.strip().splitlines()
+    if len(lines) > 1 and lines[0].lstrip().startswith("{") and _is_json(lines[0]):
+        text.seek(0)
+        table = read_jsonl(text, name)
+        table.notes.append("The file holds one JSON object a line; it was read as JSON Lines.")
+        return table
+    value, notes = _parse(content, name), list[str]()
+    if isinstance(value, dict):
+        lists = [k for k, v in value.items() if isinstance(v, list) and v and all(isinstance(i, dict) for i in v)]
+        if len(lists) == 1:
+            notes.append(f"The rows are those under {lists[0]!r}.")
+            value = value[lists[0]]
+        elif lists:
+            fail(f"{name} holds several lists of objects ({', '.join(lists)}): keep the one with the examples.")
+        else:
+            fail(f"{name} holds one object without a list of rows: an array of objects is needed, [{{...}}, {{...}}].")
+    if not isinstance(value, list):
+        fail(f"{name} holds {_what(value)}: an array of objects is needed, [{{...}}, {{...}}].")
+    if not value:
+        fail(f"{name} holds an empty array: there are no rows.")
+    for number, item in enumerate(value, 1):
+        if not isinstance(item, dict):
+            fail(f"{name}: item {number} of the array is {_what(item)}, not an object with named values.")
+    table = collect(value)
+    table.notes = notes
+    return table
+
+
+def _is_json(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _what(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "just " + json.dumps(value)
+    return {str: "a text", int: "a number", float: "a number", list: "a list", dict: "an object"}[type(value)]
+
+
+def read_jsonl(text: io.TextIOWrapper, name: str) -> Table:
+    """One object a line; blank lines are passed over."""
+    first = ""
+    while not first and (line := text.readline()):
+        first = line.strip()
+    text.seek(0)
+    if not first:
+        fail(f"{name} holds nothing but white space.")
+    if first.startswith("[") and not _is_list_line(first):
+        table = read_json(text, name)
+        table.notes.append("The file holds one JSON array; it was read as JSON.")
+        return table
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for number, line in enumerate(text, 1):
+            if not line.strip():
+                continue
+            value = _parse(line.strip(), f"{name}, line {number}")
+            if not isinstance(value, dict):
+                fail(f"{name}, line {number}: this is {_what(value)}, not an object with named values.")
+            yield value
+
+    return collect(rows())
+
+
+def _is_list_line(line: str) -> bool:
+    """Whether a first line is a whole list that holds no objects: a broken JSON Lines file rather than an array."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return not (value and all(isinstance(i, dict) for i in value))
+
+
+# Plain text
+
+
+def read_plain(text: io.TextIOWrapper, name: str) -> Table:
+    """Paragraphs where blank lines part them, otherwise lines."""
+    content = text.read().replace("\r\n", "\n").replace("\r", "\n")
+    paragraphs = [p.strip("\n") for p in re.split(r"\n[ \t]*\n", content) if p.strip()]
+    lines = [line for line in content.split("\n") if line.strip()]
+    by_paragraph = 1 < len(paragraphs) < len(lines)
+    found = paragraphs if by_paragraph else lines
+    if not found:
+        fail(f"{name} holds nothing but white space.")
+    table = collect({"text": item} for item in found)
+    table.notes = ["Each paragraph is a row." if by_paragraph else "Each line is a row."]
+    return table
