@@ -29,7 +29,10 @@ def advice(d: Digest, running: bool) -> tuple[str, str, str] | None:
         if running:
             return "done", "It is learning", "What it has not seen is still getting easier. Nothing to change yet."
         return "done", "It was still learning at the end", "Validation loss was still falling: more epochs may help."
-    return "done", "It has levelled off", "Validation loss hardly moves any more: more of the same would change little."
+    if running:
+        text = "Validation loss hardly moved at the last check. Some tasks pause like this, and then go on."
+        return "same", "Little moves just now", text
+    return "done", "It has levelled off", "Validation loss hardly moved any more: more of the same would change little."
 
 
 def training_at(d: Digest, step: int) -> float | None:

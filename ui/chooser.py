@@ -19,13 +19,13 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 def chooser() -> gr.Dropdown:
     """The list of runs, newest first. It fills itself whenever its tab is opened."""
     return gr.Dropdown(
-        [],
-        value=None,
+        [("No run chosen", "")],
+        value="",
         label="Run",
         show_label=False,
         container=False,
         scale=0,
-        min_width=280,
+        min_width=320,
         elem_classes="chooser",
         visible=False,
     )
@@ -38,12 +38,12 @@ def choose(chosen: gr.Dropdown, shared: Shared) -> None:
 
 def choices(chosen: str) -> gr.Dropdown:
     """The chooser with the runs that there are now, and the one in hand chosen. It is not drawn while there is none."""
-    named = [
-        (f"{run.title} · {BADGES[run.state().state][1].lower()} · {when(run.created)}", run.id)
-        for run in list_runs()[:MOST]
-    ]
-    known = any(chosen == id_ for _, id_ in named)
-    return gr.Dropdown(choices=named, value=chosen if known else None, visible=bool(named))
+    named = []
+    for run in list_runs()[:MOST]:
+        named.append((f"{run.title} · {BADGES[run.state().state][1].lower()} · {when(run.created)}", run.id))
+    if not any(chosen == id_ for _, id_ in named):
+        named, chosen = [("No run chosen", ""), *named] if named else [], ""
+    return gr.Dropdown(choices=named, value=chosen, visible=bool(named))
 
 
 def opened(run_id: str) -> Run | None:

@@ -42,6 +42,7 @@ class Digest:
     def add(self, event: dict[str, Any]) -> None:
         """One line of events.jsonl; kinds that say nothing about the curve are passed over."""
         step = int(event.get("step") or 0)
+        self.max_steps = int(event.get("max_steps") or self.max_steps)
         match event.get("kind"):
             case "log" if _finite(event.get("loss")):
                 if self.steps and step <= self.steps[-1]:
@@ -49,7 +50,6 @@ class Digest:
                 self.steps.append(step)
                 self.losses.append(float(event["loss"]))
                 self.log = event
-                self.max_steps = int(event.get("max_steps") or self.max_steps)
                 self.pace.append((float(event.get("t") or 0), step))
             case "eval" if _finite(event.get("validation_loss")):
                 loss = float(event["validation_loss"])

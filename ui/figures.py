@@ -56,10 +56,10 @@ def axis(low: float, high: float) -> tuple[float, float]:
     return left, right
 
 
-def card(about: dict[str, Any], base: float | None, tuned: float, difference: dict[str, Any] | None) -> str:
+def card(about: dict[str, Any], base: float | None, tuned: float | None, difference: dict[str, Any] | None) -> str:
     """One metric: what it means, base and tuned as bars, the interval of the difference, and a verdict in words."""
     unit, higher = about["unit"], about["higher_is_better"]
-    top = 1.0 if unit == "share" else 100.0 if unit == "points" else max(tuned, base or 0.0) or 1.0
+    top = 1.0 if unit == "share" else 100.0 if unit == "points" else max(tuned or 0.0, base or 0.0) or 1.0
     bars = (_bar("base", base, top, unit, "--steel") if base is not None else "") + _bar(
         "tuned", tuned, top, unit, "--heat"
     )
@@ -70,8 +70,8 @@ def card(about: dict[str, Any], base: float | None, tuned: float, difference: di
     )
 
 
-def _bar(who: str, value: float, top: float, unit: str, colour: str) -> str:
-    width = min(100.0, max(0.0, value / top * 100)) if math.isfinite(value) else 100.0
+def _bar(who: str, value: float | None, top: float, unit: str, colour: str) -> str:
+    width = min(100.0, max(0.0, value / top * 100)) if value is not None else 0.0
     return (
         f'<div class="versus"><span>{who}</span><div class="rail thick">'
         f'<i style="width:{width:.1f}%;--c:var({colour})"></i></div><b>{figure(value, unit)}</b></div>'
@@ -111,11 +111,12 @@ def cards(result: dict[str, Any], names: list[str]) -> str:
     return '<div class="cards">' + "".join(card(*row(result, name)) for name in names) + "</div>"
 
 
-def row(result: dict[str, Any], name: str) -> tuple[dict[str, Any], float | None, float, dict[str, Any] | None]:
+def row(result: dict[str, Any], name: str) -> tuple[dict[str, Any], float | None, float | None, dict[str, Any] | None]:
     """(about, base, tuned, difference) of a metric; base and difference are None where there is no baseline."""
     about = result.get("about", {}).get(name) or {"label": name, "unit": "", "higher_is_better": True, "meaning": ""}
     base, difference = (result.get("baseline") or {}).get(name), (result.get("difference") or {}).get(name)
-    return about, base, result["metrics"][name], difference
+    known = difference is not None and None not in difference.values()  # a perplexity beyond all bounds is None
+    return about, base, result["metrics"][name], difference if known else None
 
 
 def all_figures(result: dict[str, Any]) -> str:
@@ -163,3 +164,37 @@ def errs(matrix: dict[str, Any]) -> str:
     n, i, j = max(wrong)
     most = f"{escape(str(labels[i]))}” is most often taken for “{escape(str(labels[j]))}" if n > 1 else ""
     return f"{missed:,} of {total:,} rows." + (f" “{most}”." if most else "")
+
+
+def led(result: dict[str, Any], most: int = 3) -> list[str]:
+    """The metrics that get a card: the task's main one, the next that says something else, and perplexity."""
+    main = result.get("main_metric") or next(iter(result["metrics"]))
+    order = [main, *(name for name in ("exact_match", "macro_f1", "rougeL") if name in result["metrics"]), "perplexity"]
+    names = [name for name in dict.fromkeys(order) if name in result["metrics"]]
+    return names if len(names) <= most else [*names[: most - 1], names[-1]]
+
+
+def groups(result: dict[str, Any]) -> str:
+    """The main metric by group of rows, such as names that training never held."""
+    found = result.get("groups") or {}
+    main = result["main_metric"]
+    about = row(result, main)[0]
+    out = []
+    for column, values in found.items():
+        head = f"<div class='titled'><div><h2>By {escape(str(column))}</h2><p>{escape(about['label'])}</p></div></div>"
+        parts = []
+        for value, part in values.items():
+            base = (part.get("baseline") or {}).get(main)
+            top = 1.0 if about["unit"] == "share" else 100.0
+            bars = (_bar("base", base, top, about["unit"], "--steel") if base is not None else "") + _bar(
+                "tuned", part[main], top, about["unit"], "--heat"
+            )
+            parts.append(
+                f'<div class="group"><h3>{escape(str(value))} '
+                f'<span class="quiet small">{part["rows"]:,} rows</span></h3>{bars}</div>'
+            )
+        out.append(head + "".join(parts))
+    return "".join(out) or (
+        "<div class='titled'><div><h2>Kinds of rows</h2></div></div><p class='quiet small'>A column of the held-out "
+        "file that the template does not use, and that has a few values, would split the figures here.</p>"
+    )

@@ -120,7 +120,7 @@ class JobProgress(gr.HTML):
 
 
 def job_news(request: dict[str, Any]) -> dict[str, Any]:
-    """{"live", "html"} of a job; `kind` is "evaluation" or "export/<device>-<precision>". Both come from the browser."""
+    """{"live", "html"} of a job, "evaluation" or "export/<device>-<precision>". The request comes from the browser."""
     try:
         run = open_run(str(request.get("run") or ""))
         state = job_state(run, str(request.get("kind") or ""))
@@ -140,8 +140,8 @@ def bar(state: State) -> str:
     figure, unit = telling.clock(state.seconds)
     share = state.done / state.total if state.total else 0.0
     what = {"queued": "Waiting for its turn", "stopping": "Ending"}.get(state.state, state.what.strip() or "Starting")
-    of = f", {state.done:,.0f} of {state.total:,.0f}" if state.total > 1 else ""
-    words = f"{what[:1].upper()}{what[1:]}{of}"
+    percent = f" · {share:.0%}" if state.total and state.state == "running" else ""
+    words = f"{what[:1].upper()}{what[1:]}{percent}"
     known = f' aria-valuenow="{share * 100:.0f}" aria-valuemin="0" aria-valuemax="100"' if state.total else ""
     kind = "rail thick" if state.total else "rail thick busy"
     return (

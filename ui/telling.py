@@ -39,11 +39,11 @@ def clock(seconds: float) -> tuple[str, str]:
     return (f"{hours}:{minutes:02d}:{whole % 60:02d}", "h") if hours else (f"{minutes}:{whole % 60:02d}", "min")
 
 
-def size(count: float) -> tuple[str, str]:
-    """(figure, unit) of a number of bytes, in powers of ten as file managers show it."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= scale:
-            figure = count / scale
+def size(count: float, base: int = 1000) -> tuple[str, str]:
+    """(figure, unit) of a number of bytes: files in powers of 1,000, memory in powers of 1,024, as both are sold."""
+    for unit, power in (("GB", 3), ("MB", 2), ("kB", 1)):
+        if count >= base**power:
+            figure = count / base**power
             return (f"{figure:.1f}".removesuffix(".0") if figure < 100 else f"{figure:,.0f}"), unit
     return f"{count:.0f}", "bytes"
 
@@ -90,11 +90,10 @@ def strip(d: Digest, state: State) -> str:
     if not live:
         time = ("Time", *(clock(state.seconds) if state.started else ("–", "")))
     used, total = d.resources.get("memory_bytes"), d.resources.get("memory_total")
-    memory = (
-        ("–", "")
-        if not used
-        else (size(used)[0], f"{size(used)[1]}" + (f" of {' '.join(size(total))}" if total else ""))
-    )
+    memory = ("–", "")
+    if used:
+        whole = f" of {total / 2**30:.0f} GB" if total else ""
+        memory = (size(used, 1024)[0], size(used, 1024)[1] + whole)
     return figs(
         ("Step", f"{d.step:,}", f"of {d.max_steps:,}" if d.max_steps else ""),
         best,

@@ -20,7 +20,7 @@ const annotations = ([tx, ty], [vx, vy]) => {
   if (facts.best) {
     const [step, loss] = facts.best, x = step / top * inner, near = phone() && vx.length && lift(vx.at(-1)) && (vx.at(-1) - step) / top * inner < 120;
     all.push(words(step, loss, `<b>best${facts.live ? ' so far' : ''}: ${loss.toFixed(3)}</b><br>step ${step.toLocaleString('en')}`, ember,
-      { yshift: near ? 48 : 36, xanchor: near && x > 120 ? 'right' : x < 60 ? 'left' : x > inner - (phone() ? 50 : -30) ? 'right' : 'center', bgcolor: veil() }));
+      { yshift: near ? 48 : 36, xanchor: (near || step === vx.at(-1) && facts.live) && x > 120 ? 'right' : x < 60 ? 'left' : x > inner - (phone() ? 50 : -30) ? 'right' : 'center', bgcolor: veil() }));
   }
   if (facts.why && facts.end_step != null) {
     const right = (1 - facts.end_step / top) * inner < 160;
@@ -36,6 +36,7 @@ const best = () => facts.best ? [[facts.best[0]], [facts.best[1]]] : [[], []];
 const draw = (train, val) => {  // the whole figure; `uirevision` keeps the zoom
   if (!window.Plotly) return;
   const heat = css('--heat'), line = css('--line'), ink = css('--ink'), [bx, by] = best();
+  const none = !train[0].length && !val[0].length, reach = [0, (facts.max_steps || 100) * (margin() > 12 ? 1 : 1.01)];
   const axis = (text, more) => ({ title: { text, font: { size: 13 }, standoff: 12 }, gridcolor: line, zeroline: false, tickfont: { size: 12 }, fixedrange: phone(), ...more });
   Plotly.react(div, [
     { name: 'training', x: train[0], y: train[1], mode: 'lines', line: { color: css('--steel'), width: 1.5 }, hovertemplate: '%{y:.3f}' },
@@ -44,8 +45,8 @@ const draw = (train, val) => {  // the whole figure; `uirevision` keeps the zoom
   ], { margin: { t: 8, r: margin(), b: 48, l: 52 }, height: 396, uirevision: run, datarevision: Math.random(), paper_bgcolor: 'transparent', plot_bgcolor: 'transparent',
     hovermode: 'x unified', showlegend: false, font: { family: css('--font'), color: css('--quiet') },
     hoverlabel: { bgcolor: css('--surface'), bordercolor: line, font: { color: ink, family: css('--font') } },
-    xaxis: axis('step', { rangemode: 'nonnegative', autorangeoptions: { include: [0, (facts.max_steps || 100) * (margin() > 12 ? 1 : 1.01)] }, nticks: phone() ? 5 : 8 }),
-    yaxis: axis('loss, lower is better', { rangemode: 'tozero', autorangeoptions: { include: [0, 1] }, nticks: 6 }),
+    xaxis: axis('step', { ...(none ? { range: reach } : { rangemode: 'nonnegative', autorangeoptions: { include: reach } }), nticks: phone() ? 5 : 8 }),
+    yaxis: axis('loss, lower is better', { ...(none ? { range: [0, 5] } : { rangemode: 'tozero', autorangeoptions: { include: [0, 1] } }), nticks: 6 }),
     shapes: shapes(), annotations: annotations(train, val) }, { responsive: true, displaylogo: false, displayModeBar: false });
   Plotly.relayout(div, { annotations: annotations(train, val) });  // again, now that the axis has its scale
 };
@@ -70,7 +71,7 @@ const take = news => {
   facts = news.facts; at = news.at; fill(news.slots);
   div.setAttribute('aria-label', facts.label);
   if (window.Plotly) {
-    if (news.fresh || !div.data) draw(news.train, news.val);
+    if (news.fresh || !div.data || !(div.data[0].x.length + div.data[1].x.length)) draw(news.train, news.val);
     else if (news.train[0].length || news.val[0].length || JSON.stringify(facts) !== before) extend(news.train, news.val);
     if (div.data && div.data[0].x.length > 4000) at.turns = -1;  // thinned again by the next answer
   } else at.turns = -1;  // the script has not come yet: ask for all of it again

@@ -115,7 +115,7 @@ def show(run_id: str, draft: dict[str, Any]) -> tuple[Any, ...]:
     state = run.state() if run else None
     name = state.state if state else ""
     under_way, ended = name in ("queued", "running", "stopping"), name in ("done", "stopped", "failed")
-    again = run is not None and state is not None and run.resumable is not None and state.reason != "input"
+    again = run is not None and run.resumable is not None
     first = not ended or (name == "failed" and not again)
     return (
         heading(run, draft),

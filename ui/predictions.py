@@ -1,0 +1,135 @@
+"""The answers of an evaluation, row by row: filtered, searched, paged, shown with their differences, saved."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import json
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from core.runs.store import Run
+from ui.parts import badge, table
+
+Row = dict[str, Any]
+PAGE = 10  # rows at a time
+LONGEST = 600  # characters of one text that are shown
+FILTERS: dict[str, Callable[[Row], bool]] = {
+    "All": lambda row: True,
+    "Wrong": lambda row: row["tuned_ok"] is False,
+    "Changed": lambda row: row["base"] is not None and row["base"] != row["tuned"],
+    "Better": lambda row: row["base_ok"] is False and row["tuned_ok"] is True,
+    "Worse": lambda row: row["base_ok"] is True and row["tuned_ok"] is False,
+}
+COLUMNS = ("row", "group", "prompt", "want", "base", "tuned", "base_ok", "tuned_ok")
+
+
+def rows(run: Run) -> list[Row]:
+    """predictions/heldout.jsonl of a run; [] where it was not evaluated."""
+    path = run.dir / "predictions" / "heldout.jsonl"
+    try:
+        stat = path.stat()
+    except OSError:
+        return []
+    return _read(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, changed: int, size: int) -> list[Row]:
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file if line.strip()]
+
+
+def counts(all_rows: list[Row]) -> dict[str, int]:
+    """How many rows each filter lets through."""
+    return {name: sum(map(keep, all_rows)) for name, keep in FILTERS.items()}
+
+
+def chosen(all_rows: list[Row], filtered: str, words: str | None) -> list[Row]:
+    """The rows that a filter lets through and that hold some words, in whatever case."""
+    keep, text = FILTERS.get(filtered, FILTERS["All"]), (words or "").strip().casefold()
+    found = [row for row in all_rows if keep(row)]
+    if not text:
+        return found
+    fields = ("prompt", "want", "base", "tuned", "group")
+    return [row for row in found if any(text in str(row.get(f) or "").casefold() for f in fields)]
+
+
+def page(found: list[Row], number: int, codes: bool) -> str:
+    """Ten rows as a table: what was asked and wanted, what base and tuned said, and how that changed.
+
+    Args:
+        found: the rows to page through. number: the page, from 0. codes: whether answers are code, for a mono font.
+    """
+    heads = ["Row#", "Prompt", "Wanted", "Base said", "Tuned says", "Change"]
+    face = "said mono" if codes else "said"
+    body = []
+    for row in found[number * PAGE : (number + 1) * PAGE]:
+        group = f'<br><span class="quiet small">{escape(str(row["group"]))}</span>' if row.get("group") else ""
+        want = str(row["want"])
+        cells = [
+            f"{row['row'] + 1:,}{group}",
+            f'<div class="said ask">{escape(_cut(str(row["prompt"]).strip()))}</div>',
+        ]
+        cells.append(f'<div class="{face}">{escape(_cut(want))}</div>')
+        for who in ("base", "tuned"):
+            cells.append(f'<div class="{face}">{marked(want, row[who], row[f"{who}_ok"])}</div>')
+        body.append([*cells, change(row)])
+    if not body:
+        return '<p class="quiet none">No row is like that.</p>'
+    return table(heads, body, caption="Answers", kind="answers")
+
+
+def change(row: Row) -> str:
+    """How tuning changed the answer, as a badge."""
+    if row["base_ok"] is None:
+        return badge("ok", "right") if row["tuned_ok"] else badge("bad", "wrong")
+    if row["tuned_ok"] and not row["base_ok"]:
+        return badge("ok", "better")
+    if row["base_ok"] and not row["tuned_ok"]:
+        return badge("bad", "worse")
+    return badge("same", "right" if row["tuned_ok"] else "wrong")
+
+
+def marked(want: str, said: str | None, right: bool | None) -> str:
+    """An answer with the words struck that were not wanted. An answer that is right is shown as it is."""
+    if said is None:
+        return '<span class="quiet">not asked</span>'
+    if not said.strip():
+        return '<span class="quiet">(nothing)</span>'
+    text = _cut(said)
+    if right or said == want:
+        return escape(text)
+    mine, theirs = _words(text), _words(want)
+    parts = []
+    for kind, a, b, _, _ in difflib.SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes():
+        piece = escape("".join(mine[a:b]))
+        if piece:
+            parts.append(piece if kind == "equal" else f"<del>{piece}</del>")
+    lacking = all("<del>" not in part for part in parts)
+    return "".join(parts) + ('<span class="quiet"> (incomplete)</span>' if lacking else "")
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+|\s+|[^\w\s]", text)[:400]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def as_file(found: list[Row], kind: str) -> str:
+    """The rows as CSV (with a byte order mark, so that spreadsheets read it as UTF-8) or as JSON Lines."""
+    if kind == "jsonl":
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
+    out = io.StringIO()
+    columns = [c for c in COLUMNS if c != "group" or any("group" in row for row in found)]
+    writer = csv.DictWriter(out, columns, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(found)
+    return "\ufeff" + out.getvalue()
