@@ -6,15 +6,14 @@ import argparse
 import contextlib
 import importlib
 import json
-import math
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 from core.errors import InputError, unknown
 from core.paths import runs_dir
 from core.runs.failures import explain
+from core.runs.files import plain
 
 COMMANDS = ("check", "train", "evaluate", "export", "runs")
 
@@ -55,15 +54,6 @@ def answer_alone() -> Iterator[None]:
         sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
-
-
-def plain(value: Any) -> Any:
-    """The value for JSON, which has no NaN and no infinity: null stands for them."""
-    if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def main(argv: list[str] | None = None) -> int:
