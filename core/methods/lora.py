@@ -46,6 +46,9 @@ def prepare(model: PreTrainedModel, settings: LoraMethod, base: str, revision: s
 
 def save(model: PeftModel, folder: Path) -> None:
     """Write adapter_config.json and adapter_model.safetensors. Embeddings are never part of it, so no Hub is asked."""
+    settings = model.peft_config["default"]
+    if isinstance(settings.target_modules, set):
+        settings.target_modules = sorted(settings.target_modules)  # a set has another order in each process
     model.save_pretrained(str(folder), save_embedding_layers=False)
 
 

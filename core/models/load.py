@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import warnings
@@ -23,6 +24,7 @@ from core.runs import store
 from core.runs.files import read_json
 from core.runs.store import Run
 
+BASE_NOTE = "base.json"  # beside an adapter: the fingerprint of the weights that it was trained on
 # Files that go with weights and stay as they are, byte for byte, when these are tuned.
 COMPANIONS = (
     "tokenizer.json",
@@ -38,6 +40,7 @@ COMPANIONS = (
 )
 
 
+transformers_logging.disable_progress_bar()  # its bars are noise in a log file; our own lines say how far it is
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # at import it warns of CPU kernels that nothing here uses
 
 
@@ -128,6 +131,13 @@ def load_run(
         return load_base(folder, dtype=dtype), load_tokenizer(folder)
     base, revision = base_of(Path(folder))
     whole = load_base(base, revision, dtype)
+    known = (read_json(Path(folder) / BASE_NOTE) or {}).get("fingerprint")
+    if known and known != fingerprint(base, revision):
+        raise InputError(
+            f"The adapter in {str(folder)!r} was trained on other weights than {base!r} holds now: together they would "
+            "say nonsense. Put the old weights back, or train again.",
+            "model.path",
+        )
     with patient_peft():
         from peft import PeftModel
 
@@ -157,6 +167,28 @@ def base_of(adapter: Path) -> tuple[str, str | None]:
 def base_name(path: str) -> str:
     """How an adapter names its base: relative to the project where it lies inside, so that both can move together."""
     return portable(resolve(path)) if resolve(path).exists() else path
+
+
+def fingerprint(path: str, revision: str | None = None) -> str:
+    """Tells the weights of one base from those of another: SHA-256 of their names, sizes, beginnings and ends.
+
+    Only a mebibyte from each end of a file is read, so that it takes no time for a large model; the beginning holds the
+    header with all tensors' names and shapes.
+    """
+    digest = hashlib.sha256()
+    folder = resolve(path)
+    names = [p.name for p in folder.glob("*.safetensors")] if folder.is_dir() else ["model.safetensors"]
+    for name in sorted(names):
+        file = _file(path, revision, name)
+        if file is None:
+            continue
+        size = file.stat().st_size
+        digest.update(f"{name}:{size}:".encode())
+        with open(file, "rb") as stream:
+            digest.update(stream.read(2**20))
+            stream.seek(max(0, size - 2**20))
+            digest.update(stream.read())
+    return digest.hexdigest()
 
 
 def copy_companions(path: str, revision: str | None, out: Path) -> list[str]:

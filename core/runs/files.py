@@ -100,6 +100,8 @@ def whole_folder(target: Path) -> Iterator[Path]:
     try:
         os.chmod(work, 0o777 & ~_umask())
         yield work
+        for path in work.rglob("*"):  # safetensors writes files that only their owner may read
+            os.chmod(path, (0o777 if path.is_dir() else 0o666) & ~_umask())
         if target.exists():
             shutil.rmtree(target)
         work.rename(target)

@@ -16,7 +16,7 @@ from transformers import PrinterCallback, TrainingArguments, set_seed
 from core.config import RunConfig
 from core.errors import InputError
 from core.methods import method
-from core.models.load import Precision, load_base, parameters, precision
+from core.models.load import Precision, fingerprint, load_base, parameters, precision
 from core.runs import checkpoints
 from core.runs.curve import Curve
 from core.runs.environment import threads
@@ -61,13 +61,13 @@ def fit(config: RunConfig, run: Run, job: Job, log: EventLog, resume: bool = Fal
     model = load_base(config.model.path, config.model.revision, on.frozen if way.frozen_base else torch.float32)
     _fits(model, rows, config)
     model = way.prepare(model, config.method, config.model.path, config.model.revision)
-    counted = parameters(model)
-    write_json(run.dir / "environment.json", run.environment() | _environment(rows, on, counted))
+    facts = {"parameters": parameters(model), "base_fingerprint": _same_base(run, config, resume)}
+    write_json(run.dir / "environment.json", run.environment() | _environment(rows, on) | facts)
     job.check()
     follow, steps = _train(config, run, job, log, rows, model, on, resume)
     del model
     gc.collect()
-    return _finish(config, run, job, log, rows, follow, steps, counted)
+    return _finish(config, run, job, log, rows, follow, steps, facts)
 
 
 def _rows(config: RunConfig, job: Job, log: EventLog) -> Examples:
@@ -103,13 +103,24 @@ def _fits(model: Any, rows: Examples, config: RunConfig) -> None:
         )
 
 
-def _environment(rows: Examples, on: Precision, counted: dict[str, int]) -> dict[str, Any]:
+def _same_base(run: Run, config: RunConfig, resume: bool) -> str:
+    """The fingerprint of the base. InputError when a run is resumed on other weights than it began with."""
+    now, before = fingerprint(config.model.path, config.model.revision), run.environment().get("base_fingerprint")
+    if resume and before and now != before:
+        raise InputError(
+            f"The weights of {config.model.path!r} are not those that this run began with: it cannot go on. "
+            "Put the old ones back, or start a new run.",
+            "model.path",
+        )
+    return now
+
+
+def _environment(rows: Examples, on: Precision) -> dict[str, Any]:
     name = torch.cuda.get_device_name() if on.device == "cuda" else platform.processor() or platform.machine()
     return {
         "data": rows.data,
         "device": {"type": on.device, "name": name, "threads": torch.get_num_threads()},
         "precision": {"frozen": str(on.frozen).removeprefix("torch."), "trained": "float32", "autocast": on.autocast},
-        "parameters": counted,
     }
 
 
@@ -246,7 +257,7 @@ def _finish(
     rows: Examples,
     follow: Follow,
     taken: int,
-    counted: dict[str, int],
+    facts: dict[str, Any],
 ) -> dict[str, Any]:
     """Choose the weights, publish them, say how it ended."""
     folder = run.dir / "checkpoints"
@@ -268,7 +279,7 @@ def _finish(
         "best_step": best["step"] if best else None,
         "weights": "best" if best else "last",
         "weights_step": best["step"] if best else taken,
-        "parameters": counted,
+        "parameters": facts["parameters"],
         "rows": {"train": len(rows.train), "validation": len(rows.validation)},
     }
     if best and base is not None and best["validation_loss"] >= base:
@@ -277,7 +288,7 @@ def _finish(
         )
     job.say("saving the model, and loading it back")
     why = "the lowest validation loss" if best else "the last ones, as no rows were validated"
-    publish(run, config, weights, result | {"data": rows.data, "why": why})
+    publish(run, config, weights, result | facts | {"data": rows.data, "why": why})
     shutil.rmtree(folder / "last", ignore_errors=True)
     log.add(
         "end", taken, **{k: result[k] for k in ("reason", "best_step", "weights", "weights_step", "validation_loss")}

@@ -13,17 +13,18 @@ from safetensors.torch import load_file, save_file
 from core import config as configs
 from core.config import RunConfig
 from core.errors import InputError
-from core.models.load import Precision, copy_companions, load_run, precision
-from core.runs.files import whole_folder, write_text
+from core.models.load import BASE_NOTE, Precision, copy_companions, load_run, precision
+from core.runs.files import whole_folder, write_json, write_text
 from core.runs.store import Run, describe_config
 from core.training.validation import quiet
 
 PROOF = "proof.safetensors"
+SHOWN = 8  # positions, from the end
 TOLERANCE = 1e-5  # of the logits' spread; a CPU gives the same numbers again, a GPU may sum in another order
 
 
 def prove(model: Any, ids: list[int], folder: Path, on: Precision) -> None:
-    """Write what the model says to a row, as logits of shape (1, tokens, vocabulary), beside its saved weights."""
+    """Write what the model says at the end of a row, logits (1, at most 8, vocabulary), beside its weights."""
     save_file({"ids": torch.tensor([ids]), "logits": _logits(model, torch.tensor([ids]), on)}, str(folder / PROOF))
 
 
@@ -40,6 +41,9 @@ def publish(run: Run, config: RunConfig, weights: Path, facts: dict[str, Any]) -
         for path in weights.iterdir():
             if path.name not in (PROOF, "best.json", "README.md"):
                 _link(path, work / path.name)
+        if (work / "adapter_config.json").is_file():
+            base = {"path": config.model.path, "revision": config.model.revision}
+            write_json(work / BASE_NOTE, base | {"fingerprint": facts["base_fingerprint"]})
         copy_companions(config.model.path, config.model.revision, work)
         write_text(work / "README.md", card(run, config, facts))
         _verify(work, weights / PROOF)
@@ -63,7 +67,7 @@ def _verify(folder: Path, proof: Path) -> None:
 def _logits(model: Any, ids: torch.Tensor, on: Precision) -> torch.Tensor:
     with quiet(model, on):
         logits = model(input_ids=ids.to(model.device), use_cache=False).logits
-    return logits.float().cpu().contiguous()
+    return logits[:, -SHOWN:].float().cpu().contiguous()
 
 
 def _link(source: Path, target: Path) -> None:

@@ -123,6 +123,7 @@ class RunTrainer(Trainer):
             raise diverged(step, self.hooks.follow.learning_rate)
         with whole_folder(self.hooks.folder / f"step-{step}") as work:
             self.save_model(str(work), _internal_call=True)
+            (work / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody reads
             self._save_optimizer_and_scheduler(str(work))
             self._save_scaler(str(work))
             self._save_rng_state(str(work))
