@@ -25,6 +25,9 @@ FAMILIES: dict[str, str] = {
     "Gemma2ForCausalLM": "Gemma 2",
     "Gemma3ForCausalLM": "Gemma 3",
 }
+# A cache as short as the sliding window fails where a text is shorter than the window (onnxruntime-genai 0.18: "KV
+# cache capacity must be at least local_window_size"): every layer gets a whole one. The Hub is never asked.
+OPTIONS = ["hf_token=false", "windowed_kv_cache=false"]
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -101,7 +104,7 @@ def _create(folder: Path, out: Path, precision: str, device: str, cache: str) ->
 
     before, huggingface_hub.constants.HF_HUB_OFFLINE = huggingface_hub.constants.HF_HUB_OFFLINE, True
     try:
-        options = parse_extra_options("", str(folder), str(out), precision, device, cache, ["hf_token=false"])
+        options = parse_extra_options("", str(folder), str(out), precision, device, cache, OPTIONS)
         _flatten_rope(options["hf_details"]["hf_config"])
         create_model("", str(folder), str(out), precision, device, cache, **options)
     except NotImplementedError as error:
