@@ -23,16 +23,17 @@ def render_chat(messages: list[dict[str, str]], tokenizer: PreTrainedTokenizerFa
     A prompt is exactly what the template writes for the turns before an answer, with the generation prompt: training
     sees what inference sends. Where a template writes earlier turns otherwise once more follow (Qwen 3 drops their
     reasoning), the spans of its {% generation %} marks are used; without such marks only the last answer is trained on.
-    Turns after the assistant's last one are left out.
+    Turns after the assistant's last one are left out. A greeting of the assistant that opens the conversation answers
+    nothing and is not trained on.
 
     Raises:
         InputError: the template refuses the conversation, or no span of an answer can be found.
     """
     t = traits(tokenizer)
-    turns = [i for i, m in enumerate(messages) if m["role"] == "assistant"]
+    turns = [i for i, m in enumerate(messages) if i and m["role"] == "assistant"]
     if not turns:
         raise InputError(
-            "The conversation has no turn of the assistant, so there is nothing to learn from it.", "data.path"
+            "The conversation has no answer of the assistant, so there is nothing to learn from it.", "data.path"
         )
     mark = _free_character(messages)
     guarded = [m | {"content": _guard(m["content"], t, mark)} for m in messages[: turns[-1] + 1]]

@@ -32,7 +32,7 @@ class Finding:
 
     Attributes:
         kind: duplicate, leakage, heldout_leakage, empty_answer, unchanged_template, too_long, answer_cut, few_rows,
-            missing, no_answer, ends_unanswered, roles_swapped, unreadable.
+            missing, no_answer, ends_unanswered, roles_swapped, unreadable, refused.
         count: rows concerned.
         rows: the numbers of the first of them, from 0.
         message: one or two plain sentences.
@@ -179,8 +179,10 @@ def _measure(source: Source, config: RunConfig, tokenizer: PreTrainedTokenizerFa
                 segments = render(row, source.layout, config.data.template, tokenizer)
             except InputError as error:
                 if error.field == "data.template":
-                    raise
-                continue  # counted as unreadable or without an answer already
+                    if source.layout.name not in ("sharegpt", "messages") or not tokenizer.chat_template:
+                        raise
+                    tally.add("refused", number)
+                continue  # otherwise counted as unreadable or without an answer already
             if not is_blank(segments):
                 chosen.append(number)
                 rendered.append(segments)
@@ -198,6 +200,11 @@ _SENTENCES: dict[str, tuple[Severity, str, str]] = {
         "error",
         "cannot be read as a conversation and will be left out: {error}",
         "cannot be read as conversations and will be left out; the first: {error}",
+    ),
+    "refused": (
+        "error",
+        "is refused by the model's chat template and will be left out.",
+        "are refused by the model's chat template and will be left out.",
     ),
     "no_answer": (
         "error",
@@ -265,7 +272,9 @@ def _sentences(
     for kind, (severity, one, many) in _SENTENCES.items():
         if count := tally.counts.get(kind, 0):
             words = (one if count == 1 else many).format(limit=f"{config.data.max_tokens:,}", error=error)
-            sampled = f" of {MEASURED:,} looked at" if step > 1 and kind in ("too_long", "answer_cut") else ""
+            sampled = (
+                f" of {MEASURED:,} looked at" if step > 1 and kind in ("too_long", "answer_cut", "refused") else ""
+            )
             found.append(Finding(kind, count, tally.rows[kind], f"{_rows(count)}{sampled} {words}", severity))
     if len(split.train) < FEW:
         are = "is" if len(split.train) == 1 else "are"
