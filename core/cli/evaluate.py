@@ -89,7 +89,8 @@ def show(result: dict[str, Any]) -> str:
     """A table for a person."""
     base, differences = result["baseline"], result["difference"]
     data = result["data"]
-    lines = [f"{result['target']} on {result['rows']:,} {data['which']} rows of {data['name']}, task {result['task']}"]
+    which = "" if data["which"] == "given" else f"{data['which']} "
+    lines = [f"{result['target']} on {result['rows']:,} {which}rows of {data['name']}, task {result['task']}"]
     if base is not None:
         lines.append(f"{'':28} {'baseline':>10} {'this':>10}   difference (95 % interval)")
     for name, value in result["metrics"].items():

@@ -6,7 +6,6 @@ and the positions leave the filling out. Numbers are those of the weights' type:
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -236,12 +235,8 @@ def _forward(
 
 def _accepts(model: Any) -> set[str]:
     """The arguments of the architecture's own forward; an adapter's wrapper hands all of them on."""
-    return _parameters(type(model if isinstance(model, PreTrainedModel) else model.get_base_model()))
-
-
-@functools.cache
-def _parameters(kind: Any) -> set[str]:
-    return set(inspect.signature(kind.forward).parameters)
+    inner = model if isinstance(model, PreTrainedModel) else model.get_base_model()
+    return set(inspect.signature(inner.forward).parameters)
 
 
 def _batches(lengths: Sequence[int], most_rows: int, numbers: Sequence[int] | None = None) -> Iterator[list[int]]:
