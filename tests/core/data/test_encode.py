@@ -39,7 +39,7 @@ ALPHABET = st.characters(codec="utf-8", exclude_categories=("Cs", "Co"), exclude
 VALUE = st.text(st.sampled_from("aeimnorst ,.\n0189ßü😀東\t") | ALPHABET, min_size=1, max_size=30)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(phrase=VALUE, tone=VALUE, template=st.sampled_from(TEMPLATES), bos=st.booleans())
 def test_byte_level_masks_are_exact(toks, phrase, tone, template, bos):
     tok, row = toks["bpe", bos], {"phrase": phrase, "tone": tone}
@@ -54,7 +54,7 @@ def test_byte_level_masks_are_exact(toks, phrase, tone, template, bos):
         assert made.input_ids[: len(prompt)] == prompt and made.labels[len(prompt)] != -100
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(phrase=VALUE, tone=VALUE, template=st.sampled_from(TEMPLATES), kind=st.sampled_from(KINDS), bos=st.booleans())
 def test_every_kind_preview_rows_and_inference_agree(toks, phrase, tone, template, kind, bos):
     tok, row = toks[kind, bos], {"phrase": phrase, "tone": tone}

@@ -65,7 +65,8 @@ def test_a_block_that_is_no_text():
 @pytest.mark.parametrize(
     ("row", "task"),
     [({"phrase": "p", "tone": "t"}, "classification"), ({"note": "n", "fields": '{"a": 1}'}, "extraction"),
-     ({"text": "n", "summary": "s"}, "summarization"), ({"question": "q", "answer": "a"}, "generation"), (MESSAGES, "generation")],
+     ({"text": "n", "summary": "s"}, "summarization"), ({"question": "q", "answer": "a"}, "generation"),
+     (MESSAGES, "generation")],
 )  # fmt: skip
 def test_tasks(row, task):
     assert suggest_task(recognise(list(row), [row]), [row]) == task

@@ -139,7 +139,7 @@ VALUE = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from("abcd"), VALUE, min_size=1), min_size=1, max_size=8))
 def test_any_json_round_trip(tmp_path_factory, rows):
     file = tmp_path_factory.mktemp("json") / "rows.jsonl"
@@ -148,7 +148,7 @@ def test_any_json_round_trip(tmp_path_factory, rows):
     assert rows_of(file) == [{n: r.get(n) for n in names} for r in rows]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.tuples(WORDS.filter(str.strip), WORDS), min_size=1, max_size=6),
     st.sampled_from([",", ";", "\t", "|"]),

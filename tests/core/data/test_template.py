@@ -37,7 +37,8 @@ def shown(template, tok, row=ROW):
         ("[[{a}]] for {q}", [("So.<|im_end|>", True), (" for Why?", False)]),
         ("{q} [[{a}]] and [[{n}]]", [("Why?", False), (" So.", True), (" and", False), (" 3<|im_end|>", True)]),
         ("{full name} {d} {none}|{a}", [('Zoë {"k": [1, "ü"]} |', False), ("So.<|im_end|>", True)]),
-        ('{{q}} {"name": "{q}"} {} { q } -> {a}', [('{q} {"name": "Why?"} {} { q } ->', False), (" So.<|im_end|>", True)]),
+        ('{{q}} {"name": "{q}"} {} { q } -> {a}',
+         [('{q} {"name": "Why?"} {} { q } ->', False), (" So.<|im_end|>", True)]),
         ("{q} -> [[{{q}} is {a}]]", [("Why? ->", False), (" {q} is So.<|im_end|>", True)]),
         ("[[[{a}]]]", [("[So.]<|im_end|>", True)]),
         ("[[{a}]]", [("So.<|im_end|>", True)]),
@@ -56,7 +57,8 @@ def test_segments(template, want, tok):
     [
         ("{q} {anser}", "The template names {anser}, and the data has no such column. Did you mean {answer}? "
          "Columns: q, answer."),
-        ("{Q} {answer}", "The template names {Q}, and the data has no such column. Did you mean {q}? Columns: q, answer."),
+        ("{Q} {answer}",
+         "The template names {Q}, and the data has no such column. Did you mean {q}? Columns: q, answer."),
         ("no column", "The template names no column: put a column in braces, such as {answer}."),
         ("  ", "The template is empty: put a column in braces, such as {answer}."),
         ("{q} [[{answer}", "The template opens an answer with [[ and never closes it with ]]."),

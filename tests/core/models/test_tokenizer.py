@@ -59,7 +59,8 @@ def make(tmp_path, **files):
         ({}, "is no model folder: it has neither config.json nor tokenizer.json"),
         ({"config__json": "{}"}, "has no tokenizer.json: copy"),
         ({"config__json": "{}", "tokenizer__model": ""}, "has tokenizer.model but no tokenizer.json: convert it once"),
-        ({"adapter_config__json": '{"base_model_name_or_path": "org/base"}'}, "holds an adapter, not a model: it sits on 'org/base'"),
+        ({"adapter_config__json": '{"base_model_name_or_path": "org/base"}'},
+         "holds an adapter, not a model: it sits on 'org/base'"),
         ({"tokenizer__json": "{"}, "The tokenizer in .* cannot be read"),
     ],
 )  # fmt: skip
