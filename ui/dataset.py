@@ -1,6 +1,6 @@
-"""What the page says of a draft's data: its rows, how they split, how long they are, one of them in tokens, what is wrong.
+"""What the page says of a draft's data: its rows, their split and lengths, one of them in tokens, what is wrong.
 
-Everything is computed by core.data, by the functions that training calls; what costs more than a moment is remembered by content.
+Everything is computed by the functions that training calls; what costs more than a moment is remembered by content.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from core.config import RunConfig, build
 from core.data import encode, report, template
 from core.data.formats import suggest_task, suggest_template
 from core.data.sources import DemoSet, Source, demo_sets, open_data
-from core.data.split import Split, split
+from core.data.split import Split, split_by_layout
 from core.errors import ConfigError, InputError
 from core.models.tokenizer import load_tokenizer
 from ui import form
@@ -83,7 +83,7 @@ def counts(draft: dict[str, Any]) -> Split | None:
 
 @lru_cache(maxsize=16)
 def _split(path: str, _fingerprint: str, share: float, seed: int) -> Split:
-    return split(open_data(path).rows, share, seed)
+    return split_by_layout(open_data(path), share, seed)
 
 
 def lengths(draft: dict[str, Any]) -> Lengths:

@@ -1,4 +1,4 @@
-"""Settings <-> components: every field of the form is derived from core/config.py, and so are its bounds, help and errors."""
+"""Settings <-> components: every field of the form is derived from core/config.py, with its help and its errors."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def all_settings() -> list[Setting]:
 
 
 def component(setting: Setting) -> gr.components.Component:
-    """The component of a setting. Bounds are not given to it: what is out of bounds is said at the field, not snapped back."""
+    """The component of a setting. It has no bounds: what is out of bounds is said at the field, not snapped back."""
     common: dict[str, Any] = {
         "label": setting.label,
         "info": setting.help,

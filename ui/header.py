@@ -25,7 +25,7 @@ WORDS = {"queued": "live", "running": "live", "stopping": "live", "stopped": "fi
 
 
 def strip(draft: dict[str, Any], run: str = "") -> str:
-    """The job strip: each part of the draft, its state, and a link to its tab; after it, hidden, the marks of the run in hand.
+    """The job strip: each part of the draft, its state, and a link to its tab; then, hidden, the marks of the run.
 
     `data-mark="tab:state"` is what page.js copies to the tabs.
     """

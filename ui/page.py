@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from typing import Any
 
 import gradio as gr
@@ -13,8 +11,16 @@ from core.runs.store import list_runs, open_run
 from ui import header, theme
 from ui.dataset import problems
 from ui.shared import STORAGE, Shared, first_draft
+from ui.tabs import data, evaluate, export, model, runs, train
 
-TABS = [n for n in ("data", "model", "train", "evaluate", "export", "runs") if importlib.util.find_spec(f"ui.tabs.{n}")]
+TABS: dict[str, Any] = {
+    "data": data,
+    "model": model,
+    "train": train,
+    "evaluate": evaluate,
+    "export": export,
+    "runs": runs,
+}
 PROBLEMS = "const say = () => tune.problems(props.value); watch('value', say); say();"
 LAUNCH: dict[str, Any] = {
     "theme": theme.theme(),
@@ -29,7 +35,7 @@ LAUNCH: dict[str, Any] = {
 def build() -> gr.Blocks:
     """The whole page. Every tab is drawn first and wired after, so that one may refer to another."""
     with gr.Blocks(title="Tunesmith", analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
-        draft, run, kept = gr.State(first_draft), gr.State(""), gr.BrowserState(None, **STORAGE)
+        draft, run, kept = gr.State(first_draft()), gr.State(""), gr.BrowserState(None, **STORAGE)
         filled, again = gr.State(0), gr.State(0)
         top = header.header("")
         wrong = gr.HTML(
@@ -38,19 +44,19 @@ def build() -> gr.Blocks:
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             shared = Shared(draft, run, kept, top, tabs, filled, again)
             handles = {}
-            for name in TABS:
+            for name, tab in TABS.items():
                 side = "right" if name == "runs" else "left"
                 with gr.Tab(name.capitalize(), id=name, elem_id=f"tab-{name}", alignment=side) as panel:
                     shared.panels[name] = panel
-                    handles[name] = importlib.import_module(f"ui.tabs.{name}").layout(shared)
-        for name in TABS:
-            importlib.import_module(f"ui.tabs.{name}").wire(handles[name], shared)
+                    handles[name] = tab.layout(shared)
+        for name, tab in TABS.items():
+            tab.wire(handles[name], shared)
         _wire(demo, shared, wrong)
     return demo.queue(max_size=64, default_concurrency_limit=8, api_open=False)
 
 
 def _wire(demo: gr.Blocks, shared: Shared, wrong: gr.HTML) -> None:
-    """What belongs to no tab: draft and run are found again at a reload, kept when they change, and judged and shown."""
+    """What belongs to no tab: draft and run are found again at a reload, kept, judged and shown."""
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
     def restore(kept: Any, count: int, request: gr.Request) -> tuple[dict[str, Any], str, int]:
@@ -73,7 +79,7 @@ def _wire(demo: gr.Blocks, shared: Shared, wrong: gr.HTML) -> None:
 
 
 def _is_draft(value: Any) -> bool:
-    """Whether what the browser kept is a draft: it may be of an older version, with sections that have since changed."""
+    """Whether what the browser kept is a draft: it may be of an older version, with other sections."""
     return isinstance(value, dict) and set(value) == set(first_draft())
 
 

@@ -70,7 +70,7 @@ def steps_of(config: RunConfig, rows: int) -> int:
 
 
 def trained_of(config: RunConfig, shapes: dict[str, tuple[int, ...]]) -> int | None:
-    """Parameters that are trained: all, or for LoRA r * (in + out) for each layer that gets an adapter (Hu et al. 2021)."""
+    """Parameters that are trained: all, or for LoRA r * (in + out) of each layer with an adapter (Hu et al. 2021)."""
     match config.method:
         case FullMethod():
             return sum(_size(s) for s in shapes.values())
@@ -123,7 +123,7 @@ def short(n: int) -> tuple[str, str]:
 
 
 def drawn(draft: dict[str, Any]) -> str:
-    """The card "What it will take": figures, and the trained share as a bar. Says what is in the way where there is something."""
+    """The card "What it will take": figures, and the trained share as a bar."""
     title = head("What it will take", "Computed from the settings, the rows and the shapes of the weights.")
     try:
         p = plan(draft)
@@ -158,6 +158,7 @@ def _share(trained: int, total: int, full: bool) -> str:
     )
     words = f"{share * 100:.2g} % of the parameters are trained" if not full else "All parameters are trained"
     return (
-        f'<div class="shares"><p class="eyebrow">Parameters</p><div class="stack" role="img" aria-label="{escape(words)}">{bar}</div>'
+        '<div class="shares"><p class="eyebrow">Parameters</p>'
+        f'<div class="stack" role="img" aria-label="{escape(words)}">{bar}</div>'
         f'<div class="keys">{rows}</div><p class="small quiet">{words}.</p></div>'
     )

@@ -18,8 +18,8 @@ FIRST = ROOT / "assets" / "configs" / "fields.yaml"
 class Shared:
     """Handles that belong to the whole page.
 
-    `draft` and `run` are written by queued events only: Gradio fires the `change` of a state for those alone. Whoever writes them
-    need do no more: the page keeps both in the browser, and draws the job strip and the marks of the tabs again.
+    `draft` and `run` are written by queued events only: Gradio fires the `change` of a state for those alone. Whoever
+    writes them need do no more: the page keeps both in the browser, and draws the job strip and the tabs' marks again.
     """
 
     draft: gr.State  # nested plain values of the RunConfig in hand; invalid values may stand in it

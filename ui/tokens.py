@@ -1,7 +1,7 @@
 """The token view and the histogram of lengths with its movable cut-off: two gr.HTML components and what they draw.
 
-Their HTML is made here and put in as `${value}`, never through Handlebars: Gradio compiles what Handlebars returns as a template
-literal of JavaScript, so that a token such as `${...}` would be run, and a backslash would be lost.
+Their HTML is made here and put in as `${value}`, never through Handlebars: Gradio compiles what Handlebars returns as a
+template literal of JavaScript, so that a token such as `${...}` would be run, and a backslash would be lost.
 """
 
 from __future__ import annotations
@@ -32,13 +32,16 @@ const draw = moved => {
   const cut = moved ? +range.value : +box.dataset.cut, over = all.filter(n => n > cut).length;
   const rows = Math.round(over * of / all.length).toLocaleString('en'), share = (over / all.length * 100).toFixed(1);
   box.style.setProperty('--p', `${(Math.min(cut, hi) - lo) / (hi - lo) * 100}%`);
-  box.querySelectorAll('.bars i').forEach((b, i, bars) => b.classList.toggle('over', lo + i * (hi - lo) / bars.length >= cut));
-  const words = over ? `${all.length < of ? 'About ' : ''}${rows} of ${of.toLocaleString('en')} rows (${share} %) are longer.`
+  box.querySelectorAll('.bars i').forEach((b, i, bars) =>
+    b.classList.toggle('over', lo + i * (hi - lo) / bars.length >= cut));
+  const about = all.length < of ? 'About ' : '';
+  const words = over ? `${about}${rows} of ${of.toLocaleString('en')} rows (${share} %) are longer.`
     : `No row is longer; the longest has ${Math.max(...all).toLocaleString('en')}.`;
   range.setAttribute('aria-valuetext', `${cut} tokens. ${words}`);
   box.querySelector('output').innerHTML = `<b>At most ${cut.toLocaleString('en')} tokens.</b> ${words}`;
 };
-const fresh = () => { const { range } = parts(); if (range) { range.value = range.getAttribute('value'); draw(false); } };
+const fresh = () => {
+  const { range } = parts(); if (range) { range.value = range.getAttribute('value'); draw(false); } };
 let wait;
 element.addEventListener('input', () => draw(true));
 element.addEventListener('change', e => {  // arrow keys come fast
@@ -48,7 +51,7 @@ watch('value', fresh); fresh();
 
 
 def drawn(preview: Preview, row: int, rows: int, side: str = "") -> str:
-    """One record as tokens: prompt in steel, what is trained in ember, what was dropped struck. Everything is escaped."""
+    """One record as tokens: prompt in steel, what is trained in ember, what was dropped struck. All escaped."""
     out = [
         f'<p class="eyebrow">Row {row + 1:,} of {rows:,} · {preview.n_tokens:,} tokens'
         f"{f', {preview.n_dropped:,} dropped' if preview.n_dropped else ''}{f' · {escape(side)}' if side else ''}</p>"
@@ -64,14 +67,16 @@ def drawn(preview: Preview, row: int, rows: int, side: str = "") -> str:
         name, note = ("Answer", "trained on") if trained else ("Prompt", "read but not trained on")
         kind = ' class="answer"' if trained else ""
         out.append(
-            f'<dt{kind}><b>{name}</b><span class="quiet">{count} token{"s" * (len(tokens) != 1)}, {note}</span></dt><dd{kind}>'
+            f'<dt{kind}><b>{name}</b><span class="quiet">{count} token{"s" * (len(tokens) != 1)}, {note}</span></dt>'
+            f"<dd{kind}>"
         )
-        head, tail = tokens[: ceil(room / 2)], tokens[len(tokens) - room // 2 :]
-        out.append(_tokens(head))
-        if room < len(tokens):
-            out.append(f'<span class="cutmark rest">{len(tokens) - room:,} tokens not drawn here</span>')
+        if room >= len(tokens):
+            out.append(_tokens(tokens))
+        else:
+            head, tail = tokens[: ceil(room / 2)], tokens[len(tokens) - room // 2 :]
+            left_out = f'<span class="cutmark rest">{len(tokens) - room:,} tokens not drawn here</span>'
+            out += [_tokens(head), left_out, _tokens(tail, head[-1])]
             skipped = True
-        out.append(_tokens(tail, head[-1] if head else None))
         out.append("</dd>")
     out.append("</dl>")
     if skipped:
@@ -102,7 +107,7 @@ def _tokens(tokens: Sequence[dict[str, Any]], before: dict[str, Any] | None = No
 
 
 def visible(text: str) -> str:
-    """A token's text, escaped, with what cannot be seen made visible: line breaks, tabs, control and zero-width characters."""
+    """A token's text, escaped, with line breaks, tabs, control and zero-width characters made visible."""
     signs = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
     return (
         "".join(

@@ -1,4 +1,4 @@
-"""Where uploaded files are kept: under a safe name, in a folder named for their content, outside of what Gradio tidies up."""
+"""Where uploaded files are kept: under a safe name, in a folder named for their content."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def folder() -> Path:
 
 
 def safe_name(name: str) -> str:
-    """A file name that is one everywhere: no folders, no control or reserved characters, not hidden, at most 80 characters."""
+    """A file name that is one everywhere: no folders, no reserved characters, not hidden, at most 80 characters."""
     name = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     stem, dot, suffix = name.rpartition(".")
     if not dot:

@@ -126,7 +126,7 @@ def layout(shared: Shared) -> DataTab:
             with gr.Column(scale=4, min_width=280):
                 template = gr.Textbox(
                     label=FIELDS["data.template"].label,
-                    info="{column} is filled in from the row. The last column, or what stands between [[ and ]], is the answer.",
+                    info="{column} is filled in from the row. The last one, or what is in [[ ]], is the answer.",
                     lines=4,
                     max_lines=14,
                     elem_classes="code",

@@ -1,4 +1,4 @@
-"""What the Data tab does when something is touched: read values, call one function of ui.dataset, return what is shown."""
+"""What the Data tab does when something is touched: read values, ask ui.dataset, return what is shown."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ui.parts import head, nothing, plural, say
 PAGE = 10  # rows of the table
 WIDE = 8  # columns of the table
 CELL = 400  # characters of a cell that are sent
+FINE = "No repeats, no empty answers, nothing cut, and no row on both sides."
 LAYOUTS = {
     "text": "plain text",
     "text_label": "text and label",
@@ -32,12 +33,15 @@ KINDS = {"error": "bad", "warning": "fix", "note": "mute"}
 
 ROWS_JS = """
 element.addEventListener('click', e => {
-  const b = e.target.closest('button'); if (!b) { const tr = e.target.closest('tr[data-row]'); if (tr && !getSelection().toString()) trigger('select', { row: +tr.dataset.row }); return; }
-  if (b.dataset.row) trigger('select', { row: +b.dataset.row }); else if (b.dataset.first) trigger('input', { first: +b.dataset.first });
+  const b = e.target.closest('button'), tr = e.target.closest('tr[data-row]');
+  if (b?.dataset.first) trigger('input', { first: +b.dataset.first });
+  else if (tr && !getSelection().toString()) trigger('select', { row: +tr.dataset.row });
 });"""
 FINDINGS_JS = """
 element.addEventListener('click', e => { const b = e.target.closest('button'); if (!b) return;
-  if (b.dataset.row) { trigger('select', { row: +b.dataset.row }); document.getElementById('tokens').scrollIntoView({ block: 'center', behavior: 'smooth' }); }
+  if (b.dataset.row) {
+    trigger('select', { row: +b.dataset.row });
+    document.getElementById('tokens').scrollIntoView({ block: 'center', behavior: 'smooth' }); }
   else if (b.dataset.limit) trigger('input', { limit: +b.dataset.limit }); });"""
 
 Draft = dict[str, Any]
@@ -137,7 +141,8 @@ def overview(draft: Draft, first: int, at: int) -> tuple[str, str, str, str]:
         gone = nothing("No rows to show", "Choose a demo set, or upload a file of your own.")
         return _bad("The data cannot be read", error), head("Rows") + gone, "", ""
     notes = "".join(f"<li>{escape(str(note))}</li>" for note in data.notes)
-    says = f"<p><b>{escape(data.name)}</b> · {escape(data.layout.evidence)}</p>" + (
+    kind = escape(LAYOUTS.get(data.layout.name, data.layout.name))
+    says = f"<p><b>{escape(data.name)}</b>, read as {kind}. {escape(data.layout.evidence)}</p>" + (
         f"<ul>{notes}</ul>" if notes else ""
     )
     sample = [data.rows[i] for i in range(min(200, len(data.rows)))]
@@ -173,7 +178,8 @@ def table(draft: Draft, first: int, at: int) -> str:
     return (
         head("Rows", shape, nav) + '<div class="scroll" tabindex="0" role="region" aria-label="Rows">'
         f'<table class="tbl grid"><caption class="gone">Rows of the data; choose one to see its tokens</caption>'
-        f'<thead><tr><th scope="col" class="num">row</th>{heads}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+        f'<thead><tr><th scope="col" class="num">row</th>{heads}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
     )
 
 
@@ -259,10 +265,7 @@ def _findings(draft: Draft) -> str:
     except InputError as error:
         return head(title) + f'<div class="finding">{say("mute", "It cannot look yet", escape(str(error)))}</div>'
     if not found:
-        return (
-            head(title)
-            + f'<div class="finding">{say("done", "Nothing is wrong with these rows", "No repeats, no empty answers, nothing cut, and no row on both sides.")}</div>'
-        )
+        return head(title) + f'<div class="finding">{say("done", "Nothing is wrong with these rows", FINE)}</div>'
     note = f"{plural(len(found), 'thing')} to look at, worst first."
     return head(title, note) + "".join(_finding(f, draft) for f in found)
 

@@ -123,10 +123,12 @@ def layout(shared: Shared) -> ModelTab:
             interactive=True,
             elem_id="yaml",
             buttons=["copy"],
-            max_lines=48,
+            max_lines=60,
+            wrap_lines=True,
         )
     return ModelTab(
-        go, note, base, path, use, facts, method, method_note, fields, groups, more, takes, yaml, fill, file, save, yaml_note
+        go, note, base, path, use, facts, method, method_note, fields, groups, more, takes, yaml, fill, file, save,
+        yaml_note,
     )  # fmt: skip
 
 

@@ -73,6 +73,7 @@ def cards() -> list[tuple[str, str]]:
     found = [(_demo_card(), DEMO)]
     for s in SUGGESTIONS:
         name = re.sub(r"(?i)-(instruct|it)$", "", s.id.rpartition("/")[2]).replace("-", " ")
+        name = name[:1].upper() + name[1:]
         terms = " · terms to accept" if s.gated else ""
         size_there = _size(s.parameters * BYTES_EACH)
         found.append(
@@ -162,7 +163,7 @@ def fill(draft: Draft, keys: list[str], names: list[str]) -> list[Any]:
 
 
 def take_yaml(text: str, filled: int) -> tuple[Any, Any, str]:
-    """A config from text: with nothing wrong in it, it becomes the draft; otherwise every problem is said and nothing changes."""
+    """A config from text: it becomes the draft, or every problem is said and nothing changes."""
     try:
         return loads(text).model_dump(mode="json"), filled + 1, say("done", "The form is filled from this text", "")
     except ConfigError as error:

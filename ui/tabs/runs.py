@@ -30,14 +30,17 @@ const poll = async () => {
   if (!element.isConnected) return clearInterval(timer);
   if (busy || document.hidden || !element.offsetParent || !element.querySelector('[data-live]')) return;
   busy = true;
-  try { const fresh = await server.drawn_now(document.querySelector('#job [data-run]')?.dataset.run || ''); if (fresh !== props.value) props.value = fresh; }
+  try {
+    const fresh = await server.drawn_now(document.querySelector('#job [data-run]')?.dataset.run || '');
+    if (fresh !== props.value) props.value = fresh; }
   catch { /* the server is away: what is drawn stays, and the next second asks again */ } finally { busy = false; }
 };
 const timer = setInterval(poll, 2000);
 element.addEventListener('click', async e => {
   const b = e.target.closest('button[data-act]'); if (!b) return;
   const { act, run, name } = b.dataset;
-  if (act === 'delete' && !await tune.ask(`Delete ${name}?`, 'Its weights, curves, evaluation and exports are deleted from the disk. This cannot be undone.', 'Delete')) return;
+  const lost = 'Its weights, curves, evaluation and exports are deleted from the disk. This cannot be undone.';
+  if (act === 'delete' && !await tune.ask(`Delete ${name}?`, lost, 'Delete')) return;
   trigger('submit', { act, run });
 });"""
 
@@ -103,7 +106,8 @@ def drawn(chosen: str) -> str:
     return (
         head(f"{len(runs):,} run{'s' * (len(runs) != 1)}{more}")
         + '<div class="scroll" tabindex="0" role="region" aria-label="Runs"><table class="tbl runs">'
-        '<caption class="gone">Runs, newest first</caption><thead><tr><th scope="col">Run</th><th scope="col">State</th>'
+        '<caption class="gone">Runs, newest first</caption>'
+        '<thead><tr><th scope="col">Run</th><th scope="col">State</th>'
         '<th scope="col">Method</th><th scope="col">Base model</th><th scope="col">Validation loss</th>'
         f'<th scope="col" class="num">Best</th><th scope="col"><span class="gone">What to do</span></th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
@@ -133,7 +137,8 @@ def _row(run: Run, chosen: str) -> str:
     title = escape(run.title)
     why = f'<p class="why small quiet">{escape(state.error)}</p>' if state.state == "failed" and state.error else ""
     return (
-        f'<tr{on}{live}><td><button type="button" class="link" data-act="open" data-run="{escape(run.id)}">{title}</button>'
+        f'<tr{on}{live}><td><button type="button" class="link" data-act="open" data-run="{escape(run.id)}">'
+        f"{title}</button>"
         f'<br><span class="quiet small">{ago(run.created)} · {escape(name)}</span>{why}</td><td>{_badge(state)}</td>'
         f"<td>{escape(method)}</td><td>{escape(base)}</td><td>{spark(points, state.state != 'failed')}</td>"
         f'<td class="num">{best}</td><td class="acts">{_acts(run, state, title)}</td></tr>'
@@ -152,7 +157,8 @@ def _badge(state: State) -> str:
 def _acts(run: Run, state: State, title: str) -> str:
     def button(what: str, word: str) -> str:
         return (
-            f'<button type="button" class="small-button" data-act="{what}" data-run="{escape(run.id)}" data-name="{title}" '
+            f'<button type="button" class="small-button" data-act="{what}" data-run="{escape(run.id)}" '
+            f'data-name="{title}" '
             f'aria-label="{word} {title}">{word}</button>'
         )
 

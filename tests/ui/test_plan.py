@@ -1,0 +1,63 @@
+"""What a run will take, against counts by hand."""
+
+from typing import Any
+
+import pytest
+
+from core.config import build
+from core.errors import InputError
+from ui import plan
+from ui.shared import first_draft
+
+SHAPES = {
+    "model.embed_tokens.weight": (100, 8),
+    "model.layers.0.self_attn.q_proj.weight": (8, 8),
+    "model.layers.0.mlp.up_proj.weight": (16, 8),
+    "model.layers.0.input_layernorm.weight": (8,),
+    "lm_head.weight": (100, 8),
+}
+
+
+@pytest.mark.parametrize(
+    ("training", "rows", "wanted"),
+    [
+        ({"num_train_epochs": 3, "per_device_train_batch_size": 8}, 1080, 405),
+        ({"num_train_epochs": 1, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 4}, 65, 3),
+        ({"num_train_epochs": 0.5, "per_device_train_batch_size": 8}, 17, 2),
+        ({"max_steps": 7}, 1080, 7),
+    ],
+)
+def test_updates_are_counted_as_the_trainer_counts(training: dict[str, Any], rows: int, wanted: int) -> None:
+    assert plan.steps_of(build({"training": training}), rows) == wanted
+
+
+@pytest.mark.parametrize(
+    ("method", "wanted"),
+    [
+        ({"name": "full"}, 800 + 64 + 128 + 8 + 800),
+        ({"name": "lora", "r": 4}, 4 * (8 + 8) + 4 * (16 + 8)),
+        ({"name": "lora", "r": 4, "target_modules": ["q_proj"]}, 4 * 16),
+        ({"name": "lora", "r": 4, "target_modules": ["nothing"]}, None),
+    ],
+)
+def test_trained_parameters_by_shape(method: dict[str, Any], wanted: int | None) -> None:
+    assert plan.trained_of(build({"method": method}), SHAPES) == wanted
+
+
+def test_the_first_draft_can_be_planned() -> None:
+    found = plan.plan(first_draft())
+    assert found.steps and found.rows and found.tokens and found.trained and found.total
+    assert "Updates" in plan.drawn(first_draft())
+
+
+def test_a_draft_that_cannot_run_says_so_instead_of_a_figure() -> None:
+    draft = first_draft() | {"training": {"learning_rate": -1}}
+    with pytest.raises(InputError):
+        plan.plan(draft)
+    assert "Nothing to compute yet" in plan.drawn(draft)
+
+
+def test_counts_are_short() -> None:
+    assert plan.short(358_400) == ("358", "thousand")
+    assert plan.short(4_229_888) == ("4.23", "million")
+    assert plan.short(12) == ("12", "")
