@@ -24,7 +24,7 @@ def checkpoints(run: Run, d: Digest, state: State) -> str:
         text = "The first is written at the first save." if state.under_way else "None was written."
         return f'<p class="quiet small">{text}</p>'
     best = d.end.get("best_step") or (d.best[0] if d.best else None)
-    word = "Best so far" if state.under_way else "Best, in use"
+    word = "Best so far" if state.under_way else "Best, in use" if run.has_model else "Best"
     rows = [[f"{s:,}", validation(d, s), badge("hot", word) if s == best else "kept"] for s in steps]
     on = steps.index(best) if best in steps else -1
     return table(["Step#", "Validation loss#", "State"], rows, on=on, caption="Checkpoints")

@@ -156,7 +156,7 @@ def trouble(state: State) -> str:
 
 def advised(d: Digest, state: State) -> str:
     """What the curve says, or when it will say something."""
-    found = advice(d, state.under_way)
+    found = advice(d, running=state.state != "done")
     if found is None:
         if state.under_way:
             return say("todo", "Nothing to say yet", "After three validations this says how it goes.")

@@ -18,9 +18,9 @@ const annotations = ([tx, ty], [vx, vy]) => {
   if (tx.length) all.push(words(tx.at(-1), ty.at(-1), 'training', quiet, { ...side(tx.at(-1)), yshift: -up * (apart + lift(tx.at(-1))) }));
   if (vx.length) all.push(words(vx.at(-1), vy.at(-1), '<b>validation</b>', ember, { ...side(vx.at(-1)), yshift: up * (apart + lift(vx.at(-1))) }));
   if (facts.best) {
-    const [step, loss] = facts.best, x = step / top * inner, near = phone() && vx.length && lift(vx.at(-1)) && (vx.at(-1) - step) / top * inner < 120;
+    const [step, loss] = facts.best, x = step / top * inner, last = Math.max(tx.at(-1) ?? 0, vx.at(-1) ?? 0), close = (last - step) / top * inner < 70 && last < 0.98 * top, near = phone() && vx.length && lift(vx.at(-1)) && (vx.at(-1) - step) / top * inner < 120;
     all.push(words(step, loss, `<b>best${facts.live ? ' so far' : ''}: ${loss.toFixed(3)}</b><br>step ${step.toLocaleString('en')}`, ember,
-      { yshift: near ? 48 : 36, xanchor: (near || step === vx.at(-1) && facts.live) && x > 120 ? 'right' : x < 60 ? 'left' : x > inner - (phone() ? 50 : -30) ? 'right' : 'center', bgcolor: veil() }));
+      { yshift: near ? 48 : 36, xanchor: (near || close) && x > 120 ? 'right' : x < 60 ? 'left' : x > inner - (phone() ? 50 : -30) ? 'right' : 'center', bgcolor: veil() }));
   }
   if (facts.why && facts.end_step != null) {
     const right = (1 - facts.end_step / top) * inner < 160;
@@ -79,7 +79,7 @@ const take = news => {
 };
 const poll = async () => {
   if (!element.isConnected) return clearInterval(timer);
-  const shown = div.offsetParent !== null, every = (shown ? 1 : 3) * (facts.live === false ? 5 : 1);
+  const shown = div.offsetParent !== null, every = document.querySelector('[data-live]:not([data-version])') ? 1 : (shown ? 1 : 3) * (facts.live === false ? 5 : 1);
   if (!run || busy || document.hidden || ticks++ % every) return;
   busy = true;
   const asked = run, seen = Object.fromEntries([...document.querySelectorAll('[data-live]')].map(e => [e.dataset.live, e.dataset.version || '']));

@@ -87,8 +87,8 @@ def layout(shared: Shared) -> Evaluate:
                     value="All", show_label=False, label="Rows to show", elem_classes="segment", interactive=True,
                 )  # fmt: skip
                 words = gr.Textbox(
-                    value="", label="Search the answers", show_label=False, placeholder="Search", container=False, scale=1,
-                    min_width=160, max_lines=1,
+                    value="", label="Search the answers", show_label=False, placeholder="Search", container=False,
+                    scale=1, min_width=160, max_lines=1,
                 )  # fmt: skip
             rows, number = html(), gr.State(0)
             with gr.Row(elem_classes="tools pager"):
