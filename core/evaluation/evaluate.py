@@ -112,7 +112,7 @@ def evaluate(
         "max_new_tokens": limit,
         "seconds": round(time.time() - began, 2),
     }
-    made = Evaluation(plain(result), predictions(config.task, found, grouped))
+    made = Evaluation(plain(result), plain(predictions(config.task, found, grouped)))
     out = Path(out_dir) if out_dir is not None else run.dir if run is not None else None
     if out is not None:
         write(made, out)

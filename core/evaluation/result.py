@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,7 +45,8 @@ def compose(
     values = [{name: _value(wanted[name], part) for name, part in one.items()} for one in sums]
     differences = {}
     if base is not None:
-        differences = paired({name: (wanted[name], sums[0][name], sums[-1][name]) for name in wanted})
+        found_both = paired({name: (wanted[name], sums[0][name], sums[-1][name]) for name in wanted})
+        differences = {name: d for name, d in found_both.items() if all(map(math.isfinite, d.values()))}
     count = len(target.rows.places)
     notes = [*notes, *(f"{_rows(n)} left out: {why}." for why, n in target.rows.skipped.items())]
     if task == "classification" and not choosing and target.answers:

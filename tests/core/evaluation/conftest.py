@@ -16,7 +16,7 @@ from tests import factory
 TEMPLATE = "{phrase}\n-> {tone}"
 
 
-def teach(base: Path, run: Run, steps: int = 120) -> None:
+def teach(base: Path, run: Run, steps: int = 80) -> None:
     """Fit all weights of a base to the training rows of a run, and put them where training puts them."""
     import torch
     from transformers import AutoModelForCausalLM

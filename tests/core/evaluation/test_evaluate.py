@@ -232,3 +232,15 @@ def test_rows_that_one_model_cannot_take_count_for_neither(measured: Any) -> Non
     assert (part.rows.wants, part.rows.sizes, part.surprises) == (["x", "z"], [1, 3], [(1.0, 1), (3.0, 3)])
     assert whole.only([3, 5, 8]) is whole and part.answers == []
     assert replace(whole, labels=["q"]).only([5]).labels == ["q"]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+def test_a_model_whose_weights_are_ruined_still_gets_a_result(own_run: Run) -> None:
+    model = AutoModelForCausalLM.from_pretrained(own_run.dir / "model")
+    with torch.no_grad():
+        model.lm_head.weight.fill_(math.nan)
+    model.save_pretrained(own_run.dir / "model")
+    result = evaluate(own_run).result
+    assert result["metrics"]["perplexity"] is None and "perplexity" not in result["difference"]
+    assert result["metrics"]["accuracy"] is not None
+    assert (own_run.dir / "evaluation" / "result.json").is_file()
