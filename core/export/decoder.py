@@ -105,7 +105,7 @@ def _create(folder: Path, out: Path, precision: str, device: str, cache: str) ->
     before, huggingface_hub.constants.HF_HUB_OFFLINE = huggingface_hub.constants.HF_HUB_OFFLINE, True
     try:
         options = parse_extra_options("", str(folder), str(out), precision, device, cache, OPTIONS)
-        _flatten_rope(options["hf_details"]["hf_config"])
+        _adapt(options["hf_details"]["hf_config"])
         create_model("", str(folder), str(out), precision, device, cache, **options)
     except NotImplementedError as error:
         raise InputError(f"The builder does not make this model: {error}", "model.path") from None
@@ -113,13 +113,19 @@ def _create(folder: Path, out: Path, precision: str, device: str, cache: str) ->
         huggingface_hub.constants.HF_HUB_OFFLINE = before
 
 
-def _flatten_rope(config: Any) -> None:
-    """Gemma 3's rotary settings, by layer kind in transformers 5, in the flat form that the builder reads."""
+def _adapt(config: Any) -> None:
+    """What a transformers 5 config says, said once more where the builder looks for it.
+
+    Gemma 3's rotary settings lie by kind of layer, and are read flat. Mistral's and Phi-3's window holds for all
+    layers, and is read only where each layer says that it slides: else texts longer than the window come out wrong.
+    """
     rope = getattr(config, "rope_parameters", None)
     if isinstance(rope, dict) and "full_attention" in rope and "sliding_attention" in rope:
         config.rope_local_base_freq = rope["sliding_attention"]["rope_theta"]
         config.rope_theta = rope["full_attention"]["rope_theta"]
         config.rope_parameters = dict(rope["full_attention"])
+    if config.model_type in ("mistral", "phi3") and config.sliding_window is not None:
+        config.layer_types = ["sliding_attention"] * config.num_hidden_layers
 
 
 def _clean(path: Path) -> None:

@@ -54,7 +54,7 @@ class Package:
         return self._model
 
     def ids(self, row: dict[str, Any]) -> list[int]:
-        """The prompt of a row (column -> value; the answer's column is not read) as token ids."""
+        """The prompt of a row (column -> value) as token ids; its answer is not read."""
         wanted = self.settings["template"]
         if wanted is not None:
             filled = {column: row.get(column, "") for column in self.settings["columns"]}
@@ -62,9 +62,8 @@ class Package:
         else:
             column = answer_column(self.layout)
             messages = to_messages(row | {column: ANSWER} if column else row, self.layout)
-            turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
-            until = turns[-1] if turns else len(messages)
-            segments = render_chat([*messages[:until], {"role": "assistant", "content": ANSWER}], self.tokenizer)
+            asked = messages[:-1] if messages and messages[-1]["role"] == "assistant" else messages
+            segments = render_chat([*asked, {"role": "assistant", "content": ANSWER}], self.tokenizer)
         return encode_prompt(prompt_segments(segments), self.tokenizer, self.settings["prompt_tokens"])
 
     def generate(self, ids: list[int], limit: int | None = None) -> Iterator[int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.config import RunConfig
 from core.data.encode import encode_prompt
-from core.data.formats import Layout, answer_column, as_text, suggest_template
+from core.data.formats import Layout, answer_column, as_text, suggest_template, to_messages
 from core.data.sources import Source, open_data
 from core.data.split import split_source
 from core.data.template import answer_text, parse, prompt_segments, render
@@ -73,7 +73,7 @@ def ask(config: RunConfig | None, tokenizer: Any, count: int, data: str | None =
             continue  # a conversation that cannot be used; training leaves it out too
         prompts.append(encode_prompt(prompt_segments(segments), tokenizer, limit))
         wants.append(answer_text(row, source.layout, template, tokenizer))
-        rows.append(_plain(row))
+        rows.append(_plain(_unanswered(row, source.layout)))
     if not prompts:
         raise InputError(f"No row of {source.name} can be asked, so nothing could be compared.", "evaluation.data")
     return Questions(prompts, rows, wants, f"{told} of {source.name}", _form(template, source.layout, source.columns))
@@ -131,6 +131,14 @@ def _form(template: str | None, layout: Layout, columns: list[str]) -> dict[str,
         "fields": fields,
         "optional": optional,
     }
+
+
+def _unanswered(row: dict[str, Any], layout: Layout) -> dict[str, Any]:
+    """A conversation up to its last answer, which is what is asked; other rows as they are."""
+    if layout.name not in ("messages", "sharegpt"):
+        return row
+    turns = [i for i, turn in enumerate(to_messages(row, layout)) if turn["role"] == "assistant"]
+    return row | {layout.roles["messages"]: row[layout.roles["messages"]][: turns[-1]]}
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -199,8 +199,7 @@ def _advice(precision: str, weights: int) -> str:
 
 def not_here(target: Target) -> tuple[Status, str]:
     """The status and sentence of a package that this machine cannot run."""
-    reason = target.verifiable()[1]
-    return "not verified here", f"Built, and not run: {reason[0].lower()}{reason[1:]}"
+    return "not verified here", f"Built, and not run here. {target.verifiable()[1]}"
 
 
 def load_run_script(bundle: Path) -> Any:

@@ -70,9 +70,9 @@ def test_every_family_in_fp32(tmp_path, tiny_models, family):
     assert report["rows_from"].startswith("neutral sentences")
 
 
-@pytest.mark.parametrize("family", ["mistral", "gemma2", "gemma3_text"])
+@pytest.mark.parametrize("family", ["mistral", "phi3", "gemma2", "gemma3_text"])
 def test_texts_longer_than_the_sliding_window(tmp_path, family):
-    layers = {"layer_types": ["sliding_attention", "full_attention"]} if family != "mistral" else {}
+    layers = {"layer_types": ["sliding_attention", "full_attention"]} if family.startswith("gemma") else {}
     model = factory.tiny_model(family, tmp_path / family, sliding_window=12, **layers)
     report = make.make(str(model), targets.TARGETS["cpu"], "fp32", tmp_path / "out")
     assert report["status"] == "verified", report["message"]
