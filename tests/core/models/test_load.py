@@ -1,0 +1,92 @@
+"""Weights are loaded safely, or refused in one sentence."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from core.errors import InputError
+from core.models import load
+
+
+def refused(path):
+    with pytest.raises(InputError) as error:
+        load.load_base(str(path))
+    assert error.value.field == "model.path"
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_float32_whatever_is_on_the_disk(tiny_llama):
+    model = load.load_base(str(tiny_llama))
+    assert {p.dtype for p in model.parameters()} == {torch.float32} and not model.training
+
+
+def test_folders_that_are_no_model(tmp_path, tiny_llama):
+    assert "no model folder" in refused(tmp_path)
+    assert "There is no model folder" in refused(tmp_path / "none")
+    assert "is a file" in refused(tiny_llama / "config.json")
+
+
+def test_a_model_that_does_not_write_text(tiny_models):
+    assert "does not write text" in refused(tiny_models("bert"))
+
+
+def test_weights_missing_pickled_damaged_or_incomplete(tiny_llama, tmp_path):
+    folder = shutil.copytree(tiny_llama, tmp_path / "m")
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    tensors = {k: v.clone() for k, v in load_file(str(weights)).items()}  # the file itself is mapped into memory
+    weights.write_bytes(whole[:100])
+    assert "damaged" in refused(folder) or "cannot be loaded" in refused(folder)
+    save_file(dict(list(tensors.items())[:-3]), str(weights), metadata={"format": "pt"})
+    assert "incomplete weights: 3" in refused(folder)
+    weights.unlink()
+    assert "no weights in safetensors format" in refused(folder)
+    torch.save(tensors, folder / "pytorch_model.bin")
+    assert "can hold code" in refused(folder)
+
+
+def test_code_of_its_own_is_not_run(tiny_llama, tmp_path):
+    folder = shutil.copytree(tiny_llama, tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "own", "architectures": ["OwnForCausalLM"], "auto_map": {"AutoConfig": "own.Config"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text("raise SystemExit('code ran')")
+    assert refused(folder)
+
+
+def test_a_hub_id_without_network_is_one_sentence():
+    assert "nobody/nothing" in refused("nobody/nothing")
+
+
+def test_an_adapter_is_no_base(tmp_path):
+    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "some/base"}')
+    assert "some/base" in refused(tmp_path)
+
+
+def test_companions_are_copied_byte_for_byte(tiny_llama, tmp_path):
+    names = load.copy_companions(str(tiny_llama), None, tmp_path)
+    assert "tokenizer.json" in names
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (tiny_llama / name).read_bytes()
+
+
+def test_fingerprints_tell_weights_apart(tiny_llama, tmp_path):
+    folder = shutil.copytree(tiny_llama, tmp_path / "m")
+    before = load.fingerprint(str(folder))
+    assert before == load.fingerprint(str(tiny_llama))
+    data = bytearray((folder / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(data)
+    assert load.fingerprint(str(folder)) != before
+
+
+def test_cpu_computes_in_float32(monkeypatch):
+    assert load.precision().frozen == torch.float32 and load.precision().autocast == ""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for capability, name, kind in (((9, 0), "bf16", torch.bfloat16), ((7, 5), "fp16", torch.float16)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda c=capability: c)
+        assert (load.precision().autocast, load.precision().frozen) == (name, kind)
