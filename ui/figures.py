@@ -103,7 +103,8 @@ def _interval(difference: dict[str, Any], unit: str, higher: bool) -> str:
 
 
 def _end(value: float) -> str:
-    return "0" if value == 0 else f"{'−' if value < 0 else '+'}{abs(value):g}"
+    size = f"{abs(value):,.0f}" if abs(value) >= 1000 else f"{abs(value):g}"
+    return "0" if value == 0 else f"{'−' if value < 0 else '+'}{size}"
 
 
 def cards(result: dict[str, Any], names: list[str]) -> str:
@@ -137,7 +138,7 @@ def confusion(matrix: dict[str, Any]) -> str:
     top = max((max(r) for r in counts), default=0) or 1
 
     def cell(i: int, j: int, n: int) -> str:
-        kind = "hit" if i == j else "miss" if n else "nil"
+        kind = "nil" if not n else "hit" if i == j else "miss"
         return f'<td class="{kind}" style="--a:{n / top * 85 + 15:.0f}%">{n or "·"}</td>'
 
     body = "".join(
@@ -152,6 +153,16 @@ def confusion(matrix: dict[str, Any]) -> str:
         '<caption class="gone">Rows are the true labels, columns what the tuned model said</caption><thead><tr>'
         f'<td class="quiet small">true ↓ said →</td>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
+
+
+def by_label(rows: list[dict[str, Any]]) -> str:
+    """Precision, recall and F1 of each label."""
+    share = lambda value: figure(value, "share")  # noqa: E731
+    body = [
+        [escape(str(r["label"])), f"{r['support']:,}", *(share(r[k]) for k in ("precision", "recall", "f1"))]
+        for r in rows
+    ]
+    return table(["Label", "Rows#", "Precision#", "Recall#", "F1#"], body, caption="Figures by label")
 
 
 def errs(matrix: dict[str, Any]) -> str:
@@ -169,7 +180,7 @@ def errs(matrix: dict[str, Any]) -> str:
 def led(result: dict[str, Any], most: int = 3) -> list[str]:
     """The metrics that get a card: the task's main one, the next that says something else, and perplexity."""
     main = result.get("main_metric") or next(iter(result["metrics"]))
-    order = [main, *(name for name in ("exact_match", "macro_f1", "rougeL") if name in result["metrics"]), "perplexity"]
+    order = [main, *(name for name in ("macro_f1", "exact_match", "rougeL") if name in result["metrics"]), "perplexity"]
     names = [name for name in dict.fromkeys(order) if name in result["metrics"]]
     return names if len(names) <= most else [*names[: most - 1], names[-1]]
 
@@ -193,8 +204,12 @@ def groups(result: dict[str, Any]) -> str:
                 f'<div class="group"><h3>{escape(str(value))} '
                 f'<span class="quiet small">{part["rows"]:,} rows</span></h3>{bars}</div>'
             )
-        out.append(head + "".join(parts))
-    return "".join(out) or (
-        "<div class='titled'><div><h2>Kinds of rows</h2></div></div><p class='quiet small'>A column of the held-out "
-        "file that the template does not use, and that has a few values, would split the figures here.</p>"
+        out.append(f"<div>{head}{''.join(parts)}</div>")
+    return (
+        f"<div class='groups'>{''.join(out)}</div>"
+        if out
+        else (
+            "<div class='titled'><div><h2>Kinds of rows</h2></div></div><p class='quiet small'>A column of the "
+            "held-out file that the template does not use, and that has a few values, would split the figures here.</p>"
+        )
     )

@@ -123,25 +123,32 @@ def job_news(request: dict[str, Any]) -> dict[str, Any]:
     """{"live", "html"} of a job, "evaluation" or "export/<device>-<precision>". The request comes from the browser."""
     try:
         run = open_run(str(request.get("run") or ""))
-        state = job_state(run, str(request.get("kind") or ""))
+        kind = str(request.get("kind") or "")
+        state = job_state(run, kind)
     except InputError as error:
         return {"live": False, "html": f'<p class="quiet">{escape(str(error))}</p>'}
-    return {"live": state is not None and state.under_way, "html": bar(state) if state else ""}
+    return {"live": state is not None and state.under_way, "html": bar(state, subject(kind)) if state else ""}
 
 
 def job_value(run: Run, kind: str, state: State | None) -> dict[str, Any]:
     """The value of a JobProgress that follows this job, if it is under way."""
     live = state is not None and state.under_way
-    return {"run": run.id, "kind": kind, "live": live, "html": bar(state) if state and live else ""}
+    return {"run": run.id, "kind": kind, "live": live, "html": bar(state, subject(kind)) if state and live else ""}
 
 
-def bar(state: State) -> str:
+def subject(kind: str) -> str:
+    """Which of several jobs it is: "int8 for CPU: " of an export."""
+    device, _, precision = kind.partition("/")[2].rpartition("-")
+    return f"{precision} for {check(device, precision)[0].label}: " if device else ""
+
+
+def bar(state: State, of: str = "") -> str:
     """What is being done, how far it is, and for how long."""
     figure, unit = telling.clock(state.seconds)
     share = state.done / state.total if state.total else 0.0
     what = {"queued": "Waiting for its turn", "stopping": "Ending"}.get(state.state, state.what.strip() or "Starting")
     percent = f" · {share:.0%}" if state.total and state.state == "running" else ""
-    words = f"{what[:1].upper()}{what[1:]}{percent}"
+    words = f"{of}{what if of else what[:1].upper() + what[1:]}{percent}"
     known = f' aria-valuenow="{share * 100:.0f}" aria-valuemin="0" aria-valuemax="100"' if state.total else ""
     kind = "rail thick" if state.total else "rail thick busy"
     return (

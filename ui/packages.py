@@ -26,6 +26,12 @@ BADGES = {
 _SERVED: set[Path] = set()
 
 
+def made_before(run: Run, device: str, precision: str) -> bool:
+    """Whether such a package stands there already."""
+    found = export(run, device, precision)
+    return found is not None and found["report"] is not None
+
+
 def overview(run: Run, target: Target, chosen: str) -> str:
     """The precisions of a device: size, metric, speed and check of those that were made."""
     found = {p: export(run, target.device, p) for p in target.precisions}
@@ -98,14 +104,16 @@ def _head(title: str, note: str, mark: str = "") -> str:
 def _compared(report: dict[str, Any]) -> str:
     if report["greedy_match"] is None:
         return ""
-    same, metric = round(report["greedy_match"] * report["rows"]), report["metric"]
+    same, metric, speed = round(report["greedy_match"] * report["rows"]), report["metric"], report["tokens_per_second"]
     items = [
         ("Same answers", f"{same}", f"of {report['rows']}"),
         ("Largest logit gap", f"{report['max_logit_difference']:.2g}", f"of {report['logit_range']:.1f}"),
     ]
     if metric:
         name = metric_label(metric["name"])
-        items += [(name, metric_value(metric, "onnx"), "here"), (name, metric_value(metric, "pytorch"), "PyTorch")]
+        items.append((name, metric_value(metric, "onnx"), f"PyTorch {metric_value(metric, 'pytorch')}"))
+    if speed and speed["onnx"]:
+        items.append(("Speed", f"{speed['onnx']:,.0f}", "tokens/s"))
     return figs(*items)
 
 

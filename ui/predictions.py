@@ -17,7 +17,7 @@ from core.runs.store import Run
 from ui.parts import badge, table
 
 Row = dict[str, Any]
-PAGE = 10  # rows at a time
+PAGE = 6  # rows at a time
 LONGEST = 600  # characters of one text that are shown
 FILTERS: dict[str, Callable[[Row], bool]] = {
     "All": lambda row: True,
@@ -60,29 +60,31 @@ def chosen(all_rows: list[Row], filtered: str, words: str | None) -> list[Row]:
     return [row for row in found if any(text in str(row.get(f) or "").casefold() for f in fields)]
 
 
-def page(found: list[Row], number: int, codes: bool) -> str:
-    """Ten rows as a table: what was asked and wanted, what base and tuned said, and how that changed.
+def page(found: list[Row], number: int, task: str) -> str:
+    """Some rows as a table: how the answer changed, what was asked and wanted, what base and tuned said.
 
     Args:
-        found: the rows to page through. number: the page, from 0. codes: whether answers are code, for a mono font.
+        found: the rows to page through. number: the page, from 0. task: code is shown in a mono font, labels closer.
     """
-    heads = ["Row#", "Prompt", "Wanted", "Base said", "Tuned says", "Change"]
-    face = "said mono" if codes else "said"
+    face = "said mono" if task == "extraction" else "said"
     body = []
     for row in found[number * PAGE : (number + 1) * PAGE]:
-        group = f'<br><span class="quiet small">{escape(str(row["group"]))}</span>' if row.get("group") else ""
+        group = f" · {escape(str(row['group']))}" if row.get("group") else ""
         want = str(row["want"])
         cells = [
-            f"{row['row'] + 1:,}{group}",
+            f'{change(row)}<p class="quiet small">row {row["row"] + 1:,}{group}</p>',
             f'<div class="said ask">{escape(_cut(str(row["prompt"]).strip()))}</div>',
+            f'<div class="{face}">{escape(_cut(want))}</div>',
         ]
-        cells.append(f'<div class="{face}">{escape(_cut(want))}</div>')
-        for who in ("base", "tuned"):
-            cells.append(f'<div class="{face}">{marked(want, row[who], row[f"{who}_ok"])}</div>')
-        body.append([*cells, change(row)])
+        body.append([*cells, *(f'<div class="{face}">{_answer(row, who, want)}</div>' for who in ("base", "tuned"))])
     if not body:
         return '<p class="quiet none">No row is like that.</p>'
-    return table(heads, body, caption="Answers", kind="answers")
+    kind = "answers" if task == "classification" else "answers long"
+    return table(["Change", "Prompt", "Wanted", "Base said", "Tuned says"], body, caption="Answers", kind=kind)
+
+
+def _answer(row: Row, who: str, want: str) -> str:
+    return marked(want, row[who], row[f"{who}_ok"])
 
 
 def change(row: Row) -> str:

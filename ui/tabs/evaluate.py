@@ -14,7 +14,7 @@ from core.runs.state import State
 from core.runs.store import Run, open_run
 from ui import predictions
 from ui.chooser import QUIET, choices, choose, chooser, opened
-from ui.figures import all_figures, cards, confusion, errs, groups, led
+from ui.figures import all_figures, by_label, cards, confusion, errs, groups, led
 from ui.live import JobProgress, job_value
 from ui.parts import html, say, titled
 from ui.shared import Shared
@@ -71,34 +71,32 @@ def layout(shared: Shared) -> Evaluate:
         lacking = html(missing(None))
     with gr.Column(visible=False) as body:
         figure_cards = html()
-        with gr.Row(equal_height=True):
+        with gr.Row(equal_height=True, elem_classes="judged"):
             with gr.Column(elem_classes="card", scale=5, min_width=300):
-                where = html()
-            with gr.Column(elem_classes="card", scale=7, min_width=300):
-                titled(
-                    "All figures", "Base against tuned on the same rows; an interval that holds zero proves nothing."
-                )
+                where_card = html()
+            with gr.Column(elem_classes=["card", "all-answers"], scale=7, min_width=300):
+                titled("What changed", "Struck: words that were not wanted.")
+                with gr.Row(elem_classes="tools"):
+                    filtered = gr.Radio(
+                        [(name, name) for name in predictions.FILTERS],
+                        value="All", show_label=False, label="Rows to show", elem_classes="segment", interactive=True,
+                    )  # fmt: skip
+                    words = gr.Textbox(
+                        value="", label="Search the answers", show_label=False, placeholder="Search",
+                        container=False, scale=1, min_width=160, max_lines=1,
+                    )  # fmt: skip
+                rows, number = html(), gr.State(0)
+                with gr.Row(elem_classes="tools pager"):
+                    before = gr.Button("Previous", size="sm", scale=0)
+                    place = html()
+                    after = gr.Button("Next", size="sm", scale=0)
+                    download = Download()
+        with gr.Column(elem_classes="card"):
+            with gr.Accordion("All figures", open=False):
                 figures = html()
-        with gr.Column(elem_classes=["card", "all-answers"]):
-            titled("Answers", "Struck: words that were not wanted.")
-            with gr.Row(elem_classes="tools"):
-                filtered = gr.Radio(
-                    [(name, name) for name in predictions.FILTERS],
-                    value="All", show_label=False, label="Rows to show", elem_classes="segment", interactive=True,
-                )  # fmt: skip
-                words = gr.Textbox(
-                    value="", label="Search the answers", show_label=False, placeholder="Search", container=False,
-                    scale=1, min_width=160, max_lines=1,
-                )  # fmt: skip
-            rows, number = html(), gr.State(0)
-            with gr.Row(elem_classes="tools pager"):
-                before = gr.Button("Previous", size="sm", scale=0)
-                place = html()
-                after = gr.Button("Next", size="sm", scale=0)
-                download = Download()
     return Evaluate(
-        title, chosen, cancel, go, on, problems, doing, progress, nothing, lacking, body, figure_cards, where, figures,
-        filtered, words, number, before, after, place, rows, download,
+        title, chosen, cancel, go, on, problems, doing, progress, nothing, lacking, body, figure_cards, where_card,
+        figures, filtered, words, number, before, after, place, rows, download,
     )  # fmt: skip
 
 
@@ -170,7 +168,7 @@ def missing(run: Run | None) -> str:
     link = '<a href="#train" data-tab="train">Train</a>'
     title, text = (
         "Not evaluated yet",
-        "Base and tuned model answer the same held-out rows; you see what tuning changed.",
+        "Base and tuned answer the same rows: you see what tuning changed.",
     )
     if run is None:
         title, text = "No run yet", f"Train a model first, under {link}: then its gain is measured here."
@@ -224,7 +222,8 @@ def where(result: dict[str, Any]) -> str:
     notes = "".join(f'<p class="quiet small note">{escape(str(note))}</p>' for note in result.get("notes") or [])
     if result.get("confusion"):
         head = f"<div class='titled'><div><h2>Where it errs</h2><p>{errs(result['confusion'])}</p></div></div>"
-        return head + confusion(result["confusion"]) + notes
+        labels = result.get("per_label") or []
+        return head + confusion(result["confusion"]) + (by_label(labels) if labels else "") + notes
     return groups(result) + notes
 
 
@@ -260,10 +259,10 @@ def answers(run_id: str, filtered: str, words: str, number: int) -> tuple[Any, .
     number = min(max(0, number), last)
     first = number * predictions.PAGE
     place = f"{first + 1:,} to {min(first + predictions.PAGE, len(found)):,} of {len(found):,}" if found else "none"
-    codes = run is not None and bool(found) and run.config().task == "extraction"
+    task = run.config().task if run is not None else ""
     return (
         number,
-        predictions.page(found, number, codes),
+        predictions.page(found, number, task),
         f'<p class="quiet small" role="status">{place}</p>',
         gr.Button(interactive=number > 0),
         gr.Button(interactive=number < last),

@@ -15,7 +15,7 @@ from core.runs.state import State
 from core.runs.store import Run
 from ui.chooser import QUIET, choices, choose, chooser, opened
 from ui.live import JobProgress, job_value
-from ui.packages import detail, overview
+from ui.packages import detail, made_before, overview
 from ui.parts import badge, empty, html, say, titled
 from ui.shared import Shared
 from ui.telling import named
@@ -73,8 +73,6 @@ def layout(shared: Shared) -> Export:
                 elem_classes=["pick", "two"],
                 interactive=True,
             )
-        with gr.Column(elem_classes="card", visible=False) as doing:
-            progress = JobProgress()
         with gr.Row(equal_height=True):
             with gr.Column(elem_classes="card", scale=8):
                 titled("Precision")
@@ -88,6 +86,8 @@ def layout(shared: Shared) -> Export:
                 )
                 overview = html()
             with gr.Column(elem_classes=["card", "detail"], scale=4, min_width=300):
+                with gr.Column(visible=False) as doing:
+                    progress = JobProgress()
                 detail = html()
         marks = "".join(f"<span>{badge(kind, word)} {text}</span>" for kind, word, text in LEGEND)
         html(f"<div class='legend'>{marks}</div>")
@@ -126,15 +126,15 @@ def wire(tab: Export, shared: Shared) -> None:
     tab.progress.ended(lambda count: count + 1, shared.again, shared.again, **QUIET)
 
 
-def label(target: Target, precision: str) -> str:
+def label(target: Target, precision: str, again: bool = False) -> str:
     """What the primary action will do."""
-    return f"Export {precision} for {target.label}"
+    return f"Export {precision} again" if again else f"Export {precision} for {target.label}"
 
 
 def device_card(target: Target) -> str:
     """A device as a choice: its name, whether a package can be tried here, and where it runs."""
     able, reason = target.verifiable()
-    mark = "✓ can be verified here" if able else f"○ not here: {reason[0].lower()}{reason[1:].rstrip('.')}"
+    mark = "✓ can be verified here" if able else f"○ not verified here. {reason.rstrip('.')}"
     return f"{target.label}\n{mark}\n{target.sentence.rstrip('.')}"
 
 
@@ -161,12 +161,13 @@ def show(run_id: str, device: str, precision: str) -> tuple[Any, ...]:
     run = opened(run_id)
     ready = run is not None and run.has_model
     work = busy(run, target.device, precision) if run and ready else None
+    made = ready and run is not None and made_before(run, target.device, precision)
     kind = f"export/{work[0]}-{work[1]}" if work else ""
     return (
         f"<h1>Export</h1><p>{escape(named(run)) + ': a' if run and ready else 'A'}{WHAT[1:]}</p>",
         choices(run_id),
         gr.Button(visible=work is not None),
-        gr.Button(label(target, precision), visible=ready and work is None),
+        gr.Button(label(target, precision, made), visible=ready and work is None),
         gr.Column(visible=not ready),
         empty_words(run),
         gr.Column(visible=ready),
