@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import functools
 import hashlib
 import json
@@ -83,7 +84,7 @@ def _plain_value(value: Any) -> Any:
         return {str(k): _plain_value(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_plain_value(v) for v in value]
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else str(value)
 
 
 @dataclass(frozen=True)

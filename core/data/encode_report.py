@@ -1,0 +1,44 @@
+"""What became of the rows when they were encoded, in figures and in sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class EncodeReport:
+    """What became of the rows.
+
+    Attributes:
+        rows: how many were given.
+        kept: positions of those that became examples, in order.
+        left_out: reason -> positions of rows that are not trained on.
+        truncated: positions of rows whose prompt lost its middle.
+        answer_cut: positions of rows whose answer lost its end.
+        tokens, trained_tokens, longest: of the examples, in tokens.
+    """
+
+    rows: int = 0
+    kept: list[int] = field(default_factory=list)
+    left_out: dict[str, list[int]] = field(default_factory=dict)
+    truncated: list[int] = field(default_factory=list)
+    answer_cut: list[int] = field(default_factory=list)
+    tokens: int = 0
+    trained_tokens: int = 0
+    longest: int = 0
+
+    def sentences(self) -> list[str]:
+        """What a person should know, one plain sentence each; empty where all went in whole."""
+        said = [f"{count_rows(len(rows))} left out: {reason}" for reason, rows in self.left_out.items()]
+        if self.truncated:
+            said.append(
+                f"{count_rows(len(self.truncated))} longer than the limit: the middle of the prompt was dropped."
+            )
+        if self.answer_cut:
+            said.append(f"{count_rows(len(self.answer_cut))} so long that the end of the answer was cut off.")
+        return said
+
+
+def count_rows(count: int) -> str:
+    """ "1 row is" or "1,234 rows are"."""
+    return "1 row is" if count == 1 else f"{count:,} rows are"
