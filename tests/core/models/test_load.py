@@ -25,7 +25,7 @@ def test_float32_whatever_is_on_the_disk(tiny_llama):
 
 
 def test_folders_that_are_no_model(tmp_path, tiny_llama):
-    assert "no model folder" in refused(tmp_path)
+    assert "holds no model" in refused(tmp_path)
     assert "There is no model folder" in refused(tmp_path / "none")
     assert "is a file" in refused(tiny_llama / "config.json")
 
