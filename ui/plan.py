@@ -7,11 +7,11 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from math import ceil
+from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
-from core.config import FullMethod, LoraMethod, RunConfig, build
+from core.config import FullMethod, RunConfig, build
 from core.data.sources import open_data
 from core.errors import InputError
 from core.paths import resolve
@@ -44,7 +44,7 @@ def plan(draft: dict[str, Any]) -> Plan:
     limit = config.data.max_tokens
     mean = sum(min(n, limit) for n in found.tokens) / len(found.tokens)
     shapes = shapes_of(config.model.path)
-    total = sum(_size(s) for s in shapes.values()) if shapes else None
+    total = sum(map(prod, shapes.values())) if shapes else None
     steps = steps_of(config, rows) if rows is not None else None
     kept = len(parts.validation) if parts else 0
     held = len(open_data(config.evaluation.data).rows) if config.evaluation.data else kept
@@ -71,19 +71,18 @@ def steps_of(config: RunConfig, rows: int) -> int:
 
 def trained_of(config: RunConfig, shapes: dict[str, tuple[int, ...]]) -> int | None:
     """Parameters that are trained: all, or for LoRA r * (in + out) of each layer with an adapter (Hu et al. 2021)."""
-    match config.method:
-        case FullMethod():
-            return sum(_size(s) for s in shapes.values())
-        case LoraMethod(r=r, target_modules=targets):
-            linear = {n.removesuffix(".weight"): s for n, s in shapes.items() if n.endswith(".weight") and len(s) == 2}
-            if targets == "all-linear":  # every linear layer but the output layer; embeddings are none
-                not_linear = ("embed", "wte", "wpe", "lm_head")
-                chosen = [s for n, s in linear.items() if not any(part in n for part in not_linear)]
-            else:
-                names = (targets,) if isinstance(targets, str) else targets
-                chosen = [s for n, s in linear.items() if any(n == t or n.endswith(f".{t}") for t in names)]
-            return sum(r * sum(shape) for shape in chosen) or None
-    return None
+    method = config.method
+    if isinstance(method, FullMethod):
+        return sum(map(prod, shapes.values()))
+    linear = {n.removesuffix(".weight"): s for n, s in shapes.items() if n.endswith(".weight") and len(s) == 2}
+    targets = method.target_modules
+    if targets == "all-linear":  # every linear layer but the output layer; embeddings are none
+        not_linear = ("embed", "wte", "wpe", "lm_head")
+        chosen = [s for n, s in linear.items() if not any(part in n for part in not_linear)]
+    else:
+        names = (targets,) if isinstance(targets, str) else targets
+        chosen = [s for n, s in linear.items() if any(n == t or n.endswith(f".{t}") for t in names)]
+    return sum(method.r * sum(shape) for shape in chosen) or None
 
 
 def shapes_of(path: str) -> dict[str, tuple[int, ...]]:
@@ -105,13 +104,6 @@ def _shapes(files: tuple[tuple[str, int], ...]) -> dict[str, tuple[int, ...]]:
         except (OSError, ValueError, KeyError, TypeError, struct.error):
             return {}
     return found
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for n in shape:
-        size *= n
-    return size
 
 
 def short(n: int) -> tuple[str, str]:

@@ -126,7 +126,7 @@ def layout(shared: Shared) -> DataTab:
             with gr.Column(scale=4, min_width=280):
                 template = gr.Textbox(
                     label=FIELDS["data.template"].label,
-                    info="{column} is filled in from the row. The last one, or what is in [[ ]], is the answer.",
+                    info="{column} is filled in from the row. The last one, or what is in [[\u00a0]], is the answer.",
                     lines=4,
                     max_lines=14,
                     elem_classes="code",
@@ -209,11 +209,14 @@ def wire(tab: DataTab, shared: Shared) -> None:
     ]
     everything(filled.change(handlers.fill, draft, form_parts, **quiet))
 
+    everything(shared.panels["data"].select(lambda: None, None, None, **quiet))  # another model, another seed
+
     everything(tab.task.input(partial(handlers.put, "task"), [tab.task, draft], draft, **newest))
     everything(
         tab.kind.input(handlers.put_kind, [tab.kind, tab.template, draft], [draft, tab.template, tab.columns], **newest)
     )
-    quick(tab.template.input(partial(handlers.put, "data.template"), [tab.template, draft], draft, **newest))
+    # Not .input: Gradio's fires for key presses alone, so that what is pasted or put in by a chip would be missed.
+    quick(tab.template.change(handlers.put_template, [tab.template, draft], draft, **newest))
     slow(tab.validation.input(partial(handlers.put, "data.validation"), [tab.validation, draft], draft, **newest))
     quick(
         gr.on(

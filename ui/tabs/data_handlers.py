@@ -88,6 +88,11 @@ def put(path: str, value: Any, draft: Draft) -> Draft:
     return form.with_value(draft, path, value)
 
 
+def put_template(text: str, draft: Draft) -> Draft:
+    """The text of the template; while the chat template is in use, the field only keeps it."""
+    return draft if dataset.text_template(draft) is None else form.with_value(draft, "data.template", text)
+
+
 def put_kind(kind: str, text: str, draft: Draft) -> tuple[Draft, Any, Any]:
     """Text template or chat template; the text is kept in its field while the chat template is in use."""
     draft = form.with_value(draft, "data.template", (text or _suggested(draft)) if kind == "text" else None)

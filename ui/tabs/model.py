@@ -13,7 +13,7 @@ from ui.parts import html, lead, titled
 from ui.shared import Shared
 from ui.tabs import model_handlers as handlers
 
-SAVE = """text => { const link = document.createElement('a');
+SAVE = """text => { text = text.trimEnd() + '\\n'; const link = document.createElement('a');
   link.href = URL.createObjectURL(new Blob([text], { type: 'application/yaml' })); link.download = 'tunesmith.yaml';
   link.click(); setTimeout(() => URL.revokeObjectURL(link.href), 1000); }"""
 

@@ -133,13 +133,14 @@ def _row(run: Run, chosen: str) -> str:
         if live
         else '<span class="quiet">none</span>'
     )
+    about = "" if name in run.title else f" · {escape(name)}"
     on = ' class="on"' if run.id == chosen else ""
     title = escape(run.title)
     why = f'<p class="why small quiet">{escape(state.error)}</p>' if state.state == "failed" and state.error else ""
     return (
         f'<tr{on}{live}><td><button type="button" class="link" data-act="open" data-run="{escape(run.id)}">'
         f"{title}</button>"
-        f'<br><span class="quiet small">{ago(run.created)} · {escape(name)}</span>{why}</td><td>{_badge(state)}</td>'
+        f'<br><span class="quiet small">{ago(run.created)}{about}</span>{why}</td><td>{_badge(state)}</td>'
         f"<td>{escape(method)}</td><td>{escape(base)}</td><td>{spark(points, state.state != 'failed')}</td>"
         f'<td class="num">{best}</td><td class="acts">{_acts(run, state, title)}</td></tr>'
     )

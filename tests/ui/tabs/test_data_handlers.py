@@ -93,6 +93,8 @@ def test_chat_and_text_keep_each_other(rows: Path) -> None:
     words = draft["data"]["template"]
     chat, *_ = handlers.put_kind("chat", words, draft)
     assert chat["data"]["template"] is None
+    assert handlers.put_template("late", chat) == chat
+    assert handlers.put_template("{label}", draft)["data"]["template"] == "{label}"
     text, *_ = handlers.put_kind("text", words, chat)
     assert text["data"]["template"] == words
     assert handlers.put_kind("text", "", chat)[0]["data"]["template"] == words  # suggested from the layout
