@@ -1,0 +1,63 @@
+"""ui.course: samples, checkpoints and losses in tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.runs import checkpoints
+from core.runs.store import Run
+from tests.ui.conftest import log, validated
+from ui import course
+from ui.curve import Digest
+
+
+def said(step: int, answer: str) -> dict[str, object]:
+    return {"kind": "sample", "step": step, "answer": answer}
+
+
+def test_samples_stay_few_and_keep_their_place() -> None:
+    d = Digest(max_steps=1000)
+    for step in range(0, 1001, 50):
+        d.add(validated(step, 5 - step / 300))
+        d.add(said(step, f"answer {step}"))
+    assert [int(d.samples[i]["step"]) for i in course.chosen(d)] == [0, 250, 500, 750, 1000]
+    assert course.chosen(Digest()) == []
+
+
+def test_the_best_answer_is_marked() -> None:
+    d = Digest()
+    for step, loss in ((0, 3.0), (10, 1.0), (20, 2.0)):
+        d.add(validated(step, loss))
+        d.add(said(step, "" if step == 0 else "x"))
+    html = course.samples(d)
+    assert html.count("class=on") + html.count('class="on"') == 1 and "(nothing)" in html
+
+
+def test_checkpoints_that_are_whole(new_run: Callable[..., Run]) -> None:
+    run = new_run("running", log(10, 1.0), validated(10, 1.0))
+    d = Digest()
+    d.add(validated(10, 1.0))
+    assert "first save" in course.checkpoints(run, d, run.state())
+    folder = run.dir / "checkpoints" / "step-10"
+    folder.mkdir(parents=True)
+    (folder / "weights").write_text("x")
+    assert "first save" in course.checkpoints(run, d, run.state())
+    checkpoints.write_manifest(folder)
+    assert "Best so far" in course.checkpoints(run, d, run.state())
+
+
+def test_the_table_says_what_the_plot_says() -> None:
+    assert "No step" in course.as_table(Digest())
+    d = Digest()
+    for event in (log(5, 2.0), log(10, 1.5), validated(10, 1.25)):
+        d.add(event)
+    html = course.as_table(d)
+    assert "1.500" in html and "1.250" in html
+
+
+def test_the_log_is_its_last_lines(new_run: Callable[..., Run]) -> None:
+    run = new_run("running")
+    assert course.log(run) == "Nothing has been printed yet."
+    (run.dir / "output.log").write_text("\n".join(f"line {n} <" for n in range(500)), encoding="utf-8")
+    text = course.log(run)
+    assert text.splitlines()[-1] == "line 499 &lt;" and len(text.splitlines()) == 200
