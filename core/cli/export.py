@@ -34,6 +34,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.rows < 1:
         raise InputError(f"--rows {args.rows} is too few: at least 1 row must be compared.")
     found = store.find(args.target)
+    if found is not None and not found.has_model:
+        raise InputError(f"The run {found.id} has no tuned model yet: its training is {found.state().state}.")
     if args.out is not None:
         out = Path(args.out).expanduser().absolute()
         bundle.refuse_foreign(out)
