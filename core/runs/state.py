@@ -212,7 +212,8 @@ def _judge(state: State, file: StateFile) -> State:
     code = launched.get("exit") if launched.get("pid") == pid else None
     log = tail(file.log, int(launched.get("log_from") or 0), 16384) if launched.get("pid") == pid else []
     name = str(launched.get("name") or "training")
-    reason, sentence = of_dead(code, log, name, (created or state.heartbeat or time.time()) < psutil.boot_time() - CLOCK_S, began)
+    restarted = (created or state.heartbeat or time.time()) < psutil.boot_time() - CLOCK_S
+    reason, sentence = of_dead(code, log, name, restarted, began)
     return replace(state, state="failed", reason=reason, error=sentence, ended=ended, pid=pid)
 
 
