@@ -155,11 +155,8 @@ def heading(run: Run | None) -> str:
     result = run.evaluation() if run else None
     if run is None or result is None:
         return "<h1>Evaluate</h1><p>The tuned model against its base, on rows that neither has seen.</p>"
-    rows = (
-        f"{result['rows']:,} rows of {data.get('name', 'the data')}" if (data := result.get("data") or {}) else "rows"
-    )
-    kept = " that were kept back from training" if data.get("which") == "validation" else ""
-    what = f"The tuned model against its base, on {rows}{kept}"
+    kept = "validation" if (result.get("data") or {}).get("which") == "validation" else "held-out"
+    what = f"The tuned model against its base, on {result['rows']:,} {kept} rows"
     return f"<h1>Evaluate</h1><p>{escape(named(run))}, {when(run.created)}. {what}.</p>"
 
 

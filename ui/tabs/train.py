@@ -131,7 +131,7 @@ def show(run_id: str, draft: dict[str, Any]) -> tuple[Any, ...]:
             variant="primary" if name == "done" else "secondary",
             visible=name in ("done", "stopped"),
         ),
-        gr.Button(visible=name in ("stopped", "failed") and again),
+        gr.Button(variant="primary", visible=name in ("stopped", "failed") and again),
         gr.Column(visible=run is None),
         gr.Column(visible=run is not None),
         {"run": run_id if run else "", "state": name},

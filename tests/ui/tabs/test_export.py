@@ -1,0 +1,81 @@
+"""ui.tabs.export: devices as they are, one job at a time, nothing from the browser believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core.export.targets import TARGETS
+from core.runs import jobs
+from core.runs.store import Run
+from tests.ui.conftest import set_state
+from ui.tabs import export
+
+Make = Callable[..., Run]
+
+
+@pytest.fixture(autouse=True)
+def _plain_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("Button", "Column", "Radio", "HTML", "Dropdown"):
+        monkeypatch.setattr(export.gr, name, lambda *args, **kw: ({"value": args[0]} if args else {}) | kw)
+
+
+def tuned(run: Run) -> Run:
+    (run.dir / "model").mkdir()
+    (run.dir / "model" / "adapter_config.json").write_text("{}", encoding="utf-8")
+    return run
+
+
+def show(run_id: str, device: str = "cpu", precision: str = "int8") -> dict[str, Any]:
+    names = "title chosen cancel go nothing lacking body precision doing progress overview detail".split()
+    return dict(zip(names, export.show(run_id, device, precision), strict=True))
+
+
+def test_a_card_says_whether_it_can_be_tried_here() -> None:
+    cards = {name: export.device_card(target) for name, target in TARGETS.items()}
+    assert cards["cpu"].startswith("CPU\n") and "✓ can be verified here" in cards["cpu"]
+    assert "○ not verified here. " in cards["webgpu"]
+
+
+def test_without_weights_nothing_can_be_exported(new_run: Make) -> None:
+    for run_id, words in (("", "becomes a folder"), (new_run("running").id, "still being trained")):
+        found = show(run_id)
+        assert found["nothing"]["visible"] and not found["body"]["visible"] and not found["go"]["visible"]
+        assert words in found["lacking"] and 'data-tab="train"' in found["lacking"]
+
+
+def test_a_precision_that_the_device_has_not_falls_back(new_run: Make) -> None:
+    run = tuned(new_run("done"))
+    found = show(run.id, "webgpu", "int8")
+    assert found["precision"] == {"value": "fp16", **{k: v for k, v in found["precision"].items() if k != "value"}}
+    assert found["go"]["value"] == "Export fp16 for WebGPU" and found["go"]["visible"]
+    assert show(run.id, "../x", "y")["go"]["value"] == "Export int8 for CPU"
+
+
+def test_one_job_at_a_time(new_run: Make) -> None:
+    run = tuned(new_run("done"))
+    folder = run.export_dir("cpu", "fp32")
+    folder.mkdir(parents=True)
+    set_state(Run(folder), "running", what="building")
+    found = show(run.id)
+    assert found["cancel"]["visible"] and not found["go"]["visible"] and found["doing"]["visible"]
+    assert found["progress"]["kind"] == "export/cpu-fp32" and "fp32 for CPU: building" in found["progress"]["html"]
+    assert "In the making" in found["overview"]
+
+
+def test_start_hands_on_what_was_chosen(new_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, started = tuned(new_run("done")), []
+    monkeypatch.setattr(jobs, "start_export", lambda *args: started.append(args))
+    problems, count = export.start(run.id, "cpu", "int4", 1)
+    assert count == 2 and not problems["visible"] and started == [(run, "cpu", "int4")]
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "words"),
+    [("cpu", "fp16", "not in fp16"), ("gpu", "int4", "no device"), ("../..", "", "no device")],
+)
+def test_a_device_or_precision_that_is_none_is_refused(new_run: Make, device: str, precision: str, words: str) -> None:
+    problems, count = export.start(tuned(new_run("done")).id, device, precision, 1)
+    assert count == 1 and problems["visible"] and words in problems["value"]
