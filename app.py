@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
+from threading import Thread
+
+from core.errors import InputError
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported: nothing is asked of the network
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -20,8 +24,18 @@ def main() -> int:
         print(f"Tunesmith cannot listen: {error}", file=sys.stderr)
         return 1
     print(f"Tunesmith is at {url}", flush=True)
+    Thread(target=_warm, daemon=True).start()
     demo.block_thread()
     return 0
+
+
+def _warm() -> None:
+    """Open what a first visit shows, so that the first visitor need not wait for it."""
+    from ui.dataset import lengths
+    from ui.shared import first_draft
+
+    with suppress(InputError):  # the page says it at its place
+        lengths(first_draft())
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from ui import header, theme
 from ui.dataset import problems
 from ui.shared import STORAGE, Shared, first_draft
 from ui.tabs import data, evaluate, export, model, runs, train
+from ui.uploads import LIMIT_MB
 
 TABS: dict[str, Any] = {
     "data": data,
@@ -28,7 +29,7 @@ LAUNCH: dict[str, Any] = {
     "run_history": False,
     "show_error": False,
     "footer_links": [],
-    "max_file_size": "200mb",
+    "max_file_size": f"{LIMIT_MB}mb",
 }
 
 

@@ -90,6 +90,7 @@ PLAIN = {  # no block of Gradio's draws a box: cards are ours, so boxes never ne
 
 
 def theme() -> gr.themes.Base:
+    """The theme of launch(): every variable of Gradio's that we use, pointed at one of ours."""
     base = gr.themes.Base(
         text_size=TEXT,
         spacing_size=SPACE,

@@ -173,7 +173,9 @@ def wire(tab: DataTab, shared: Shared) -> None:
     draft, filled = shared.draft, shared.filled
 
     def slow(event: Any) -> None:
-        event.then(handlers.measured, draft, [tab.lengths, tab.findings, tab.split], **quiet)
+        event.then(handlers.measured, draft, [tab.lengths, tab.split], **quiet).then(
+            handlers.doctor, draft, tab.findings, **quiet
+        )
 
     def quick(event: Any) -> None:
         slow(event.then(handlers.looked_at, [draft, tab.at], [tab.view, tab.row], **quiet))

@@ -220,6 +220,8 @@ def looked_at(draft: Draft, at: int) -> tuple[str, int]:
         at = max(0, min(at, len(data.rows) - 1))
         return tokens.drawn(dataset.preview(draft, at), at, len(data.rows), _side(draft, at)), at + 1
     except InputError as error:
+        if error.field == "data.template":  # what is wrong stands at the field
+            return nothing("This row cannot be shown yet", "Mend the template, and it appears here."), at + 1
         where = {"model.path": ' <a href="#model" data-tab="model">Go to Model.</a>'}.get(error.field, "")
         return nothing("This row cannot be shown yet", escape(str(error)) + where), at + 1
 
@@ -233,9 +235,9 @@ def shown_row(draft: Draft, first: int, at: int) -> tuple[str, int, str]:
         return view, number, gr.skip()
 
 
-def measured(draft: Draft) -> tuple[str, str, str]:
-    """Histogram, findings and the split: what costs a moment."""
-    return _histogram(draft), _findings(draft), _split(draft)
+def measured(draft: Draft) -> tuple[str, str]:
+    """Histogram and split."""
+    return _histogram(draft), _split(draft)
 
 
 def _histogram(draft: Draft) -> str:
@@ -263,12 +265,14 @@ def _split(draft: Draft) -> str:
     )
 
 
-def _findings(draft: Draft) -> str:
+def doctor(draft: Draft) -> str:
+    """What is wrong with the rows; it reads all of them, so it comes last."""
     title = "The data doctor"
     try:
         found = dataset.findings(draft)
-    except InputError as error:
-        return head(title) + f'<div class="finding">{say("mute", "It cannot look yet", escape(str(error)))}</div>'
+    except InputError:
+        words = "It looks at the rows as soon as one of them can be shown."
+        return head(title) + f'<div class="finding">{say("mute", "It cannot look yet", words)}</div>'
     if not found:
         return head(title) + f'<div class="finding">{say("done", "Nothing is wrong with these rows", FINE)}</div>'
     note = f"{plural(len(found), 'thing')} to look at, worst first."

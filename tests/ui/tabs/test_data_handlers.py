@@ -68,24 +68,24 @@ def test_the_view_is_what_training_will_read(rows: Path) -> None:
     view, number = handlers.looked_at(draft, 4)
     assert number == 5 and 'class="answer"' in view and "&lt;" in view
     bad, _ = handlers.looked_at(form.with_value(draft, "data.template", "{nota} {label}"), 4)
-    assert "nota" in bad and "note" in bad
+    assert "Mend the template" in bad
 
 
 def test_without_a_model_the_view_leads_to_it(rows: Path) -> None:
     draft = form.with_value(first_draft(), "model.path", "/no/such/folder")
     view, _ = handlers.looked_at(draft, 0)
     assert 'data-tab="model"' in view
-    lengths, findings, split = handlers.measured(draft)
-    assert "measured as soon as" in lengths and "cannot look yet" in findings and "to train on" in split
+    lengths, split = handlers.measured(draft)
+    assert "measured as soon as" in lengths and "to train on" in split
+    assert "cannot look yet" in handlers.doctor(draft)
 
 
 def test_the_doctor_mends_what_it_can() -> None:
     draft = form.with_value(first_draft(), "data.max_tokens", 60)
-    _, findings, _ = handlers.measured(draft)
-    assert "Raise the limit to" in findings
+    assert "Raise the limit to" in handlers.doctor(draft)
     mended, value = handlers.mend(draft, event(limit=max(dataset.lengths(draft).tokens)))
     assert mended["data"]["max_tokens"] == value
-    assert "Raise the limit" not in handlers.measured(mended)[1]
+    assert "Raise the limit" not in handlers.doctor(mended)
 
 
 def test_chat_and_text_keep_each_other(rows: Path) -> None:
