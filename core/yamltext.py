@@ -8,19 +8,27 @@ import yaml
 
 from core.errors import InputError
 
+DEEPEST = 16  # levels; a config has three
 MOST = 200_000  # characters; a config has about 2,000, and PyYAML takes seconds for more than this
 
 
 class _Loader(yaml.SafeLoader):
     """Plain values only. Dates stay text; aliases (which can grow without bound) and repeated keys are refused."""
 
+    depth = 0
+
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.depth > DEEPEST:
+            raise yaml.composer.ComposerError(None, None, "it is nested too deeply", self.peek_event().start_mark)
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark
             raise yaml.composer.ComposerError(
                 None, None, "an alias (*name) stands for another part; write that part out", mark
             )
-        return super().compose_node(parent, index)
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -72,8 +80,6 @@ def read(text: str, name: str) -> Any:
         if problem.startswith("but "):  # the second half of a sentence of PyYAML's
             problem = f"{getattr(error, 'context', '')}, {problem}"
         raise InputError(f"{name} cannot be read as YAML{where}: {' '.join(problem.split())}.") from None
-    except RecursionError:
-        raise InputError(f"{name} cannot be read as YAML: it is nested too deeply.") from None
     except (ValueError, TypeError, LookupError, AttributeError):  # PyYAML's own, for values such as `!!int x`
         raise InputError(f"{name} cannot be read as YAML: a value in it makes no sense, such as !!int x.") from None
 
