@@ -9,11 +9,12 @@ from typing import Any
 from core.config import TASKS, build
 from core.data.encode import preview
 from core.data.formats import suggest_task, suggest_template
-from core.data.report import findings, summary
+from core.data.report import Finding, findings, summary
 from core.data.sources import open_data
 from core.data.split import split_source
 from core.data.template import check_template
 from core.errors import InputError, unknown
+from core.tasks.fit import unfit
 
 HELP = "Look at a file of examples: rows, layout, split, and what is wrong with them."
 
@@ -59,6 +60,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         config = build(values)
     split = split_source(source, config)
     found = findings(source, config, tokenizer, split)
+    reasons = unfit(source, split.train, config, tokenizer)
+    found = [*(Finding("task", len(source.rows), [], why, "error") for why in reasons), *found]
     result: dict[str, Any] = {
         "rows": len(source.rows),
         "layout": source.layout.name,

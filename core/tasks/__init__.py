@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from typing import cast
 
 from core.errors import InputError, unknown
 from core.tasks.base import Answer, Task
 
-__all__ = ["TASKS", "Answer", "Task", "get", "require"]
+__all__ = ["TASKS", "Answer", "Task", "get"]
 
 TASKS: dict[str, str] = {
     "generation": "core.tasks.generation",
@@ -24,10 +23,3 @@ def get(name: str) -> Task:
     if name not in TASKS:
         raise InputError(unknown("task", name, TASKS), "task")
     return cast(Task, importlib.import_module(TASKS[name]))
-
-
-def require(name: str, answers: Sequence[str]) -> None:
-    """Refuse rows whose answers do not fit a task. InputError at the field `task`, with the first reason."""
-    reasons = get(name).checks(answers)
-    if reasons:
-        raise InputError(reasons[0], "task")

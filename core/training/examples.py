@@ -15,6 +15,7 @@ from core.data.split import split_source
 from core.data.template import answer_text, prompt_segments, render
 from core.errors import InputError
 from core.models.tokenizer import end_ids, load_tokenizer, pad_id
+from core.tasks import fit
 from core.training.batches import Row
 from core.training.validation import Probe
 
@@ -62,6 +63,7 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
             "data.validation",
         )
     parts = split_source(source, config)
+    fit.require(source, parts.train, config, tokenizer)
 
     def encode(places: list[int], done: int) -> tuple[list[Row], Any]:
         rows = (source.rows[i] for i in places)
