@@ -201,12 +201,6 @@ class RunConfig(Section):
                 "early stopping watches the validation loss, and data.validation is 0: "
                 "keep some rows back, or leave this empty."
             )
-        if t.early_stopping_patience is not None and t.save_steps % t.eval_steps:
-            fit = max(1, round(t.save_steps / t.eval_steps)) * t.eval_steps
-            errors["training.save_steps"] = (
-                f"{t.save_steps} is not a multiple of eval_steps ({t.eval_steps}): with early stopping the best "
-                f"checkpoint would not be there to go back to. Try {fit}."
-            )
         if t.warmup_steps >= 1 and t.warmup_steps != int(t.warmup_steps):
             errors["training.warmup_steps"] = (
                 f"{t.warmup_steps:g} is neither a share below 1 nor a whole number of steps."
