@@ -14,6 +14,7 @@ from ui import form, tokens
 from ui.parts import html, lead, titled
 from ui.shared import Shared
 from ui.tabs import data_handlers as handlers
+from ui.tabs import data_view as shown
 from ui.uploads import KINDS, LIMIT_MB
 
 FIELDS = {s.path: s for s in form.settings(DataConfig, "data")}
@@ -173,17 +174,17 @@ def wire(tab: DataTab, shared: Shared) -> None:
     draft, filled = shared.draft, shared.filled
 
     def slow(event: Any) -> None:
-        event.then(handlers.measured, draft, [tab.lengths, tab.split], **quiet).then(
-            handlers.doctor, draft, tab.findings, **quiet
+        event.then(shown.measured, draft, [tab.lengths, tab.split], **quiet).then(
+            shown.doctor, draft, tab.findings, **quiet
         )
 
     def quick(event: Any) -> None:
-        slow(event.then(handlers.looked_at, [draft, tab.at], [tab.view, tab.row], **quiet))
+        slow(event.then(shown.looked_at, [draft, tab.at], [tab.view, tab.row], **quiet))
 
     def everything(event: Any) -> None:
         quick(
             event.then(
-                handlers.overview,
+                shown.overview,
                 [draft, tab.first, tab.at],
                 [tab.source, tab.rows, tab.columns, tab.task_note],
                 **quiet,
@@ -234,13 +235,13 @@ def wire(tab: DataTab, shared: Shared) -> None:
     quick(tab.findings.input(handlers.mend, draft, [draft, tab.max_tokens], **newest))
     for trigger in (tab.rows.select, tab.findings.select):
         trigger(handlers.pick, draft, tab.at, **newest).then(
-            handlers.shown_row, [draft, tab.first, tab.at], [tab.view, tab.row, tab.rows], **quiet
+            shown.shown_row, [draft, tab.first, tab.at], [tab.view, tab.row, tab.rows], **quiet
         )
     for name, button in tab.steps.items():
         button.click(partial(handlers.step, name), [draft, tab.at], tab.at, **newest).then(
-            handlers.shown_row, [draft, tab.first, tab.at], [tab.view, tab.row, tab.rows], **quiet
+            shown.shown_row, [draft, tab.first, tab.at], [tab.view, tab.row, tab.rows], **quiet
         )
     gr.on([tab.row.submit, tab.row.blur], handlers.go_to, [draft, tab.row], tab.at, **newest).then(
-        handlers.shown_row, [draft, tab.first, tab.at], [tab.view, tab.row, tab.rows], **quiet
+        shown.shown_row, [draft, tab.first, tab.at], [tab.view, tab.row, tab.rows], **quiet
     )
     tab.ids.input(None, tab.ids, None, js="on => document.documentElement.toggleAttribute('data-ids', on)")

@@ -10,6 +10,7 @@ import pytest
 from ui import dataset, form
 from ui.shared import first_draft
 from ui.tabs import data_handlers as handlers
+from ui.tabs import data_view as shown
 
 
 @pytest.fixture
@@ -47,11 +48,11 @@ def test_what_cannot_be_read_is_said_and_changes_nothing(tmp_path: Path) -> None
 
 def test_the_table_is_a_page_of_escaped_rows(rows: Path) -> None:
     draft = dataset.with_data(first_draft(), str(rows))
-    html = handlers.table(draft, 20, 21)
+    html = shown.table(draft, 20, 21)
     assert "Rows 21 to 23 of 23" in html and html.count("<tr data-row") == 3
     assert "<b>note" not in html and "&lt;b&gt;note 20" in html
     assert 'data-first="30" disabled' in html.replace('"30"disabled', '"30" disabled')
-    assert handlers.table(draft, 10**9, 0).count("<tr data-row") == 3
+    assert shown.table(draft, 10**9, 0).count("<tr data-row") == 3
 
 
 def test_rows_that_are_asked_for_are_rows_that_there_are(rows: Path) -> None:
@@ -65,27 +66,27 @@ def test_rows_that_are_asked_for_are_rows_that_there_are(rows: Path) -> None:
 
 def test_the_view_is_what_training_will_read(rows: Path) -> None:
     draft = dataset.with_data(first_draft(), str(rows))
-    view, number = handlers.looked_at(draft, 4)
+    view, number = shown.looked_at(draft, 4)
     assert number == 5 and 'class="answer"' in view and "&lt;" in view
-    bad, _ = handlers.looked_at(form.with_value(draft, "data.template", "{nota} {label}"), 4)
+    bad, _ = shown.looked_at(form.with_value(draft, "data.template", "{nota} {label}"), 4)
     assert "Mend the template" in bad
 
 
 def test_without_a_model_the_view_leads_to_it(rows: Path) -> None:
     draft = form.with_value(first_draft(), "model.path", "/no/such/folder")
-    view, _ = handlers.looked_at(draft, 0)
+    view, _ = shown.looked_at(draft, 0)
     assert 'data-tab="model"' in view
-    lengths, split = handlers.measured(draft)
+    lengths, split = shown.measured(draft)
     assert "measured as soon as" in lengths and "to train on" in split
-    assert "cannot look yet" in handlers.doctor(draft)
+    assert "cannot look yet" in shown.doctor(draft)
 
 
 def test_the_doctor_mends_what_it_can() -> None:
     draft = form.with_value(first_draft(), "data.max_tokens", 60)
-    assert "Raise the limit to" in handlers.doctor(draft)
+    assert "Raise the limit to" in shown.doctor(draft)
     mended, value = handlers.mend(draft, event(limit=max(dataset.lengths(draft).tokens)))
     assert mended["data"]["max_tokens"] == value
-    assert "Raise the limit" not in handlers.doctor(mended)
+    assert "Raise the limit" not in shown.doctor(mended)
 
 
 def test_chat_and_text_keep_each_other(rows: Path) -> None:
