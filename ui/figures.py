@@ -36,7 +36,7 @@ def signed(value: float) -> str:
     """A difference with its sign, as typography has it, and as many digits as it deserves."""
     size = abs(value)
     text = f"{size:.1f}" if 1 <= size < 1000 else f"{size:.2g}" if size < 1 else big(size)
-    return f"{'−' if value < 0 else '+'}{text}"
+    return "0" if value == 0 else f"{'−' if value < 0 else '+'}{text}"
 
 
 def verdict(difference: dict[str, Any], higher_is_better: bool) -> str:

@@ -204,7 +204,7 @@ def show(run_id: str, filtered: str) -> tuple[Any, ...]:
         cards(result, led(result)) if result else "",
         where(result) if result else "",
         all_figures(result) if result else "",
-        gr.Radio([(f"{name} {count[name]:,}", name) for name in predictions.FILTERS], value=filtered or "All"),
+        gr.Radio(choices=[(f"{name} {count[name]:,}", name) for name in predictions.FILTERS], value=filtered or "All"),
     )
 
 
