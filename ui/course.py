@@ -94,6 +94,9 @@ def _before(d: Digest, step: int) -> str:
     return loss(d.losses[at - 1]) if at else "–"
 
 
-def log(run: Run) -> str:
+def log(run: Run, state: State) -> str:
     """The last lines of what the process printed."""
-    return escape("\n".join(run.log(last=LOG_LINES)).rstrip()) or "Nothing has been printed yet."
+    text = escape("\n".join(run.log(last=LOG_LINES)).rstrip())
+    if state.under_way:
+        return text or "Nothing has been printed yet."
+    return text or "Nothing was printed here: a run from the command line prints to its terminal."

@@ -24,7 +24,7 @@ SLOTS: dict[str, Callable[[Run, Digest, State], str]] = {
     "advice": lambda run, d, state: telling.advised(d, state),
     "checkpoints": course.checkpoints,
     "samples": lambda run, d, state: course.samples(d),
-    "log": lambda run, d, state: course.log(run),
+    "log": lambda run, d, state: course.log(run, state),
 }
 JOB_JS = (ASSETS / "js" / "job.js").read_text(encoding="utf-8")
 FOLLOWER = Follower()

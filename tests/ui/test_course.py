@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.runs import checkpoints
+from core.runs.state import State
 from core.runs.store import Run
 from tests.ui.conftest import log, validated
 from ui import course
@@ -57,7 +58,8 @@ def test_the_table_says_what_the_plot_says() -> None:
 
 def test_the_log_is_its_last_lines(new_run: Callable[..., Run]) -> None:
     run = new_run("running")
-    assert course.log(run) == "Nothing has been printed yet."
+    assert course.log(run, run.state()) == "Nothing has been printed yet."
+    assert "terminal" in course.log(run, State("done"))
     (run.dir / "output.log").write_text("\n".join(f"line {n} <" for n in range(500)), encoding="utf-8")
-    text = course.log(run)
+    text = course.log(run, run.state())
     assert text.splitlines()[-1] == "line 499 &lt;" and len(text.splitlines()) == 200
