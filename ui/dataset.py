@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock
 from typing import Any
 
 from core.config import RunConfig, build
@@ -21,7 +20,6 @@ from ui import form
 
 SAMPLE = 2000  # rows whose length is measured; of longer files an even sample
 NO_LIMIT = 2**31
-FIRST_IMPORT = Lock()  # two threads that import transformers at once get half of it each
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,7 @@ def source(draft: dict[str, Any]) -> Source:
 def tokenizer(draft: dict[str, Any]) -> Any:
     """The tokenizer of the draft's base model. Raises InputError with field model.path."""
     path, revision = form.value_of(draft, "model.path"), form.value_of(draft, "model.revision")
-    with FIRST_IMPORT:
-        return load_tokenizer(str(path), revision if isinstance(revision, str) and revision else None)
+    return load_tokenizer(str(path), revision if isinstance(revision, str) and revision else None)
 
 
 def limit(draft: dict[str, Any]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import threading
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,8 +95,11 @@ def load_tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedT
     if not main.is_file():
         raise InputError(_no_tokenizer(path, folder), FIELD)
     stamps = tuple((f, (folder / f).stat().st_mtime_ns) for f in FILES if (folder / f).is_file())
-    tokenizer = _load(str(folder), stamps)
-    return tokenizer
+    with _LOADING:
+        return _load(str(folder), stamps)
+
+
+_LOADING = threading.Lock()  # two threads that import transformers at once get half of it each
 
 
 @functools.lru_cache(maxsize=8)
