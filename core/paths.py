@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from core.errors import InputError
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -13,12 +15,43 @@ def runs_dir() -> Path:
     return Path(os.environ.get("TUNESMITH_RUNS") or ROOT / "runs").expanduser().resolve()
 
 
-def resolve(path: str | Path) -> Path:
-    """What a path in a config means: as it stands if absolute or there from here, else from the project's root."""
+def uploads_dir() -> Path:
+    """The folder of uploaded files: TUNESMITH_UPLOADS, or `uploads` beside the folder of runs."""
+    return Path(os.environ.get("TUNESMITH_UPLOADS") or runs_dir().parent / "uploads").expanduser().resolve()
+
+
+def is_public() -> bool:
+    """Whether strangers may use this page: on a Hugging Face Space (SPACE_ID is set), or where TUNESMITH_PUBLIC=1.
+
+    TUNESMITH_PUBLIC=0 takes it back, for a Space of one's own that nobody else may see.
+    """
+    said = os.environ.get("TUNESMITH_PUBLIC", "").strip().lower()
+    return said in ("1", "true", "yes") or (not said and bool(os.environ.get("SPACE_ID")))
+
+
+def resolve(path: str | Path, field: str = "") -> Path:
+    """What a path in a config means: as it stands if absolute or there from here, else from the project's root.
+
+    Args:
+        field: of the config, that an error belongs to.
+
+    Raises:
+        InputError: this page is public, and the path leads out of the demo files, the uploads and the runs; whether
+            anything is there is not told.
+    """
     given = Path(path).expanduser()
-    if given.is_absolute() or given.exists():
-        return given.absolute()
-    return ROOT / given
+    full = given.absolute() if given.is_absolute() or given.exists() else ROOT / given
+    if is_public():
+        real = full.resolve()
+        open_to_all = (ROOT / "assets", runs_dir(), uploads_dir())
+        inside = any(real.is_relative_to(folder) for folder in open_to_all)
+        if not inside and (given.is_absolute() or not real.is_relative_to(ROOT) or real.exists()):
+            raise InputError(
+                f"{str(path)!r} cannot be used here: this page is open to everybody, so it reads only the demo files, "
+                "uploads, runs and the Hub. Upload the file, or run Tunesmith on your own machine.",
+                field,
+            )
+    return full
 
 
 def portable(path: str | Path) -> str:

@@ -1,4 +1,4 @@
-"""What the README shows: a short LoRA run on the demo model, from the command line, base against tuned on held-out rows."""
+"""What the README shows: short LoRA runs on the demo model, base against tuned on held-out rows."""
 
 from __future__ import annotations
 

@@ -10,15 +10,10 @@ import unicodedata
 from pathlib import Path
 
 from core.errors import InputError
-from core.paths import portable, runs_dir
+from core.paths import portable, uploads_dir
 
 KINDS = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".txt")
 LIMIT_MB = 200
-
-
-def folder() -> Path:
-    """The folder of all uploads, beside the runs: TUNESMITH_UPLOADS, or `uploads` next to the folder of runs."""
-    return Path(os.environ.get("TUNESMITH_UPLOADS") or runs_dir().parent / "uploads").expanduser().resolve()
 
 
 def safe_name(name: str) -> str:
@@ -57,7 +52,7 @@ def keep(path: str | Path) -> str:
             )
         with given.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        target = folder() / digest[:12] / name
+        target = uploads_dir() / digest[:12] / name
         if not target.is_file() or target.stat().st_size != size:
             target.parent.mkdir(parents=True, exist_ok=True)
             part = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -65,6 +60,7 @@ def keep(path: str | Path) -> str:
             os.replace(part, target)
     except OSError as error:
         raise InputError(
-            f"{name!r} could not be kept in {str(folder())!r}: {(error.strerror or str(error)).lower()}.", "data.path"
+            f"{name!r} could not be kept in {str(uploads_dir())!r}: {(error.strerror or str(error)).lower()}.",
+            "data.path",
         ) from None
     return portable(target)

@@ -152,7 +152,7 @@ def _place(path: str) -> Path:
         InputError: no path at all: too long, or the home of nobody.
     """
     try:
-        return resolve(path)
+        return resolve(path, FIELD)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{path[:80]!r} is no path: {reason.lower().rstrip('.')}.", FIELD) from None

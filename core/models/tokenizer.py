@@ -121,7 +121,7 @@ def model_folder(path: str | Path, revision: str | None = None) -> Path:
     Raises:
         InputError: as `load_tokenizer`.
     """
-    folder = resolve(path)
+    folder = resolve(path, FIELD)
     if folder.is_dir():
         if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
             base = (
