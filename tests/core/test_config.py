@@ -197,9 +197,7 @@ def test_all_mistakes_come_at_once():
 
 
 def test_settings_that_contradict_each_other_are_all_said():
-    errors = field_errors(
-        {"data": {"validation": 0}, "training": {"early_stopping_patience": 1, "warmup_steps": 2.5}}
-    )
+    errors = field_errors({"data": {"validation": 0}, "training": {"early_stopping_patience": 1, "warmup_steps": 2.5}})
     assert list(errors) == ["training.early_stopping_patience", "training.warmup_steps"]
 
 

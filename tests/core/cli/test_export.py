@@ -9,8 +9,7 @@ import time
 import pytest
 
 from core.runs.state import read
-
-pytest_plugins = ["tests.core.export.conftest"]
+from tests.core.export.conftest import tuned_run  # noqa: F401 - a fixture
 
 
 def test_wrong_words_are_one_sentence_and_status_2(command, tmp_path, runs_dir):
