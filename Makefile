@@ -9,6 +9,7 @@ PYTEST := $(PY) -m pytest
 
 .PHONY: help run test check lint unit slow browser bench demo-model docs clean
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 
 help:  ## What there is
 	@grep -E '^[a-z-]+:.*  ## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*  ## /\t/' | expand -t 14
