@@ -20,7 +20,7 @@ class Recipe:
     """How the model is trained. The schedule is: warm up, stay, and go down to zero over the last part."""
 
     seed: int = SEED
-    steps: int = 3800
+    steps: int = 3167
     tokens_a_step: int = 2560
     block: int = 256
     long_part: float = 0.2  # this last part of the steps uses blocks of the full context length
@@ -79,9 +79,9 @@ def optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Opti
     return found
 
 
-def rate(recipe: Recipe, step: int, steps: int) -> float:
-    """The learning rate at a step from 1 to `steps`."""
-    left = (steps - step + 1) / (recipe.decay_part * steps)
+def rate(recipe: Recipe, step: int) -> float:
+    """The learning rate at a step from 1 to `recipe.steps`."""
+    left = (recipe.steps - step + 1) / (recipe.decay_part * recipe.steps)
     return recipe.learning_rate * min(1.0, step / recipe.warmup_steps, left)
 
 
@@ -110,8 +110,7 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
 def pretrain(tokenizer: PreTrainedTokenizerFast, recipe: Recipe, scratch: Path) -> tuple[LlamaForCausalLM, dict]:
     """Train from scratch; return the model and the figures for its card.
 
-    Progress goes to scratch/progress.jsonl, snapshots to scratch/snapshot-PERCENT. A file scratch/FINISH, put there
-    while this runs, makes the final descent begin at once; the number of steps that results is in the figures.
+    Progress goes to scratch/progress.jsonl, snapshots to scratch/snapshot-PERCENT.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -119,16 +118,13 @@ def pretrain(tokenizer: PreTrainedTokenizerFast, recipe: Recipe, scratch: Path) 
     ids = torch.from_numpy(token_stream(tokenizer, recipe.seed, recipe.steps * recipe.tokens_a_step).astype(np.int64))
     model = build_model(len(tokenizer), recipe.seed).train()
     steppers = optimizers(model, recipe)
-    steps, step, wall, processor = recipe.steps, 0, time.time(), time.process_time()
+    wall, processor = time.time(), time.process_time()
     marks = {int(recipe.steps * part): round(part * 100) for part in recipe.snapshots}
     figures: dict = {}
     with (scratch / "progress.jsonl").open("w", encoding="utf-8") as log:
-        while step < steps:
-            batch = ids[step * recipe.tokens_a_step : (step + 1) * recipe.tokens_a_step]
-            step += 1
-            block = CONTEXT if step > steps * (1 - recipe.long_part) else recipe.block
-            batch = batch.view(-1, block)
-            now = rate(recipe, step, steps)
+        for step, part in enumerate(ids.split(recipe.tokens_a_step), start=1):
+            batch = part.view(-1, CONTEXT if step > recipe.steps * (1 - recipe.long_part) else recipe.block)
+            now = rate(recipe, step)
             for stepper in steppers:
                 for group in stepper.param_groups:
                     group["lr"] = now
@@ -139,11 +135,10 @@ def pretrain(tokenizer: PreTrainedTokenizerFast, recipe: Recipe, scratch: Path) 
             for stepper in steppers:
                 stepper.step()
                 stepper.zero_grad()
-            if step % 50 == 0 and steps == recipe.steps and (scratch / "FINISH").exists():
-                steps = min(recipe.steps, int(step / (1 - recipe.decay_part)) + 1)
-            if step % 100 == 0 or step == steps:
+            if step % 100 == 0 or step == recipe.steps:
                 figures = {
-                    "step": step, "of": steps, "tokens": step * recipe.tokens_a_step, "loss": round(loss.item(), 4),
+                    "step": step, "of": recipe.steps, "tokens": step * recipe.tokens_a_step,
+                    "loss": round(loss.item(), 4),
                     "held_out_loss": round(held_out_loss(model, validation, recipe.block), 4),
                     "learning_rate": round(now, 6), "wall_s": round(time.time() - wall),
                     "processor_s": round(time.process_time() - processor),
