@@ -47,9 +47,12 @@ def choices(chosen: str) -> gr.Dropdown:
 
 
 def opened(run_id: str) -> Run | None:
-    """The run of an id, or None where there is none (it may have been deleted since the browser kept its name)."""
+    """The run of an id, or None where there is none (it may have been deleted since) or where its config is broken."""
     try:
-        return open_run(run_id) if run_id else None
+        run = open_run(run_id) if run_id else None
+        if run is not None:
+            run.config()
+        return run
     except InputError:
         return None
 

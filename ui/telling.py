@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from core.config import RunConfig
+from core.errors import InputError
 from core.runs.state import State
 from core.runs.store import Run, data_name
 from ui.advice import advice, moved
@@ -139,9 +140,17 @@ def why(run: Run, d: Digest, state: State) -> str:
     if state.state == "failed":
         return "<b>failed here</b>"
     if d.end.get("reason") == "early_stopped":
-        patience = run.config().training.early_stopping_patience
+        patience = _patience(run)
         return "<b>stopped early</b>" + (f"<br>no better in {patience} checks" if patience else "")
     return "<b>stopped by hand</b>" if d.end.get("reason") == "stopped" or state.state == "stopped" else ""
+
+
+def _patience(run: Run) -> int | None:
+    """How many checks early stopping waited for; None where the config cannot be read any more."""
+    try:
+        return run.config().training.early_stopping_patience
+    except InputError:
+        return None
 
 
 def trouble(state: State) -> str:

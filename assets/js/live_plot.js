@@ -87,7 +87,7 @@ const poll = async () => {
     const news = await server.news({ run: asked, ...at, seen });
     missed = 0;
     if (asked === run && news.facts) take(news);
-    else if (asked === run && news.gone) trigger('moved', { run, state: 'gone' });
+    else if (asked === run && news.gone) { run = ''; trigger('moved', { run: asked, state: 'gone' }); }
   } catch {
     if (++missed === 3) fill({ head: ['lost', '<p role="status">The page cannot reach its server. The run goes on by itself; trying again every second.</p>'] });
   } finally { busy = false; }

@@ -136,7 +136,7 @@ def wire(tab: Evaluate, shared: Shared) -> None:
         [shared.run.change, shared.again.change, shared.panels["evaluate"].select],
         show, [shared.run, tab.filtered], shown, trigger_mode="always_last", **QUIET,
     ).then(first_page, asked, paged, **QUIET)  # fmt: skip
-    gr.on([tab.filtered.input, tab.words.input], first_page, asked, paged, trigger_mode="always_last", **QUIET)
+    gr.on([tab.filtered.input, tab.words.change], first_page, asked, paged, trigger_mode="always_last", **QUIET)
     tab.before.click(
         lambda run, kept, words, at: answers(run, kept, words, at - 1), [*asked, tab.number], paged, **QUIET
     )

@@ -66,6 +66,9 @@ def test_without_a_run_training_can_be_started(new_run: Make) -> None:
     new_run("done")
     assert actions("") == {"Start training": "primary"}
     assert actions("no-such-run") == {"Start training": "primary"}
+    broken = new_run("done")
+    (broken.dir / "config.yaml").write_text("task: [", encoding="utf-8")
+    assert actions(broken.id) == {"Start training": "primary"}
     *_, nothing, body, plot = train.show("", DRAFT)
     assert nothing["visible"] and not body["visible"] and plot == {"run": "", "state": ""}
 
