@@ -32,7 +32,7 @@ Progress = Callable[[float, float, str], None]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of it: `result` has the keys of DESIGN.md and more, `predictions` a dict a row: see result.py."""
+    """What came of it: `result` has the keys of docs/commands.md, `predictions` a dict a row: see result.py."""
 
     result: dict[str, Any]
     predictions: list[dict[str, Any]]

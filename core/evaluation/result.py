@@ -28,7 +28,7 @@ Groups = dict[str, list[str]]
 def compose(
     task: str, wanted: dict[str, Metric], found: list[Measured], grouped: Groups, notes: list[str]
 ) -> dict[str, Any]:
-    """The result, as DESIGN.md pins it and more.
+    """The result: what docs/commands.md names, and more.
 
     Args:
         found: the target's, last; before it the baseline's, if there is one. Only rows that both could be asked count.

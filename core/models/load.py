@@ -65,9 +65,9 @@ class Precision:
 
 
 def precision() -> Precision:
-    """The policy of DESIGN.md: float32 on a CPU; on CUDA bf16 from compute capability 8.0, fp16 below.
+    """Our policy: float32 on a CPU; on CUDA bf16 from compute capability 8.0, fp16 below.
 
-    The capability's number is asked, since `is_bf16_supported` can be true by emulation (FACTS-training.md).
+    The capability's number is asked, since `is_bf16_supported` can be true by emulation.
     """
     if not torch.cuda.is_available():
         return Precision("cpu", torch.float32, "")

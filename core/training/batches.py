@@ -2,7 +2,7 @@
 
 Length grouping takes 11 times the supervised tokens of padding to 512 through a CPU, against 6 times for padding to the
 longest of a random batch; and an order that is a function of (seed, epoch) makes a resumed run equal to one that was
-never interrupted, which transformers' own group_by_length does not (both measured: FACTS-training.md).
+never interrupted, which transformers' own group_by_length does not (both measured: docs/benchmarks.md).
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Validation:
     def measure(self, model: Any) -> tuple[float, float]:
         """(loss, perplexity): nats a trained token, all tokens weighing the same; the exponential of it.
 
-        Trainer's own figure is a mean of batch means, which depends on the batch size (FACTS-training.md). Logits are
+        Trainer's own figure is a mean of batch means, which depends on the batch size (docs/benchmarks.md). Logits are
         not kept.
         """
         total, count = 0.0, 0
