@@ -24,6 +24,8 @@ a seed, so that Tunesmith can be tried in three minutes without a download. It i
   processor time), bf16 autocast.
 - Loss on held-out text of the same generator: {held_out_loss:.3f} nats a token. (Much of it cannot be guessed:
   names, numbers.)
+- Then the embeddings of the {unseen_tokens} tokens that the corpus hardly uses were set apart by random vectors, so
+  that fine-tuning can tell them from each other.
 - `python -m assets.make` makes it anew. The same seed gives the same text and tokenizer, and on the same machine
   and library versions nearly the same weights; elsewhere rounding differs and so do they.
 
@@ -60,6 +62,7 @@ def text(figures: dict, results: str = "") -> str:
         context=figures["context"],
         tokens=figures["tokens"] / 1e6,
         steps=figures["step"],
+        unseen_tokens=figures["unseen_tokens"],
         held_out_loss=figures["held_out_loss"],
         minutes=figures["wall_s"] / 60,
         processor_minutes=figures["processor_s"] / 60,

@@ -5,6 +5,7 @@ import math
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 from transformers import PreTrainedTokenizerFast
 
@@ -81,3 +82,16 @@ def test_the_card_says_what_it_is():
     card = (MODEL / "README.md").read_text(encoding="utf-8")
     for word in ("seed", "tokens", "cannot", "made up"):
         assert word in card.lower()
+
+
+def test_tokens_the_corpus_never_used_can_be_told_apart(tokenizer):
+    with (MODEL / "model.safetensors").open("rb") as file:
+        size = struct.unpack("<Q", file.read(8))[0]
+        entry = json.loads(file.read(size))["model.embed_tokens.weight"]
+        start, end = entry["data_offsets"]
+        file.seek(8 + size + start)
+        halves = np.frombuffer(file.read(end - start), dtype="<u2").astype(np.uint32)
+    table = (halves << 16).view(np.float32).reshape(entry["shape"])
+    rows = table[tokenizer.convert_tokens_to_ids(["#", "$", "%", "*", "ried", "~"])]
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    assert np.max(rows @ rows.T - np.eye(len(rows))) < 0.95
