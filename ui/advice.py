@@ -36,9 +36,14 @@ def advice(d: Digest, running: bool) -> tuple[str, str, str] | None:
 
 
 def training_at(d: Digest, step: int) -> float | None:
-    """Mean training loss of the logged steps up to a step, which is less noisy than one of them."""
+    """Mean training loss of the last logged steps up to a step, which is less noisy than one of them.
+
+    Steps before the validation that precedes it are left out: early on the loss falls fast.
+    """
     at = bisect.bisect_right(d.steps, step)
-    near = d.losses[max(0, at - NEAR) : at]
+    before = bisect.bisect_left(d.val_steps, step)
+    since = bisect.bisect_right(d.steps, d.val_steps[before - 1]) if before else 0
+    near = d.losses[max(0, at - NEAR, min(since, at - 1)) : at]
     return sum(near) / len(near) if near else None
 
 

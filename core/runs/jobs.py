@@ -23,7 +23,7 @@ from core.runs.store import Run, create
 def start_training(config: RunConfig, name: str = "") -> Run:
     """Make a run and start its training. Raises InputError when the run cannot be made."""
     run = create(config, name)
-    command = ["train", str(run.dir / "config.yaml"), "--run-dir", str(run.dir), "--json"]
+    command = ["train", str(run.dir / "config.yaml"), "--run-dir", str(run.dir)]
     _launch(StateFile(run.dir / "state.json"), "training", command)
     return run
 
@@ -37,7 +37,7 @@ def resume(run: Run) -> Run:
     if run.state().state == "done":
         raise InputError(f"The run {run.id} is done: there is nothing to resume.")
     run.config()
-    _launch(StateFile(run.dir / "state.json"), "training", ["train", "--resume", str(run.dir), "--json"])
+    _launch(StateFile(run.dir / "state.json"), "training", ["train", "--resume", str(run.dir)])
     return run
 
 
@@ -49,14 +49,14 @@ def stop(run: Run) -> None:
 def start_evaluation(run: Run, data: str | None = None) -> None:
     """Measure base and tuned model on held-out rows; progress is in `run.evaluation_state()`."""
     _needs_model(run)
-    command = ["evaluate", str(run.dir), *(["--data", data] if data else []), "--json"]
+    command = ["evaluate", str(run.dir), *(["--data", data] if data else [])]
     _launch(StateFile(run.dir / "evaluation" / "state.json"), "evaluation", command)
 
 
 def start_export(run: Run, device: str, precision: str) -> None:
     """Build and check a bundle for a device; progress is in `run.export_state(device, precision)`."""
     _needs_model(run)
-    command = ["export", str(run.dir), "--device", device, "--precision", precision, "--json"]
+    command = ["export", str(run.dir), "--device", device, "--precision", precision]
     _launch(StateFile(run.export_dir(device, precision) / "state.json"), "export", command)
 
 
