@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 
-.PHONY: help run test check lint unit slow browser bench demo-model docs clean
+.PHONY: help run test check lint unit slow browser bench pictures demo-model docs clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -38,6 +38,9 @@ browser: $(VENV)/.dev $(VENV)/.browser
 
 bench: $(VENV)/.dev  ## Measure: one table of ratios and figures
 	@$(PY) -m tests.bench
+
+pictures: $(VENV)/.dev $(VENV)/.browser  ## Take the README's pictures anew: the whole path with the demo's own settings
+	TUNESMITH_PICTURES=assets/pictures $(PYTEST) -q tests/browser/test_path.py
 
 demo-model: $(VENV)/.app  ## Make the demo base model and its data sets anew, from their seed (an hour or two)
 	$(PY) -m assets.make

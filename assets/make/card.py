@@ -2,6 +2,7 @@
 
 CARD = """---
 language: en
+license: mit
 tags: [tunesmith, demo]
 ---
 

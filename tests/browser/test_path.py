@@ -18,13 +18,15 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Server, Watch, axe_violations, open_page
-from tests.browser.test_train_evaluate_export import LAST, POINTS, button, live, patience, tab
+from tests.browser.test_train_evaluate_export import button, live, patience, tab
 from tests.conftest import ROOT
 
 __all__ = ["patience"]  # a fixture that applies by itself
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 PICTURES = os.environ.get("TUNESMITH_PICTURES", "")
+X = "document.querySelector('.live-plot')?.data?.[0]?.x"  # the plot mounts late
+POINTS, LAST = f"({X}?.length ?? 0)", f"({X}?.at(-1) ?? 0)"
 HEAVY = ("torch", "peft", "datasets", "bitsandbytes", "onnxruntime", "evaluate")
 NOTE = "Please send 4 kettles to Dublin for Ruth Vance by 3 May."
 
@@ -80,25 +82,25 @@ def test_from_a_file_to_a_package_that_runs(
 
     button(page, "Start training").click()
     expect(live(page, "head")).to_contain_text("Running")
-    page.wait_for_function(f"document.querySelector('.live-plot').data && {POINTS} >= 2", timeout=300_000)
+    page.wait_for_function(f"{POINTS} >= 2", timeout=300_000)
     seen = page.evaluate(LAST)
     own_server.stop(kill=True)
     own_server.start()
     open_page(page, own_server.url)
     tab(page, "train")
-    page.wait_for_function(f"document.querySelector('.live-plot').data && {LAST} > {seen}", timeout=300_000)
+    page.wait_for_function(f"{LAST} > {seen}", timeout=300_000)
     if PICTURES:
         page.wait_for_function(f"{LAST} >= 260", timeout=600_000)
         picture(page, "train-live")
     expect(button(page, "Continue to evaluate")).to_be_visible(timeout=900_000)
-    assert page.evaluate("document.querySelector('.live-plot').data[0].x[0]") == 1
+    assert page.evaluate(f"{X}[0]") == 1
     expect(live(page, "head")).to_contain_text("loaded back")
     picture(page, "train")
 
     button(page, "Continue to evaluate").click()
     button(page, "Evaluate").click()
     expect(button(page, "Continue to export")).to_be_visible(timeout=900_000)
-    expect(page.get_by_text("new", exact=True).first).to_be_visible()
+    expect(page.locator(".group h3").filter(has_text="new")).to_be_visible()
     wrong = page.locator(".segment label").filter(has_text="Wrong")
     wrong.click()
     expect(page.locator(".pager [role=status]")).to_contain_text(wrong.inner_text().split()[-1])
