@@ -26,7 +26,8 @@ class LivePlot(gr.HTML):
 
         super().__init__(
             {"run": "", "state": ""},
-            html_template=f'<div class="live-plot" role="figure" aria-label="{label}"></div>',
+            html_template=f'<div class="plot"><div class="live-plot" role="figure" aria-label="{label}"></div>'
+            '<button type="button" class="scale" aria-pressed="false">Log scale</button></div>',
             js_on_load=JS,
             server_functions=[news],
             apply_default_css=False,

@@ -3,6 +3,9 @@ const div = element.querySelector('.live-plot'), css = name => getComputedStyle(
 let run = '', state = '', at, facts = {}, busy = false, ticks = 0, missed = 0;
 
 const forget = () => { at = { turns: -1, log: 0, val: 0 }; facts = {}; };
+const scale = element.querySelector('.scale');
+let log = localStorage.getItem('tune-log') === 'yes';
+const ly = y => log ? Math.log10(Math.max(y, 1e-9)) : y;  // where a note stands: Plotly places it by the logarithm on such an axis
 const veil = () => { const h = css('--surface').slice(1), f = h.length < 5 ? [...h].map(c => c + c).join('') : h; return `rgba(${[0, 2, 4].map(i => parseInt(f.slice(i, i + 2), 16))}, .8)`; };
 const width = () => div.clientWidth || 800, phone = () => width() < 500;
 
@@ -12,14 +15,14 @@ const annotations = ([tx, ty], [vx, vy]) => {
   const all = [], quiet = css('--quiet'), ember = css('--ember'), top = facts.max_steps || 1, inner = width() - 52 - margin();
   if (!tx.length && !vx.length) return facts.note ? [words(0.5, 0.5, facts.note, quiet, { xref: 'paper', yref: 'paper', font: { color: quiet, size: 15 } })] : [];
   const y = div._fullLayout?.yaxis, pixels = y?.range ? y._length / (y.range[1] - y.range[0]) : 80;
-  const gap = tx.length && vx.length ? (vy.at(-1) - ty.at(-1)) * pixels : 99, apart = Math.abs(gap) < 20 ? (20 - Math.abs(gap)) / 2 : 0, up = gap >= 0 ? 1 : -1;
+  const gap = tx.length && vx.length ? (ly(vy.at(-1)) - ly(ty.at(-1))) * pixels : 99, apart = Math.abs(gap) < 20 ? (20 - Math.abs(gap)) / 2 : 0, up = gap >= 0 ? 1 : -1;
   const side = x => phone() && x / top * inner > inner - 76 ? { xanchor: 'right', xshift: -8 } : { xanchor: 'left', xshift: 10 };
   const lift = x => phone() && x / top * inner > inner - 76 ? 14 : 0;
-  if (tx.length) all.push(words(tx.at(-1), ty.at(-1), 'training', quiet, { ...side(tx.at(-1)), yshift: -up * (apart + lift(tx.at(-1))) }));
-  if (vx.length) all.push(words(vx.at(-1), vy.at(-1), '<b>validation</b>', ember, { ...side(vx.at(-1)), yshift: up * (apart + lift(vx.at(-1))) }));
+  if (tx.length) all.push(words(tx.at(-1), ly(ty.at(-1)), 'training', quiet, { ...side(tx.at(-1)), yshift: -up * (apart + lift(tx.at(-1))) }));
+  if (vx.length) all.push(words(vx.at(-1), ly(vy.at(-1)), '<b>validation</b>', ember, { ...side(vx.at(-1)), yshift: up * (apart + lift(vx.at(-1))) }));
   if (facts.best) {
     const [step, loss] = facts.best, x = step / top * inner, last = Math.max(tx.at(-1) ?? 0, vx.at(-1) ?? 0), close = (last - step) / top * inner < 70 && last < 0.98 * top, near = phone() && vx.length && lift(vx.at(-1)) && (vx.at(-1) - step) / top * inner < 120;
-    all.push(words(step, loss, `<b>best${facts.live ? ' so far' : ''}: ${loss.toFixed(3)}</b><br>step ${step.toLocaleString('en')}`, ember,
+    all.push(words(step, ly(loss), `<b>best${facts.live ? ' so far' : ''}: ${loss.toFixed(3)}</b><br>step ${step.toLocaleString('en')}`, ember,
       { yshift: near ? 48 : 36, xanchor: (near || close) && x > 120 ? 'right' : x < 60 ? 'left' : x > inner - (phone() ? 50 : -30) ? 'right' : 'center', bgcolor: veil() }));
   }
   if (facts.why && facts.end_step != null) {
@@ -46,7 +49,8 @@ const draw = (train, val) => {  // the whole figure; `uirevision` keeps the zoom
     hovermode: 'x unified', showlegend: false, font: { family: css('--font'), color: css('--quiet') },
     hoverlabel: { bgcolor: css('--surface'), bordercolor: line, font: { color: ink, family: css('--font') } },
     xaxis: axis('step', { ...(none ? { range: reach } : { rangemode: 'nonnegative', autorangeoptions: { include: reach } }), nticks: phone() ? 5 : 8 }),
-    yaxis: axis('loss, lower is better', { ...(none ? { range: [0, 5] } : { rangemode: 'tozero', autorangeoptions: { include: [0, 1] } }), nticks: 6 }),
+    yaxis: axis('loss, lower is better', log ? { type: 'log', ...(none ? { range: [-2, 1] } : {}), dtick: 'D2', tickformat: '~g' }
+      : { type: 'linear', ...(none ? { range: [0, 5] } : { rangemode: 'tozero', autorangeoptions: { include: [0, 1] } }), nticks: 6 }),
     shapes: shapes(), annotations: annotations(train, val) }, { responsive: true, displaylogo: false, displayModeBar: false });
   Plotly.relayout(div, { annotations: annotations(train, val) });  // again, now that the axis has its scale
 };
@@ -57,6 +61,13 @@ const extend = (train, val) => {
   const [bx, by] = best();
   Plotly.update(div, { x: [bx], y: [by] }, { 'margin.r': margin(), annotations: annotations(data(0), data(1)), shapes: shapes(), 'xaxis.autorangeoptions.include': [0, (facts.max_steps || 100) * (margin() > 12 ? 1 : 1.01)] }, [2]);
 };
+
+const mark = () => scale.setAttribute('aria-pressed', String(log));
+scale.onclick = () => {
+  log = !log; localStorage.setItem('tune-log', log ? 'yes' : 'no'); mark();
+  if (div.data) { redraw(); Plotly.relayout(div, { 'yaxis.autorange': true }).then(redraw); }
+};
+mark();
 
 const fill = slots => {  // a slot that is scrolled to its end stays there; one that has the focus keeps it
   for (const [name, [version, html]] of Object.entries(slots)) for (const e of document.querySelectorAll(`[data-live="${name}"]`)) {

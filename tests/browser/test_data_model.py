@@ -185,7 +185,7 @@ def test_yaml_fills_the_form_and_is_what_the_form_says(ready: Any, tmp_path: Pat
 
     assert dumps(loads(text)) == text
     file = tmp_path / "other.yaml"
-    changed = text.replace("r: 16", "r: 4").replace("num_train_epochs: 5.0", "num_train_epochs: 7.0")
+    changed = text.replace("r: 16", "r: 4").replace("num_train_epochs: 3.0", "num_train_epochs: 7.0")
     file.write_text(changed, encoding="utf-8")
     ready.locator("input[type=file][accept*='yaml']").set_input_files(file)
     expect(ready.get_by_label("Rank r")).to_have_value("4")

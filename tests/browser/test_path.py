@@ -95,6 +95,7 @@ def test_from_a_file_to_a_package_that_runs(
     expect(button(page, "Continue to evaluate")).to_be_visible(timeout=900_000)
     assert page.evaluate(f"{X}[0]") == 1
     expect(live(page, "head")).to_contain_text("loaded back")
+    page.get_by_role("button", name="Log scale").click()
     picture(page, "train")
 
     button(page, "Continue to evaluate").click()

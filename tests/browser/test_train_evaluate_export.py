@@ -98,6 +98,11 @@ def test_the_curve_is_extended_in_place_and_keeps_its_zoom(new_page: Callable[..
     page.get_by_role("button", name="Switch between light and dark").click()
     page.wait_for_function(f"{colour} !== '{light}'")
     assert page.evaluate("document.querySelector('.live-plot').layout.xaxis.range") == [100, 200]
+    page.get_by_role("button", name="Log scale").click()
+    page.wait_for_function("document.querySelector('.live-plot')._fullLayout.yaxis.type === 'log'")
+    add(run, range(20_004, 20_006))
+    page.wait_for_function(f"{LAST} === 20005")
+    assert page.evaluate("document.querySelector('.live-plot')._fullLayout.yaxis.type") == "log"
     write_json(run / "state.json", {"state": "failed", "error": "There is no column 'x'.", "field": "data.template"})
     expect(live(page, "trouble")).to_contain_text("There is no column 'x'.")
     expect(button(page, "Train again")).to_be_visible()
