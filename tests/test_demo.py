@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,34 +28,44 @@ def core(runs: Path, *words: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def tuned_and_base(runs: Path, name: str) -> tuple[dict[str, Any], dict[str, float], dict[str, float]]:
-    """(the whole result, the tuned model's figures, the base model's) of the demo set's own config."""
+def tuned_and_base(runs: Path, name: str) -> dict[str, Any]:
+    """The evaluation of a run of the demo set's own config: the tuned model and its base on the held-out rows."""
     trained = core(runs, "train", f"assets/configs/{name}.yaml")
     assert trained["state"] == "done"
     result = core(runs, "evaluate", trained["run"])
     assert result["data"]["which"] == "held-out"
-    print(f"{name}: base {result['baseline']}\n{name}: tuned {result['metrics']}\n{name}: groups {result['groups']}")
-    return result, result["metrics"], result["baseline"]
+    return result
 
 
-def test_tone(tmp_path: Path) -> None:
-    result, tuned, base = tuned_and_base(tmp_path, "tone")
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """All three, two at a time: each training takes one core."""
+    runs, names = tmp_path_factory.mktemp("demo"), ("fields", "summary", "tone")
+    with ThreadPoolExecutor(2) as pool:
+        found = dict(zip(names, pool.map(lambda name: tuned_and_base(runs, name), names), strict=True))
+    for name, result in found.items():
+        print(f"{name}: base {result['baseline']}\n{name}: tuned {result['metrics']} {result['groups']}")
+    return found
+
+
+def test_tone(results: dict[str, dict[str, Any]]) -> None:
+    tuned, base = results["tone"]["metrics"], results["tone"]["baseline"]
     assert tuned["accuracy"] >= 0.95
     assert tuned["accuracy"] > base["accuracy"]
-    assert result["difference"]["accuracy"]["low"] > 0
+    assert results["tone"]["difference"]["accuracy"]["low"] > 0
     assert tuned["stopped_by_itself"] >= 0.95
 
 
-def test_fields_on_known_and_on_new_names(tmp_path: Path) -> None:
-    result, tuned, base = tuned_and_base(tmp_path, "fields")
+def test_fields_on_known_and_on_new_names(results: dict[str, dict[str, Any]]) -> None:
+    tuned, base = results["fields"]["metrics"], results["fields"]["baseline"]
     assert base["field_accuracy"] < 0.1
     assert tuned["field_accuracy"] >= 0.9
-    assert result["groups"]["names"]["new"]["field_accuracy"] >= 0.85
+    assert results["fields"]["groups"]["names"]["new"]["field_accuracy"] >= 0.85
     assert tuned["stopped_by_itself"] >= 0.95
 
 
-def test_summary(tmp_path: Path) -> None:
-    _, tuned, base = tuned_and_base(tmp_path, "summary")
+def test_summary(results: dict[str, dict[str, Any]]) -> None:
+    tuned, base = results["summary"]["metrics"], results["summary"]["baseline"]
     assert base["exact_match"] == 0
     assert tuned["exact_match"] >= 0.8
     assert tuned["stopped_by_itself"] >= 0.95
