@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from core.errors import InputError, unknown
 from core.paths import runs_dir
+from core.runs.environment import threads
 from core.runs.failures import explain
 from core.runs.files import plain
 
@@ -60,6 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command. Exit status: 0 done, 2 the input is wrong (one sentence on standard error), 1 anything else."""
     argv = sys.argv[1:] if argv is None else argv
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads()))  # a core is left to the page; read when torch is imported
     try:
         args = parser(argv).parse_args(argv)
         with answer_alone():
