@@ -18,12 +18,14 @@ ASKED = "At each validation the model answers one row that it is not trained on,
 
 
 def checkpoints(run: Run, d: Digest, state: State) -> str:
-    """The checkpoints that are on disk, newest first, and which one is in use."""
-    steps = on_disk.steps(run.dir / "checkpoints")[::-1]
+    """The checkpoints that are on disk and the best weights, newest first, and which of them is in use."""
+    folder = run.dir / "checkpoints"
+    best = d.end.get("best_step") or (d.best[0] if d.best else None)
+    kept = {best} if best is not None and (folder / f"best-{best}").is_dir() else set()
+    steps = sorted({*on_disk.steps(folder), *kept}, reverse=True)
     if not steps:
         text = "The first is written at the first save." if state.under_way else "None was written."
         return f'<p class="quiet small">{text}</p>'
-    best = d.end.get("best_step") or (d.best[0] if d.best else None)
     word = "Best so far" if state.under_way else "Best, in use" if run.has_model else "Best"
     rows = [[f"{s:,}", validation(d, s), badge("hot", word) if s == best else "kept"] for s in steps]
     on = steps.index(best) if best in steps else -1

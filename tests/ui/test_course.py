@@ -47,6 +47,15 @@ def test_checkpoints_that_are_whole(new_run: Callable[..., Run]) -> None:
     assert "Best so far" in course.checkpoints(run, d, run.state())
 
 
+def test_the_best_weights_are_listed_though_no_checkpoint_was_saved_there(new_run: Callable[..., Run]) -> None:
+    run = new_run("running", log(10, 1.0), validated(10, 1.0))
+    d = Digest()
+    d.add(validated(10, 1.0))
+    (run.dir / "checkpoints" / "best-10").mkdir(parents=True)
+    html = course.checkpoints(run, d, run.state())
+    assert "Best so far" in html and ">10<" in html
+
+
 def test_the_table_says_what_the_plot_says() -> None:
     assert "No step" in course.as_table(Digest())
     d = Digest()
