@@ -42,6 +42,7 @@ def picture(page: Any, name: str, full: bool = True) -> None:
         page.wait_for_timeout(400)
         page.screenshot(path=folder / f"{name}-{scheme}.png", full_page=full)
     page.evaluate("tune.theme(false)")
+    page.wait_for_timeout(400)  # colours fade over; axe would measure them half way
 
 
 def upload_and_look(page: Any, folder: Path) -> None:
