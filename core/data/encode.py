@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.config import RunConfig
 from core.data.encode_report import EncodeReport
 from core.data.formats import Layout
-from core.data.template import Segment, render
+from core.data.template import Segment, concerns_every_row, render
 from core.data.tokens import Tokens, token_texts, tokenise, tokenise_rows
 from core.errors import InputError
 from core.models.tokenizer import traits
@@ -252,7 +252,7 @@ def encode_rows(
         try:
             segments = render(row, layout, config.data.template, tokenizer)
         except InputError as error:
-            if error.field == "data.template" and layout.name not in ("sharegpt", "messages"):
+            if concerns_every_row(error, layout):
                 raise
             first_error = first_error or InputError(f"Row {number}: {error}", error.field)
             report.left_out.setdefault("the conversation cannot be used.", []).append(number)
@@ -311,6 +311,6 @@ def lengths(
         try:
             rendered.append(render(rows[number], layout, config.data.template, tokenizer))
         except InputError as error:
-            if error.field == "data.template" and layout.name not in ("sharegpt", "messages"):
+            if concerns_every_row(error, layout):
                 raise
     return [len(e.input_ids) for e in encode_many(rendered, tokenizer, 2**31)]

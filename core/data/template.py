@@ -76,6 +76,11 @@ def render(
     return _render_text(row, parse(template, tuple(row)), traits(tokenizer))
 
 
+def concerns_every_row(error: InputError, layout: Layout) -> bool:
+    """Whether an error of `render` is the template's own, so that every row has it; a conversation's is of its row."""
+    return error.field == FIELD and layout.name not in ("sharegpt", "messages")
+
+
 @functools.lru_cache(maxsize=64)
 def parse(template: str, columns: tuple[str, ...]) -> tuple[Part, ...]:
     """The parts of a template.

@@ -14,7 +14,7 @@ from core.data.encode import encode, encode_prompt, is_blank, tokenise
 from core.data.formats import answer_column, as_text
 from core.data.sources import Source, open_data
 from core.data.split import split_source
-from core.data.template import Segment, answer_text, parse, prompt_segments, render
+from core.data.template import Segment, answer_text, concerns_every_row, parse, prompt_segments, render
 from core.errors import InputError
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def prepare(chosen: Chosen, config: RunConfig, tokenizer: PreTrainedTokenizerFas
         try:
             segments = render(row, source.layout, template, tokenizer)
         except InputError as error:
-            if error.field == "data.template" and source.layout.name not in ("sharegpt", "messages"):
+            if concerns_every_row(error, source.layout):
                 raise
             skipped[f"the conversation cannot be used ({str(error).rstrip('.')})"] += 1
             continue

@@ -11,7 +11,7 @@ from core.data.encode import encode_prompt
 from core.data.formats import Layout, answer_column, as_text, suggest_template, to_messages
 from core.data.sources import Source, open_data
 from core.data.split import split_source
-from core.data.template import answer_text, parse, prompt_segments, render
+from core.data.template import answer_text, concerns_every_row, parse, prompt_segments, render
 from core.errors import InputError
 
 NEUTRAL = (
@@ -68,7 +68,7 @@ def ask(config: RunConfig | None, tokenizer: Any, count: int, data: str | None =
         try:
             segments = render(row, source.layout, template, tokenizer)
         except InputError as error:
-            if error.field == "data.template" and source.layout.name not in ("sharegpt", "messages"):
+            if concerns_every_row(error, source.layout):
                 raise
             continue  # a conversation that cannot be used; training leaves it out too
         prompts.append(encode_prompt(prompt_segments(segments), tokenizer, limit))
