@@ -27,7 +27,11 @@ def sentences(error: ValidationError, model: type[BaseModel]) -> dict[str, str]:
         path, section, rest = _place(list(item["loc"]), model)
         if item["type"].startswith("union_tag"):
             path = [*path, "name"]
-        sentence = _of_union(item) if rest else _sentence(dict(item), path, section, model)
+        sentence = (
+            _of_union(item, path)
+            if rest and item["type"].endswith("_type")
+            else _sentence(dict(item), path, section, model)
+        )
         found.setdefault(".".join(path), sentence)
     return found
 
@@ -78,7 +82,13 @@ def shown(value: Any) -> str:
     return _SHORT.repr(value)
 
 
-def _of_union(item: Any) -> str:
+def _of_union(item: Any, path: list[str]) -> str:
+    if path == ["data", "roles"]:
+        return f"{shown(item.get('input'))} is no column's name: write roles as prompt: question, one a line."
+    if path == ["data", "fixes"]:
+        return f"{shown(item.get('input'))} is no list of fixes: write them as [drop_duplicates, strip_control]."
+    if path == ["data", "validation"]:
+        return f"{shown(item.get('input'))} does not fit here: give a share up to 0.5, a slice of rows, or a file."
     return f"{shown(item.get('input'))} does not fit here: give text, or a list of texts such as [q_proj, v_proj]."
 
 

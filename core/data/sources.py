@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import functools
 import hashlib
-import json
 import re
 import threading
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
-
-import pyarrow as pa
 
 from core.data import readers
 from core.data.formats import Layout, recognise
+from core.data.rows import Rows
 from core.errors import InputError
 from core.models.hub import fetch
 from core.models.tokenizer import looks_like_id
@@ -27,64 +22,6 @@ FIELD = "data.path"
 SAMPLE = 200  # rows that are looked at to recognise a layout
 _SLICE = re.compile(r"^(?P<path>.*?)\[(?P<slice>[^\[\]]*)\]$", re.DOTALL)
 _BOUNDS = re.compile(r"^\s*(?P<start>-?\d+%?)?\s*:\s*(?P<stop>-?\d+%?)?\s*$")
-PAGE = 256  # rows that are turned into Python values at once
-
-
-class Rows(Sequence[dict[str, Any]]):
-    """Rows over an Arrow table: row 3 is a dict, rows 3:9 are Rows. Only what is asked for becomes Python values."""
-
-    def __init__(self, data: pa.Table, as_json: frozenset[str] = frozenset()) -> None:
-        self.data, self.as_json = data, as_json
-
-    def __len__(self) -> int:
-        return int(self.data.num_rows)
-
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Rows: ...
-    def __getitem__(self, index: int | slice) -> dict[str, Any] | Rows:
-        if isinstance(index, slice):
-            start, stop, step = index.indices(len(self))
-            if step == 1:
-                return Rows(self.data.slice(start, max(0, stop - start)), self.as_json)
-            return Rows(self.data.take(list(range(start, stop, step))), self.as_json)
-        at = index + len(self) if index < 0 else index
-        if not 0 <= at < len(self):
-            raise IndexError(f"row {index} of {len(self)}")
-        return self._plain(self.data.slice(at, 1))[0]
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for start in range(0, len(self), PAGE):
-            yield from self._plain(self.data.slice(start, PAGE))
-
-    def take(self, indices: Sequence[int]) -> Rows:
-        """The rows of these positions, in this order."""
-        return Rows(self.data.take(pa.array(indices, pa.int64())), self.as_json)
-
-    def _plain(self, data: pa.Table) -> list[dict[str, Any]]:
-        columns = {}
-        for name in data.column_names:
-            values = data.column(name).to_pylist()
-            if name in self.as_json:
-                values = [None if v is None else json.loads(v) for v in values]
-            elif not pa.types.is_large_string(data.schema.field(name).type):
-                values = [_plain_value(v) for v in values]
-            columns[name] = values
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _plain_value(value: Any) -> Any:
-    """A Parquet value as JSON knows it: dates as ISO text, bytes by their size."""
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    if isinstance(value, bytes | bytearray):
-        return f"({len(value)} bytes)"
-    if isinstance(value, dict):
-        return {str(k): _plain_value(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain_value(v) for v in value]
-    return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else str(value)
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ WRONG = [
     ("training: 3", "training", "3 is not a section"),
     ("learning_rate: 1", "learning_rate", "Did you mean training.learning_rate?"),
     ("trainng: {}", "trainng", "Did you mean 'training'?"),
-    ("zzz: 1", "zzz", "Known: task, model, data, method, training, evaluation."),
+    ("zzz: 1", "zzz", "Known: task, model, data, augmentation, method, training, evaluation."),
     ("1: 2", "1", "there is no such setting"),
     ("task: extracton", "task", "'extracton' is not known. Did you mean 'extraction'? Choose one of generation, "),
     ("model: {path: ''}", "model.path", "this cannot be empty."),

@@ -1,0 +1,105 @@
+"""Rows as a view of an Arrow table: some of its rows, in an order, perhaps mended; only what is asked for is read."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+import pyarrow as pa
+
+PAGE = 256  # rows that are turned into Python values at once
+
+Edit = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class Rows(Sequence[dict[str, Any]]):
+    """Row 3 is a dict, rows 3:9 are Rows: a view of the same table, which may lie memory-mapped on the disk.
+
+    Attributes:
+        data: the table; all of it, whatever the view.
+        as_json: names of its columns whose strings are JSON.
+        index: which rows of the table this view has, in its order; None: all of them.
+        edits: what each row goes through when it is read, in this order.
+    """
+
+    def __init__(
+        self,
+        data: pa.Table,
+        as_json: frozenset[str] = frozenset(),
+        index: np.ndarray | None = None,
+        edits: tuple[Edit, ...] = (),
+    ) -> None:
+        self.data, self.as_json, self.index, self.edits = data, as_json, index, edits
+
+    def __len__(self) -> int:
+        return int(self.data.num_rows if self.index is None else len(self.index))
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Rows: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | Rows:
+        if isinstance(index, slice):
+            return self._view(self._places()[index])
+        at = index + len(self) if index < 0 else index
+        if not 0 <= at < len(self):
+            raise IndexError(f"row {index} of {len(self)}")
+        return self._read(at, at + 1)[0]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for start in range(0, len(self), PAGE):
+            yield from self._read(start, min(start + PAGE, len(self)))
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> Rows:
+        """The rows of these positions, in this order."""
+        return self._view(self._places()[np.asarray(indices, dtype=np.int64)])
+
+    def edited(self, *edits: Edit) -> Rows:
+        """The same rows, each put through these functions when it is read."""
+        return Rows(self.data, self.as_json, self.index, (*self.edits, *edits))
+
+    def _places(self) -> np.ndarray:
+        return np.arange(self.data.num_rows) if self.index is None else self.index
+
+    def _view(self, places: np.ndarray) -> Rows:
+        return Rows(self.data, self.as_json, places, self.edits)
+
+    def _read(self, start: int, stop: int) -> list[dict[str, Any]]:
+        if self.index is None:
+            data = self.data.slice(start, stop - start)
+        else:
+            places = self.index[start:stop]
+            first, last = int(places[0]), int(places[-1])
+            whole = last - first == len(places) - 1 and bool((np.diff(places) == 1).all())
+            data = self.data.slice(first, len(places)) if whole else self.data.take(pa.array(places, pa.int64()))
+        rows = self._plain(data)
+        for edit in self.edits:
+            rows = [edit(row) for row in rows]
+        return rows
+
+    def _plain(self, data: pa.Table) -> list[dict[str, Any]]:
+        columns = {}
+        for name in data.column_names:
+            values = data.column(name).to_pylist()
+            if name in self.as_json:
+                values = [None if v is None else json.loads(v) for v in values]
+            elif not pa.types.is_large_string(data.schema.field(name).type):
+                values = [_plain_value(v) for v in values]
+            columns[name] = values
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _plain_value(value: Any) -> Any:
+    """A Parquet value as JSON knows it: dates as ISO text, bytes by their size."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, bytes | bytearray):
+        return f"({len(value)} bytes)"
+    if isinstance(value, dict):
+        return {str(k): _plain_value(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_value(v) for v in value]
+    return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else str(value)
