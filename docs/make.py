@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import types
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from core.config import (
     LEARNING_RATES,
     METHODS,
+    AugmentationConfig,
     DataConfig,
     EvaluationConfig,
     ModelConfig,
@@ -37,8 +38,8 @@ def document() -> str:
     """The whole page."""
     parts = [BEGINNING, "## task\n\n", _table({"task": RunConfig.model_fields["task"]})]
     sections: dict[str, type[Section] | None]
-    sections = {"model": ModelConfig, "data": DataConfig, "method": None, "training": TrainingConfig}
-    sections["evaluation"] = EvaluationConfig
+    sections = {"model": ModelConfig, "data": DataConfig, "augmentation": AugmentationConfig, "method": None}
+    sections |= {"training": TrainingConfig, "evaluation": EvaluationConfig}
     for name, section in sections.items():
         parts.append(f"## {name}\n\n{_said(section)}")
         if section is None:
@@ -87,19 +88,28 @@ def _allowed(field: FieldInfo) -> str:
     kinds = [k for k in members or (field.annotation,) if k is not type(None)]
     words = []
     for kind in kinds:
-        if get_origin(kind) is Literal:
-            words.append(", ".join(f"`{choice}`" for choice in get_args(kind)))
-        else:
-            words.append({int: "whole number", float: "number", str: "text"}.get(kind, "list of texts"))
+        rules = list(kind.__metadata__[0].metadata) if get_origin(kind) is Annotated else []
+        words.append(_kind(get_args(kind)[0] if rules else kind) + _bounds(rules))
+    said = " or ".join(words) + _bounds(field.metadata)
+    return said + (", or empty" if type(None) in members else "")
+
+
+def _kind(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(kind))
+    if get_origin(kind) is tuple and get_origin(get_args(kind)[0]) is Literal:
+        return f"list of {_kind(get_args(kind)[0])}"
+    if get_origin(kind) is dict:
+        return "role: column, one a line"
+    return {int: "whole number", float: "number", str: "text"}.get(kind, "list of texts")
+
+
+def _bounds(rules: list[Any]) -> str:
     signs = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "and below {}"}
     bounds = [
-        text.format(f"{getattr(rule, key):,}")
-        for key, text in signs.items()
-        for rule in field.metadata
-        if key in rule.__slots__
+        text.format(f"{getattr(rule, key):,}") for key, text in signs.items() for rule in rules if key in rule.__slots__
     ]
-    said = " or ".join(words) + (f", {' '.join(bounds)}" if bounds else "")
-    return said + (", or empty" if type(None) in members else "")
+    return f", {' '.join(bounds)}" if bounds else ""
 
 
 def _escaped(text: str) -> str:

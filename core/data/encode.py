@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.config import RunConfig
 from core.data.encode_report import EncodeReport
 from core.data.formats import Layout
-from core.data.template import Segment, concerns_every_row, render
+from core.data.template import Segment, Wording, concerns_every_row, render
 from core.data.tokens import Tokens, token_texts, tokenise, tokenise_rows
 from core.errors import InputError
 from core.models.tokenizer import traits
@@ -133,14 +133,18 @@ def encode_prompt(segments: Sequence[Segment], tokenizer: PreTrainedTokenizerFas
 
 
 def preview(
-    row: dict[str, Any], layout: Layout, template: str | None, tokenizer: PreTrainedTokenizerFast, max_tokens: int
+    row: dict[str, Any],
+    layout: Layout,
+    wording: Wording | str | None,
+    tokenizer: PreTrainedTokenizerFast,
+    max_tokens: int,
 ) -> Preview:
     """One row as the page shows it, with the very ids of `encode`.
 
     Raises:
         InputError: as `template.render`.
     """
-    segments = render(row, layout, template, tokenizer)
+    segments = render(row, layout, wording, tokenizer)
     tokens = tokenise(segments, tokenizer)
     encoded, keep = _fit(segments, tokens, max_tokens)
     special, pieces = set(traits(tokenizer).ids.values()), list[dict[str, Any]]()
@@ -226,7 +230,7 @@ def encode_rows(
     """
     report, examples, batch = EncodeReport(), list[dict[str, list[int]]](), list[tuple[int, list[Segment]]]()
     first_error: InputError | None = None
-    limit = config.data.max_tokens
+    limit, wording = config.data.max_tokens, Wording.of(config.data)
 
     def flush() -> None:
         for (number, _), encoded in zip(batch, encode_many([s for _, s in batch], tokenizer, limit), strict=True):
@@ -250,7 +254,7 @@ def encode_rows(
     for number, row in enumerate(rows):
         report.rows += 1
         try:
-            segments = render(row, layout, config.data.template, tokenizer)
+            segments = render(row, layout, wording, tokenizer)
         except InputError as error:
             if concerns_every_row(error, layout):
                 raise
@@ -309,7 +313,7 @@ def lengths(
     rendered = []
     for number in chosen:
         try:
-            rendered.append(render(rows[number], layout, config.data.template, tokenizer))
+            rendered.append(render(rows[number], layout, Wording.of(config.data), tokenizer))
         except InputError as error:
             if concerns_every_row(error, layout):
                 raise

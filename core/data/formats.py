@@ -86,6 +86,17 @@ def recognise(columns: Sequence[str], sample_rows: Iterable[dict[str, Any]]) -> 
     return _by_values(list(columns), names, rows)
 
 
+def overrule(
+    columns: Sequence[str], sample_rows: Iterable[dict[str, Any]], layout: str | None, roles: dict[str, str] | None
+) -> Layout:
+    """The layout that a person chose, with the roles that they named; the rest as recognised."""
+    found = recognise(columns, sample_rows)
+    if layout is None:
+        return found
+    known = found.roles if found.name == layout else {}
+    return Layout(layout, {**known, **(roles or {})}, "Chosen by hand.")
+
+
 def _by_values(columns: list[str], names: dict[str, str], rows: list[dict[str, Any]]) -> Layout:
     label = next((names[n] for n in LABELS if n in names), None) or _label_like(columns, rows)
     others = [c for c in columns if c != label]

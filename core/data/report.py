@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.config import RunConfig
+from core.data.dataset import open_heldout
 from core.data.encode import encode_many, is_blank
 from core.data.formats import Layout, as_text, to_messages
-from core.data.sources import Source, open_data
+from core.data.sources import Source
 from core.data.split import Split, row_key, split_source
-from core.data.template import parse, render
+from core.data.template import Wording, parse, render
 from core.errors import InputError
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def findings(
         if key in questions:
             tally.add("leakage", number)
     if config.evaluation.data:
-        for number, row in enumerate(open_data(config.evaluation.data).rows):
+        for number, row in enumerate(open_heldout(config, config.evaluation.data).rows):
             question = _safe_question(row, layout, asked, template)
             if question and _key(question) in questions:
                 tally.add("heldout_leakage", number)
@@ -176,7 +177,7 @@ def _measure(source: Source, config: RunConfig, tokenizer: PreTrainedTokenizerFa
             numbers[start : start + BATCH], source.rows.take(numbers[start : start + BATCH]), strict=True
         ):
             try:
-                segments = render(row, source.layout, config.data.template, tokenizer)
+                segments = render(row, source.layout, Wording.of(config.data), tokenizer)
             except InputError as error:
                 if error.field == "data.template":
                     if source.layout.name not in ("sharegpt", "messages") or not tokenizer.chat_template:

@@ -21,7 +21,7 @@ class Rows(Sequence[dict[str, Any]]):
     Attributes:
         data: the table; all of it, whatever the view.
         as_json: names of its columns whose strings are JSON.
-        index: which rows of the table this view has, in its order; None: all of them.
+        order: which rows of the table this view has, in its order; None: all of them.
         edits: what each row goes through when it is read, in this order.
     """
 
@@ -29,13 +29,13 @@ class Rows(Sequence[dict[str, Any]]):
         self,
         data: pa.Table,
         as_json: frozenset[str] = frozenset(),
-        index: np.ndarray | None = None,
+        order: np.ndarray | None = None,
         edits: tuple[Edit, ...] = (),
     ) -> None:
-        self.data, self.as_json, self.index, self.edits = data, as_json, index, edits
+        self.data, self.as_json, self.order, self.edits = data, as_json, order, edits
 
     def __len__(self) -> int:
-        return int(self.data.num_rows if self.index is None else len(self.index))
+        return int(self.data.num_rows if self.order is None else len(self.order))
 
     @overload
     def __getitem__(self, index: int) -> dict[str, Any]: ...
@@ -43,7 +43,7 @@ class Rows(Sequence[dict[str, Any]]):
     def __getitem__(self, index: slice) -> Rows: ...
     def __getitem__(self, index: int | slice) -> dict[str, Any] | Rows:
         if isinstance(index, slice):
-            return self._view(self._places()[index])
+            return self._view(self.places()[index])
         at = index + len(self) if index < 0 else index
         if not 0 <= at < len(self):
             raise IndexError(f"row {index} of {len(self)}")
@@ -55,23 +55,24 @@ class Rows(Sequence[dict[str, Any]]):
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Rows:
         """The rows of these positions, in this order."""
-        return self._view(self._places()[np.asarray(indices, dtype=np.int64)])
+        return self._view(self.places()[np.asarray(indices, dtype=np.int64)])
 
     def edited(self, *edits: Edit) -> Rows:
         """The same rows, each put through these functions when it is read."""
-        return Rows(self.data, self.as_json, self.index, (*self.edits, *edits))
+        return Rows(self.data, self.as_json, self.order, (*self.edits, *edits))
 
-    def _places(self) -> np.ndarray:
-        return np.arange(self.data.num_rows) if self.index is None else self.index
+    def places(self) -> np.ndarray:
+        """Which rows of the table these are, in their order."""
+        return np.arange(self.data.num_rows) if self.order is None else self.order
 
     def _view(self, places: np.ndarray) -> Rows:
         return Rows(self.data, self.as_json, places, self.edits)
 
     def _read(self, start: int, stop: int) -> list[dict[str, Any]]:
-        if self.index is None:
+        if self.order is None:
             data = self.data.slice(start, stop - start)
         else:
-            places = self.index[start:stop]
+            places = self.order[start:stop]
             first, last = int(places[0]), int(places[-1])
             whole = last - first == len(places) - 1 and bool((np.diff(places) == 1).all())
             data = self.data.slice(first, len(places)) if whole else self.data.take(pa.array(places, pa.int64()))

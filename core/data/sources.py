@@ -10,6 +10,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from core.data import readers
 from core.data.formats import Layout, recognise
 from core.data.rows import Rows
@@ -36,6 +38,8 @@ class Source:
         layout: how the columns are read.
         fingerprint: sha256 of the file's content and the slice, in hex.
         notes: sentences about how the file was read.
+        held: positions of the rows that are kept back whatever the share, as a slice or a file of their own says; None
+            where the split decides.
     """
 
     name: str
@@ -45,12 +49,13 @@ class Source:
     layout: Layout
     fingerprint: str
     notes: list[str] = dataclasses.field(default_factory=list)
+    held: np.ndarray | None = None
 
 
 _LOCK = threading.Lock()
 
 
-def open_data(spec: str) -> Source:
+def open_data(spec: str, name: str | None = None, split: str | None = None) -> Source:
     """Open examples; cheap when they were opened before and have not changed.
 
     Args:
@@ -77,6 +82,13 @@ def open_data(spec: str) -> Source:
         stamp = (stat.st_mtime_ns, stat.st_size)
     except OSError:
         stamp = (0, 0)
+    if split:
+        if part is not None:
+            raise InputError(f"{spec!r} has a slice already, and data.split gives another: {split}.", "data.split")
+        found = re.fullmatch(r"train\s*(?:\[(?P<slice>[^\[\]]*)\])?", split.strip())
+        if not found:
+            raise InputError(f"There is no split {split!r}: write train, or a slice such as train[:100].", "data.split")
+        part = found["slice"]
     with _LOCK:  # two visitors who ask at once wait for one reading
         whole = _open(str(file), stamp, path)
         return whole if part is None else _sliced(whole, spec, part, path)
@@ -119,22 +131,31 @@ def _short(file: Path) -> str:
 
 
 def _sliced(whole: Source, spec: str, part: str, path: str) -> Source:
-    if not part.strip():
-        raise InputError(f"The slice in {spec!r} is empty: write rows as {path}[0:100].", FIELD)
-    bounds = _BOUNDS.match(part)
-    if not bounds:
-        raise InputError(
-            f"[{part}] is no slice of rows: write [start:stop] in whole numbers or percents, as [:100] or [10%:20%].",
-            FIELD,
-        )
     count = len(whole.rows)
-    start, stop = _bound(bounds["start"], count), _bound(bounds["stop"], count)
-    rows = whole.rows[slice(start, stop)]
+    rows = whole.rows[slice_of(f"[{part}]", count, path)]
     if not len(rows):
         raise InputError(f"The slice [{part}] of {path} holds no rows: the file has {count:,}.", FIELD)
     mark = hashlib.sha256(f"{whole.fingerprint}[{part}]".encode()).hexdigest()
     notes = [*whole.notes, f"Rows [{part}] of {count:,}."]
     return dataclasses.replace(whole, path=spec, rows=rows, fingerprint=mark, notes=notes)
+
+
+def slice_of(part: str, count: int, path: str) -> slice:
+    """What a slice such as [:100] or [10%:20%] means for `count` rows of `path`.
+
+    Raises:
+        InputError: field "data.path"; it is empty or no slice.
+    """
+    inner = part.strip()[1:-1]
+    if not inner.strip():
+        raise InputError(f"The slice in {path + part!r} is empty: write rows as {path}[0:100].", FIELD)
+    bounds = _BOUNDS.match(inner)
+    if not bounds:
+        raise InputError(
+            f"{part} is no slice of rows: write [start:stop] in whole numbers or percents, as [:100] or [10%:20%].",
+            FIELD,
+        )
+    return slice(_bound(bounds["start"], count), _bound(bounds["stop"], count))
 
 
 def _bound(text: str | None, count: int) -> int | None:

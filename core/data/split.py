@@ -37,7 +37,11 @@ def split_source(source: Source, config: RunConfig) -> Split:
 
     Training, evaluation, export and the page all take their rows from this.
     """
-    return split_by_layout(source, config.data.validation, config.training.seed)
+    if source.held is not None:
+        kept = set(source.held.tolist())
+        return Split([i for i in range(len(source.rows)) if i not in kept], sorted(kept))
+    share = config.data.validation
+    return split_by_layout(source, share if isinstance(share, float) else 0.0, config.training.seed)
 
 
 def split_by_layout(source: Source, validation: float, seed: int) -> Split:

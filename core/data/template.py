@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from core.data.formats import Layout, as_text, suggest_template, to_messages
 from core.errors import InputError, nearest
@@ -15,9 +15,36 @@ from core.models.tokenizer import Traits, traits
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+    from core.config import DataConfig
+
 FIELD = "data.template"
 _MARKS = re.compile(r"\[\[|\]\](?!\])|\{\{(?P<literal>[^{}\n]+)\}\}|\{(?P<column>[^{}\n]+)\}")
 _COLUMN_LIKE = re.compile(r"\w[\w .\-/]*")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a row becomes text, and which of it is trained on: what a config says in `data`.
+
+    Attributes:
+        template: text with {column}, the name of a format, or None for the model's own chat template.
+        system: a system prompt for conversations that have none of their own.
+        train_on: "answers" (every answer), "last" (the last one only) or "all" (all text).
+    """
+
+    template: str | None = None
+    system: str | None = None
+    train_on: Literal["answers", "last", "all"] = "answers"
+
+    @classmethod
+    def of(cls, data: DataConfig) -> Wording:
+        """That of a config's data section."""
+        return cls(data.template, data.system, data.train_on)
+
+    @classmethod
+    def meant(cls, given: Wording | str | None) -> Wording:
+        """A bare template stands for a wording with nothing else in it."""
+        return given if isinstance(given, Wording) else cls(given)
 
 
 @dataclass(frozen=True)
@@ -48,23 +75,25 @@ class Part:
 
 
 def render(
-    row: dict[str, Any], layout: Layout, template: str | None, tokenizer: PreTrainedTokenizerFast
+    row: dict[str, Any], layout: Layout, wording: Wording | str | None, tokenizer: PreTrainedTokenizerFast
 ) -> list[Segment]:
     """A row as segments, in order; their texts joined are what the model reads.
 
     Args:
         row: column -> value.
         layout: how the columns are to be read (used by the chat template).
-        template: `{column}` is the row's value: text as it is, other values as JSON. Braces around what cannot be a
-            column's name stay as they are; `{{name}}` is the literal {name}. The answer stands between [[ and ]]
-            (several are allowed); without marks it is the last {column} and all after it. White space at the end of a
-            prompt belongs to the answer (a tokenizer would merge it with the answer's first letters); the end token is
-            added after the last answer. None: the model's own chat template, trained on what the assistant says.
+        wording: its template, in which `{column}` is the row's value: text as it is, other values as JSON. Braces
+            around what cannot be a column's name stay as they are; `{{name}}` is the literal {name}. The answer stands
+            between [[ and ]] (several are allowed); without marks it is the last {column} and all after it. White space
+            at the end of a prompt belongs to the answer (a tokenizer would merge it with the answer's first letters);
+            the end token is added after the last answer. No template: the model's own chat template, trained on what
+            the assistant says.
         tokenizer: of the model: its beginning and end tokens, its chat template.
 
     Raises:
         InputError: the template or the chat template cannot be used, or the row is no conversation.
     """
+    template = Wording.meant(wording).template
     if template is None:
         if not tokenizer.chat_template:
             proposal = suggest_template(layout)
@@ -241,12 +270,15 @@ def find_cuts(text: str, spans: Sequence[tuple[int, int]], t: Traits) -> tuple[i
     return tuple(sorted(cuts))
 
 
-def answer_text(row: dict[str, Any], layout: Layout, template: str | None, tokenizer: PreTrainedTokenizerFast) -> str:
+def answer_text(
+    row: dict[str, Any], layout: Layout, wording: Wording | str | None, tokenizer: PreTrainedTokenizerFast
+) -> str:
     """The reference answer of a row: the last answer without its end token, stripped. What evaluation compares with."""
+    template = Wording.meant(wording).template
     if template is None:
         said = [m["content"] for m in to_messages(row, layout) if m["role"] == "assistant"]
         return said[-1].strip() if said else ""
-    answers = [s for s in render(row, layout, template, tokenizer) if s.trained]
+    answers = [s for s in render(row, layout, wording, tokenizer) if s.trained]
     return answers[-1].text[: len(answers[-1].text) - answers[-1].end].strip()
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from core.config import DataConfig, RunConfig, build
-from core.data.sources import Source, open_data
+from core.data.dataset import open_examples
+from core.data.sources import Source
 from core.data.split import split_source
 from core.data.template import parse
 from core.errors import InputError
@@ -183,7 +184,7 @@ def _labelled(chosen: Chosen, run: Run | None, config: RunConfig, notes: list[st
     """The rows whose answers are the labels to choose from: the run's training data, else those measured on."""
     if run is not None:
         try:
-            source = open_data(config.data.path)
+            source = open_examples(config)
             return source, range(len(source.rows))
         except InputError:
             notes.append("The training data is no longer there: the labels to choose from are those of these rows.")
@@ -195,7 +196,7 @@ def _leaks(chosen: Chosen, config: RunConfig) -> str:
     if chosen.which not in ("held-out", "given"):
         return ""
     try:
-        source = open_data(config.data.path)
+        source = open_examples(config)
     except InputError:
         return ""  # the training data is no longer there
     count = known(chosen, source, split_source(source, config).train, config)

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.config import RunConfig
+from core.data.dataset import open_examples, open_heldout
 from core.data.encode import encode, encode_prompt, is_blank, tokenise
 from core.data.formats import answer_column, as_text
 from core.data.sources import Source, open_data
 from core.data.split import split_source
-from core.data.template import Segment, answer_text, concerns_every_row, parse, prompt_segments, render
+from core.data.template import Segment, Wording, answer_text, concerns_every_row, parse, prompt_segments, render
 from core.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def choose(config: RunConfig | None, data: str | None, split: str | None, max_ro
     if named is not None:
         if part and named.rstrip().endswith("]"):
             raise InputError(f"{named!r} has a slice already, and --split gives another: {part}.", "evaluation.data")
-        source, which = _open(named + part), "given" if data is not None else "held-out"
+        source, which = _open(config, named + part), "given" if data is not None else "held-out"
         places = list(range(len(source.rows)))
     else:
         assert config is not None  # noqa: S101 - for the type checker: refused above
@@ -114,16 +115,20 @@ def _split(split: str | None) -> tuple[str, str]:
     return found["name"] or "", found["slice"] or ""
 
 
-def _open(spec: str) -> Source:
+def _open(config: RunConfig | None, spec: str) -> Source:
+    """Rows of their own, read as those of the config are."""
     try:
-        return open_data(spec)
+        return open_data(spec) if config is None else open_heldout(config, spec)
     except InputError as error:
         raise InputError(str(error), "evaluation.data") from None
 
 
 def _own(config: RunConfig, name: str, part: str) -> tuple[Source, list[int], str]:
     """Rows of a run's own data: exactly those that training kept back, or those that it took."""
-    source = _open(config.data.path)
+    try:
+        source = open_examples(config)
+    except InputError as error:
+        raise InputError(str(error), "evaluation.data") from None
     parts = split_source(source, config)
     places = parts.train if name == "train" else parts.validation
     if not places:
@@ -157,14 +162,14 @@ def prepare(chosen: Chosen, config: RunConfig, tokenizer: PreTrainedTokenizerFas
     Raises:
         InputError: the template does not fit the columns (naming the one that was probably meant), or no row is left.
     """
-    source, template = chosen.source, config.data.template
+    source, wording = chosen.source, Wording.of(config.data)
     limit = config.data.max_tokens
     out = Prepared([], [], [], [], [], [], {})
     skipped: Counter[str] = Counter()
     for place in chosen.places:
         row = source.rows[place]
         try:
-            segments = render(row, source.layout, template, tokenizer)
+            segments = render(row, source.layout, wording, tokenizer)
         except InputError as error:
             if concerns_every_row(error, source.layout):
                 raise
@@ -179,7 +184,7 @@ def prepare(chosen: Chosen, config: RunConfig, tokenizer: PreTrainedTokenizerFas
         out.places.append(place)
         out.prompts.append(encode_prompt(asked, tokenizer, max(1, min(limit, room))))
         out.shown.append("".join(s.text for s in asked))
-        out.wants.append(answer_text(row, source.layout, template, tokenizer))
+        out.wants.append(answer_text(row, source.layout, wording, tokenizer))
         out.examples.append((encoded.input_ids, encoded.labels))
         out.sizes.append(len(str(tokenizer.decode(answer, skip_special_tokens=True)).encode("utf-8", "replace")))
     out.skipped.update(skipped)
@@ -199,7 +204,7 @@ def labels(
     found: dict[str, list[Segment]] = {}
     for place in places:
         try:
-            segments = render(source.rows[place], source.layout, config.data.template, tokenizer)
+            segments = render(source.rows[place], source.layout, Wording.of(config.data), tokenizer)
         except InputError:
             continue  # training leaves such a row out, too
         trained = [s for s in segments if s.trained]

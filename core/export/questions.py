@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.config import RunConfig
+from core.data.dataset import open_examples, open_heldout
 from core.data.encode import encode_prompt
 from core.data.formats import Layout, answer_column, as_text, suggest_template, to_messages
 from core.data.sources import Source, open_data
 from core.data.split import split_source
-from core.data.template import answer_text, concerns_every_row, parse, prompt_segments, render
+from core.data.template import Wording, answer_text, concerns_every_row, parse, prompt_segments, render
 from core.errors import InputError
 
 NEUTRAL = (
@@ -56,36 +57,38 @@ def ask(config: RunConfig | None, tokenizer: Any, count: int, data: str | None =
     """
     if data is None and config is None:
         return _neutral(tokenizer)
-    template = config.data.template if config is not None else None
+    wording = Wording.of(config.data) if config is not None else Wording()
     limit = config.data.max_tokens if config is not None else 512
     source, places, told = _source(config, data)
     if config is None and (not tokenizer.chat_template or source.layout.name == "text"):
-        template = suggest_template(source.layout)
+        wording = Wording(suggest_template(source.layout))
     step = max(1.0, len(places) / count)
     prompts, rows, wants = [], [], []
     for place in (places[int(i * step)] for i in range(min(count, len(places)))):
         row = source.rows[place]
         try:
-            segments = render(row, source.layout, template, tokenizer)
+            segments = render(row, source.layout, wording, tokenizer)
         except InputError as error:
             if concerns_every_row(error, source.layout):
                 raise
             continue  # a conversation that cannot be used; training leaves it out too
         prompts.append(encode_prompt(prompt_segments(segments), tokenizer, limit))
-        wants.append(answer_text(row, source.layout, template, tokenizer))
+        wants.append(answer_text(row, source.layout, wording, tokenizer))
         rows.append(_plain(_unanswered(row, source.layout)))
     if not prompts:
         raise InputError(f"No row of {source.name} can be asked, so nothing could be compared.", "evaluation.data")
-    return Questions(prompts, rows, wants, f"{told} of {source.name}", _form(template, source.layout, source.columns))
+    return Questions(
+        prompts, rows, wants, f"{told} of {source.name}", _form(wording.template, source.layout, source.columns)
+    )
 
 
 def _source(config: RunConfig | None, data: str | None) -> tuple[Source, list[int], str]:
     """The rows to ask from: their source, which of them, and what they are called."""
     named = data or (config.evaluation.data if config is not None else None)
     if named is not None or config is None:
-        source = open_data(named or "")
+        source = open_data(named or "") if config is None else open_heldout(config, named or "")
         return source, list(range(len(source.rows))), "rows" if data else "held-out rows"
-    source = open_data(config.data.path)
+    source = open_examples(config)
     kept = split_source(source, config).validation
     if kept:
         return source, kept, "validation rows"

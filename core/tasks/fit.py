@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.config import RunConfig
 from core.data.sources import Source
-from core.data.template import answer_text
+from core.data.template import Wording, answer_text
 from core.errors import InputError
 from core.tasks import get
 
@@ -25,7 +25,7 @@ def unfit(source: Source, places: Sequence[int], config: RunConfig, tokenizer: P
     answers = []
     for place in places[:: max(1, -(-len(places) // MOST))]:
         try:
-            answers.append(answer_text(source.rows[place], source.layout, config.data.template, tokenizer))
+            answers.append(answer_text(source.rows[place], source.layout, Wording.of(config.data), tokenizer))
         except InputError:
             continue
     return get(config.task).checks(answers) if answers else []

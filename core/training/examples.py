@@ -9,10 +9,11 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from core.config import RunConfig
+from core.data.dataset import open_examples
 from core.data.encode import encode_prompt, encode_rows
-from core.data.sources import Source, open_data
+from core.data.sources import Source
 from core.data.split import split_source
-from core.data.template import answer_text, prompt_segments, render
+from core.data.template import Wording, answer_text, prompt_segments, render
 from core.errors import InputError
 from core.models.tokenizer import end_ids, load_tokenizer, pad_id
 from core.tasks import fit
@@ -53,7 +54,7 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
             to train on or to validate with.
     """
     tokenizer = load_tokenizer(config.model.path, config.model.revision)
-    source = open_data(config.data.path)
+    source = open_examples(config)
     count = len(source.rows)
     if not count:
         raise InputError(f"{config.data.path!r} has no rows.", "data.path")
@@ -92,11 +93,11 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
 
 def _probe(source: Source, place: int, config: RunConfig, tokenizer: PreTrainedTokenizerFast) -> Probe:
     """The row at a place of the file, as inference sends it."""
-    row, template = source.rows[place], config.data.template
-    segments = prompt_segments(render(row, source.layout, template, tokenizer))
+    row, wording = source.rows[place], Wording.of(config.data)
+    segments = prompt_segments(render(row, source.layout, wording, tokenizer))
     return Probe(
         prompt="".join(segment.text for segment in segments),
-        want=answer_text(row, source.layout, template, tokenizer),
+        want=answer_text(row, source.layout, wording, tokenizer),
         ids=encode_prompt(segments, tokenizer, config.data.max_tokens),
         row=place,
     )
