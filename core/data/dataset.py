@@ -6,6 +6,10 @@ import dataclasses
 import hashlib
 import itertools
 import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -38,11 +42,7 @@ def open_examples(config: RunConfig) -> Source:
     source = _read_as(open_data(data.path, data.name, data.split), config)
     if isinstance(data.validation, str):
         source = _with_kept(source, config, data.validation)
-    if data.fixes:
-        from core.data.fixes import apply  # brings its libraries only where they are asked for
-
-        source = apply(source, data.fixes)
-    return source
+    return _mended(source, data.fixes)
 
 
 def open_heldout(config: RunConfig, spec: str) -> Source:
@@ -51,12 +51,35 @@ def open_heldout(config: RunConfig, spec: str) -> Source:
     Raises:
         InputError: as `open_data`.
     """
-    source = _read_as(open_data(spec), config)
-    if mends := [fix for fix in config.data.fixes if fix in MENDS]:
-        from core.data.fixes import apply
+    return _mended(_read_as(open_data(spec), config), [fix for fix in config.data.fixes if fix in MENDS])
 
-        source = apply(source, mends)
-    return source
+
+def _mended(source: Source, fixes: Sequence[str]) -> Source:
+    """The source with its fixes, which are found once: looking for near duplicates takes its time."""
+    if not fixes:
+        return source
+    from core.data.fixes import apply  # brings its libraries only where they are asked for
+
+    key = (source.fingerprint, source.path, repr(source.layout), tuple(fixes))
+    return _REMEMBERED.get(key, lambda: apply(source, fixes))
+
+
+class _Remembered:
+    """The last few sources that took work, by what they were made from; two who ask at once wait for one making."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.made, self.lock = most, OrderedDict[Any, Source](), threading.Lock()
+
+    def get(self, key: Any, make: Callable[[], Source]) -> Source:
+        with self.lock:
+            source = self.made.pop(key) if key in self.made else make()
+            self.made[key] = source
+            while len(self.made) > self.most:
+                self.made.popitem(last=False)
+            return source
+
+
+_REMEMBERED = _Remembered(8)
 
 
 def _read_as(source: Source, config: RunConfig) -> Source:
@@ -102,7 +125,8 @@ def _with_kept(source: Source, config: RunConfig, spec: str) -> Source:
             note = f"{count_rows(len(both))} in both parts, so only kept back: {spec}."
             joined = dataclasses.replace(joined, notes=[*source.notes, note])
         return _held(joined, np.flatnonzero(np.isin(every, there)))
-    return _joined(source, kept)
+    key = (source.fingerprint, kept.fingerprint, source.path, kept.path, repr(source.layout))
+    return _REMEMBERED.get(key, lambda: _joined(source, kept))
 
 
 def _held(source: Source, places: np.ndarray) -> Source:
