@@ -6,10 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import re
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +18,7 @@ from core.data.rows import Rows
 from core.data.sources import SAMPLE, Source, open_data, slice_of
 from core.data.tables import collect
 from core.errors import InputError, nearest
+from core.memo import Memo
 
 MENDS = ("strip_control", "fix_encoding", "mask_personal", "mask_secrets")  # fixes of a row's text; others drop rows
 KEPT = "data.validation"
@@ -64,22 +62,7 @@ def _mended(source: Source, fixes: Sequence[str]) -> Source:
     return _REMEMBERED.get(key, lambda: apply(source, fixes))
 
 
-class _Remembered:
-    """The last few sources that took work, by what they were made from; two who ask at once wait for one making."""
-
-    def __init__(self, most: int) -> None:
-        self.most, self.made, self.lock = most, OrderedDict[Any, Source](), threading.Lock()
-
-    def get(self, key: Any, make: Callable[[], Source]) -> Source:
-        with self.lock:
-            source = self.made.pop(key) if key in self.made else make()
-            self.made[key] = source
-            while len(self.made) > self.most:
-                self.made.popitem(last=False)
-            return source
-
-
-_REMEMBERED = _Remembered(8)
+_REMEMBERED = Memo[Source](8)
 
 
 def _read_as(source: Source, config: RunConfig) -> Source:
