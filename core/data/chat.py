@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from core.data.template import Segment
+from core.data.template import Segment, Wording
 from core.errors import InputError
 from core.models.tokenizer import Traits, traits
 
@@ -17,8 +17,10 @@ _GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 Span = tuple[int, int, int]  # start, end, and how much of its end is the end token
 
 
-def render_chat(messages: list[dict[str, str]], tokenizer: PreTrainedTokenizerFast) -> list[Segment]:
-    """A conversation as segments; trained are the assistant's words with their end token.
+def render_chat(
+    messages: list[dict[str, str]], tokenizer: PreTrainedTokenizerFast, wording: Wording | None = None
+) -> list[Segment]:
+    """A conversation as segments; trained are the assistant's words with their end token, unless the wording differs.
 
     A prompt is exactly what the template writes for the turns before an answer, with the generation prompt: training
     sees what inference sends. Where a template writes earlier turns otherwise once more follow (Qwen 3 drops their
@@ -29,8 +31,11 @@ def render_chat(messages: list[dict[str, str]], tokenizer: PreTrainedTokenizerFa
     Raises:
         InputError: the template refuses the conversation, or no span of an answer can be found.
     """
-    t = traits(tokenizer)
-    turns = [i for i, m in enumerate(messages) if i and m["role"] == "assistant"]
+    t, wording = traits(tokenizer), wording or Wording()
+    if wording.system and messages[0]["role"] != "system":
+        messages = [{"role": "system", "content": wording.system}, *messages]
+    first = next((i for i, m in enumerate(messages) if m["role"] != "system"), 0)
+    turns = [i for i, m in enumerate(messages) if i > first and m["role"] == "assistant"]
     if not turns:
         raise InputError(
             "The conversation has no answer of the assistant, so there is nothing to learn from it.", "data.path"
@@ -38,7 +43,8 @@ def render_chat(messages: list[dict[str, str]], tokenizer: PreTrainedTokenizerFa
     mark = _free_character(messages)
     guarded = [m | {"content": _guard(m["content"], t, mark)} for m in messages[: turns[-1] + 1]]
     full = _apply(tokenizer, guarded)
-    spans = _by_prefixes(tokenizer, guarded, full, turns, t)
+    asked = turns[-1:] if wording.train_on == "last" else turns
+    spans = _by_prefixes(tokenizer, guarded, full, asked, t)
     if spans is None and _GENERATION.search(str(tokenizer.chat_template)):
         spans = _by_marks(tokenizer, guarded, full, t)
     if spans is None:
@@ -49,7 +55,7 @@ def render_chat(messages: list[dict[str, str]], tokenizer: PreTrainedTokenizerFa
             "{% generation %} marks, so the answer cannot be told from the prompt: write a text template instead.",
             FIELD,
         )
-    return _cut(full, spans, mark, t)
+    return _cut(full, spans[-1:] if wording.train_on == "last" else spans, mark, t, wording.train_on == "all")
 
 
 def _apply(
@@ -127,25 +133,25 @@ def _turn_span(full: str, start: int, stop: int, content: str, t: Traits) -> Spa
     return start, after + len(full[after:stop].rstrip()), 0
 
 
-def _cut(full: str, spans: list[Span], mark: str, t: Traits) -> list[Segment]:
+def _cut(full: str, spans: list[Span], mark: str, t: Traits, everywhere: bool) -> list[Segment]:
     segments, at = list[Segment](), 0
     for i, (start, stop, end) in enumerate(spans):
         if start > at:
-            segments.append(_segment(full[at:start], False, mark, 0))
+            segments.append(_segment(full[at:start], mark, everywhere=everywhere))
         answer, at = full[start:stop], stop
         if i == len(spans) - 1 and not end and t.eos:  # the template writes no end token: the last answer gets one
             answer, end = answer.rstrip() + t.eos, len(t.eos)
-        segments.append(_segment(answer, True, mark, end))
-    return segments + ([_segment(full[at:], False, mark, 0)] if at < len(full) else [])
+        segments.append(_segment(answer, mark, answer=True, end=end))
+    return segments + ([_segment(full[at:], mark, everywhere=everywhere)] if at < len(full) else [])
 
 
-def _segment(marked: str, trained: bool, mark: str, end: int) -> Segment:
+def _segment(marked: str, mark: str, answer: bool = False, end: int = 0, everywhere: bool = False) -> Segment:
     """A segment of marked text: the marks become cuts."""
     if mark not in marked:
-        return Segment(marked, trained, (), end)
+        return Segment(marked, answer, (), end, everywhere)
     pieces = marked.split(mark)
     cuts, at = [], 0
     for piece in pieces[:-1]:
         at += len(piece)
         cuts.append(at)
-    return Segment("".join(pieces), trained, tuple(cuts), end)
+    return Segment("".join(pieces), answer, tuple(cuts), end, everywhere)

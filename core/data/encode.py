@@ -68,7 +68,7 @@ class Preview:
 # The limit
 
 
-def _keep(lengths: Sequence[int], trained: Sequence[bool], limit: int) -> list[tuple[int, int]]:
+def _keep(lengths: Sequence[int], answers: Sequence[bool], limit: int) -> list[tuple[int, int]]:
     """For each segment (head, tail): how many tokens are kept at its start and, after the gap, at its end.
 
     The longest prompt loses its middle first, down to PROMPT_KEPT tokens (or a quarter of the limit), then the next
@@ -77,7 +77,7 @@ def _keep(lengths: Sequence[int], trained: Sequence[bool], limit: int) -> list[t
     keep = [(n, 0) for n in lengths]
     over = sum(lengths) - limit
     least = max(1, min(PROMPT_KEPT, limit // 4))
-    for i in sorted((i for i, t in enumerate(trained) if not t), key=lambda i: -lengths[i]):
+    for i in sorted((i for i, answer in enumerate(answers) if not answer), key=lambda i: -lengths[i]):
         if over <= 0:
             return keep
         left = max(min(least, lengths[i]), lengths[i] - over)
@@ -94,15 +94,19 @@ def _keep(lengths: Sequence[int], trained: Sequence[bool], limit: int) -> list[t
     return keep
 
 
-def _fit(segments: Sequence[Segment], tokens: Sequence[Tokens], limit: int) -> tuple[Encoded, list[tuple[int, int]]]:
+def _fit(
+    segments: Sequence[Segment], tokens: Sequence[Tokens], limit: int, tokenizer: PreTrainedTokenizerFast
+) -> tuple[Encoded, list[tuple[int, int]]]:
     lengths = [len(ids) for ids, _ in tokens]
-    keep = _keep(lengths, [s.trained for s in segments], limit)
+    keep = _keep(lengths, [s.answer for s in segments], limit)
     input_ids, labels, lost = list[int](), list[int](), 0
     for segment, (ids, _), (head, tail), length in zip(segments, tokens, keep, lengths, strict=True):
         kept = ids if head + tail == length else ids[:head] + (ids[-tail:] if tail else [])
         input_ids += kept
         labels += kept if segment.trained else [IGNORED] * len(kept)
-        lost += length - len(kept) if segment.trained else 0
+        lost += length - len(kept) if segment.answer else 0
+    if segments and segments[0].everywhere and input_ids[:1] == [tokenizer.bos_token_id]:
+        labels[0] = IGNORED  # the beginning token is given, never said
     return Encoded(input_ids, labels, sum(lengths) - len(input_ids), lost), keep
 
 
@@ -112,7 +116,7 @@ def encode(segments: Sequence[Segment], tokenizer: PreTrainedTokenizerFast, max_
     Over the limit the middle of the longest prompt is dropped, so that its beginning, its end and the answer stay; the
     answer's end goes only when nothing else is left to drop.
     """
-    return _fit(segments, tokenise(segments, tokenizer), max_tokens)[0]
+    return _fit(segments, tokenise(segments, tokenizer), max_tokens, tokenizer)[0]
 
 
 def encode_prompt(segments: Sequence[Segment], tokenizer: PreTrainedTokenizerFast, max_tokens: int) -> list[int]:
@@ -146,7 +150,7 @@ def preview(
     """
     segments = render(row, layout, wording, tokenizer)
     tokens = tokenise(segments, tokenizer)
-    encoded, keep = _fit(segments, tokens, max_tokens)
+    encoded, keep = _fit(segments, tokens, max_tokens, tokenizer)
     special, pieces = set(traits(tokenizer).ids.values()), list[dict[str, Any]]()
     passed = ""
     for segment, (ids, spans), (head, tail) in zip(segments, tokens, keep, strict=True):
@@ -181,7 +185,7 @@ def preview(
 
 def is_blank(segments: Iterable[Segment]) -> bool:
     """Whether all answers of a row are empty or white space, the end token aside."""
-    return not any(s.trained and s.text[: len(s.text) - s.end].strip() for s in segments)
+    return not any(s.answer and s.text[: len(s.text) - s.end].strip() for s in segments)
 
 
 def _warnings(segments: Sequence[Segment], encoded: Encoded, max_tokens: int) -> list[str]:
@@ -199,7 +203,7 @@ def _warnings(segments: Sequence[Segment], encoded: Encoded, max_tokens: int) ->
         said.append(
             f"{encoded.dropped:,} tokens in the middle of the prompt do not fit into {max_tokens:,} and are dropped."
         )
-    if any(s.trained for s in segments) and not segments[max(i for i, s in enumerate(segments) if s.trained)].end:
+    if any(s.answer for s in segments) and not [s for s in segments if s.answer][-1].end:
         said.append("This tokenizer has no end token, so the model cannot learn where an answer stops.")
     return said
 
@@ -294,7 +298,7 @@ def encode_many(
 ) -> list[Encoded]:
     """`encode` of many rows, in one call to the tokenizer, to the same ids."""
     made = tokenise_rows(rows, tokenizer)
-    return [_fit(segments, tokens, max_tokens)[0] for segments, tokens in zip(rows, made, strict=True)]
+    return [_fit(segments, tokens, max_tokens, tokenizer)[0] for segments, tokens in zip(rows, made, strict=True)]
 
 
 def lengths(

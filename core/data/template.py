@@ -53,16 +53,23 @@ class Segment:
 
     Attributes:
         text: as the tokenizer sees it, special tokens included.
-        trained: whether the loss is taken on it (an answer) or not (a prompt).
+        answer: whether it is an answer that is to be learned, or what is read before one.
         cuts: offsets in text at which it is tokenised apart, so that the text of a special token in a row's value stays
             plain text: a row cannot end its own answer or open a turn.
         end: so many characters at the end of text are the end token.
+        everywhere: whether the loss is taken on it although it is no answer: all text is trained on.
     """
 
     text: str
-    trained: bool
+    answer: bool
     cuts: tuple[int, ...] = ()
     end: int = 0
+    everywhere: bool = False
+
+    @property
+    def trained(self) -> bool:
+        """Whether the loss is taken on it."""
+        return self.answer or self.everywhere
 
 
 @dataclass(frozen=True)
@@ -82,18 +89,19 @@ def render(
     Args:
         row: column -> value.
         layout: how the columns are to be read (used by the chat template).
-        wording: its template, in which `{column}` is the row's value: text as it is, other values as JSON. Braces
-            around what cannot be a column's name stay as they are; `{{name}}` is the literal {name}. The answer stands
-            between [[ and ]] (several are allowed); without marks it is the last {column} and all after it. White space
-            at the end of a prompt belongs to the answer (a tokenizer would merge it with the answer's first letters);
-            the end token is added after the last answer. No template: the model's own chat template, trained on what
-            the assistant says.
+        wording: what to train on, a system prompt, and the template. In it `{column}` is the row's value: text as it
+            is, other values as JSON. Braces around what cannot be a column's name stay as they are; `{{name}}` is the
+            literal {name}. The answer stands between [[ and ]] (several are allowed); without marks it is the last
+            {column} and all after it. White space at the end of a prompt belongs to the answer (a tokenizer would merge
+            it with the answer's first letters); the end token is added after the last answer. No template: the model's
+            own chat template, where the answers are what the assistant says.
         tokenizer: of the model: its beginning and end tokens, its chat template.
 
     Raises:
         InputError: the template or the chat template cannot be used, or the row is no conversation.
     """
-    template = Wording.meant(wording).template
+    wording = Wording.meant(wording)
+    template = wording.template
     if template is None:
         if not tokenizer.chat_template:
             proposal = suggest_template(layout)
@@ -101,8 +109,14 @@ def render(
             raise InputError(f"This model has no chat template: {remedy}.", FIELD)
         from core.data.chat import render_chat
 
-        return render_chat(to_messages(row, layout), tokenizer)
-    return _render_text(row, parse(template, tuple(row)), traits(tokenizer))
+        return render_chat(to_messages(row, layout), tokenizer, wording)
+    if wording.system:
+        raise InputError(
+            "A text template has no place for a system prompt: write it into the template, or leave one of the two "
+            "empty.",
+            "data.system",
+        )
+    return _render_text(row, parse(template, tuple(row)), traits(tokenizer), wording.train_on)
 
 
 def concerns_every_row(error: InputError, layout: Layout) -> bool:
@@ -187,20 +201,20 @@ def check_template(template: str, columns: Iterable[str]) -> None:
     parse(template, tuple(columns))
 
 
-def _render_text(row: dict[str, Any], parts: Sequence[Part], t: Traits) -> list[Segment]:
+def _render_text(row: dict[str, Any], parts: Sequence[Part], t: Traits, train_on: str) -> list[Segment]:
     runs: list[_Run] = []
     last = max(i for i, p in enumerate(parts) if p.answer)
     for i, part in enumerate(parts):
-        if not runs or runs[-1].trained != part.answer:
+        if not runs or runs[-1].answer != part.answer:
             runs.append(_Run(part.answer))
         value = as_text(row.get(part.text)) if part.column else part.text
         if part.column and i == last and t.eos:  # an end token that the data wrote out: one is added below
             value = value.removesuffix(t.eos)
         runs[-1].add(value, part.column)
     for before, run in zip(runs, runs[1:], strict=False):
-        if run.trained:
+        if run.answer:
             before.give_space(run)
-    final = max(i for i, run in enumerate(runs) if run.trained)
+    final = max(i for i, run in enumerate(runs) if run.answer)
     end = runs[final].own_tail(t)
     if final + 1 < len(runs) and (token := runs[final + 1].own_head(t)):
         runs[final + 1].text = runs[final + 1].text[len(token) :]
@@ -213,9 +227,15 @@ def _render_text(row: dict[str, Any], parts: Sequence[Part], t: Traits) -> list[
     first = runs[0].text or (runs[1].text if len(runs) > 1 else "")
     head = [Segment(t.bos, False)] if t.bos and not first.startswith(t.bos) else []
     body = [
-        Segment(run.text, run.trained, find_cuts(run.text, run.spans, t), end if i == final else 0)
+        Segment(
+            run.text,
+            run.answer and (train_on != "last" or i == final),
+            find_cuts(run.text, run.spans, t),
+            end if i == final else 0,
+            train_on == "all" and not run.answer,
+        )
         for i, run in enumerate(runs)
-        if run.text or run.trained
+        if run.text or run.answer
     ]
     return head + body
 
@@ -223,8 +243,8 @@ def _render_text(row: dict[str, Any], parts: Sequence[Part], t: Traits) -> list[
 class _Run:
     """A stretch of text under construction, with the spans of it that came from the row."""
 
-    def __init__(self, trained: bool) -> None:
-        self.trained, self.text, self.spans = trained, "", list[tuple[int, int]]()
+    def __init__(self, answer: bool) -> None:
+        self.answer, self.text, self.spans = answer, "", list[tuple[int, int]]()
 
     def add(self, text: str, value: bool) -> None:
         if value and text:
@@ -278,11 +298,11 @@ def answer_text(
     if template is None:
         said = [m["content"] for m in to_messages(row, layout) if m["role"] == "assistant"]
         return said[-1].strip() if said else ""
-    answers = [s for s in render(row, layout, wording, tokenizer) if s.trained]
+    answers = [s for s in render(row, layout, wording, tokenizer) if s.answer]
     return answers[-1].text[: len(answers[-1].text) - answers[-1].end].strip()
 
 
 def prompt_segments(segments: Sequence[Segment]) -> list[Segment]:
     """What stands before the last answer: what inference sends. All of it where there is no answer."""
-    last = max((i for i, s in enumerate(segments) if s.trained), default=len(segments))
+    last = max((i for i, s in enumerate(segments) if s.answer), default=len(segments))
     return list(segments[:last])

@@ -207,8 +207,8 @@ def labels(
             segments = render(source.rows[place], source.layout, Wording.of(config.data), tokenizer)
         except InputError:
             continue  # training leaves such a row out, too
-        trained = [s for s in segments if s.trained]
-        label = trained[-1].text[: len(trained[-1].text) - trained[-1].end].strip()
+        answer = [s for s in segments if s.answer][-1]
+        label = answer.text[: len(answer.text) - answer.end].strip()
         if label and label not in found:
             found[label] = segments
             if len(found) > most:
@@ -217,7 +217,7 @@ def labels(
 
 
 def _completion(segments: list[Segment], tokenizer: PreTrainedTokenizerFast) -> list[int]:
-    last = max(i for i, s in enumerate(segments) if s.trained)
+    last = max(i for i, s in enumerate(segments) if s.answer)
     return tokenise(segments, tokenizer)[last][0]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from core.data.chat import render_chat
 from core.data.encode import encode
-from core.data.template import prompt_segments
+from core.data.template import Wording, prompt_segments
 from core.errors import InputError
 from core.models.tokenizer import load_tokenizer, traits
 from tests import factory
@@ -46,6 +46,32 @@ def test_each_answer_is_trained_with_its_end(tmp_path, chat):
     assert prompt == tok.apply_chat_template(TALK[:-1], tokenize=False, add_generation_prompt=True)
     ids = encode(segments, tok, 999).input_ids
     assert ids == tok.apply_chat_template(TALK, tokenize=True, return_dict=True)["input_ids"]
+
+
+@pytest.mark.parametrize("bos", [False, True])
+def test_where_the_loss_is_taken(tmp_path, bos):
+    start = "{{ bos_token }}" if bos else ""
+    tok = tokenizer(tmp_path, start + factory.CHATS["plain"], bos=bos)
+    made = {on: encode(render_chat(TALK, tok, Wording(train_on=on)), tok, 999) for on in ("answers", "last", "all")}
+    trained = {on: tok.decode([i for i in e.labels if i >= 0]) for on, e in made.items()}
+    assert trained["answers"] == "Hi.<|im_end|>So long.<|im_end|>" and trained["last"] == "So long.<|im_end|>"
+    assert trained["all"] == tok.apply_chat_template(TALK, tokenize=False).removeprefix("<s>")
+    assert made["answers"].input_ids == made["last"].input_ids == made["all"].input_ids
+
+
+def test_a_system_prompt_for_conversations_without_one(tmp_path):
+    tok = tokenizer(tmp_path, factory.CHATS["plain"])
+    wording = Wording(system="Answer in Dutch.")
+    assert render_chat(TALK, tok, wording) == render_chat(TALK, tok)
+    talk = [{"role": "system", "content": "Answer in Dutch."}, *TALK[1:]]
+    assert render_chat(TALK[1:], tok, wording) == render_chat(talk, tok)
+
+
+def test_a_greeting_answers_nothing(tmp_path):
+    tok = tokenizer(tmp_path, factory.CHATS["plain"])
+    talk = [{"role": "assistant", "content": "Welcome."}, *TALK[1:3]]
+    for wording in (Wording(), Wording(system="Be brief.")):
+        assert [s.text for s in render_chat(talk, tok, wording) if s.answer] == ["Hi.<|im_end|>"]
 
 
 def test_a_template_that_rewrites_earlier_turns_trains_the_last(tmp_path):

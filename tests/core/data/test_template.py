@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.data.formats import recognise
-from core.data.template import Segment, answer_text, check_template, parse, prompt_segments, render
+from core.data.template import Segment, Wording, answer_text, check_template, parse, prompt_segments, render
 from core.errors import InputError
 from core.models.tokenizer import load_tokenizer
 from tests import factory
@@ -25,7 +25,7 @@ def tok_bos(tmp_path_factory):
 
 
 def shown(template, tok, row=ROW):
-    return [(s.text, s.trained) for s in render(row, LAYOUT, template, tok)]
+    return [(s.text, s.answer) for s in render(row, LAYOUT, template, tok)]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,24 @@ def test_a_model_without_a_chat_template_gets_a_proposal(tmp_path):
     with pytest.raises(InputError, match="no chat template: write a template, such as") as error:
         render(ROW, LAYOUT, None, tok)
     assert error.value.field == "data.template"
+
+
+@pytest.mark.parametrize(
+    ("train_on", "want"),
+    [("answers", [False, True, False, True, False]), ("last", [False, False, False, True, False]), ("all", [True] * 5)],
+)
+def test_where_the_loss_is_taken(tok, train_on, want):
+    wording = Wording("{q} [[{a}]] and [[{n}]] end", train_on=train_on)
+    segments = render(ROW, LAYOUT, wording, tok)
+    assert [s.trained for s in segments] == want and segments[3].text == " 3<|im_end|>"
+    assert [s.text for s in segments] == [s.text for s in render(ROW, LAYOUT, wording.template, tok)]
+    assert prompt_segments(segments)[-1].text == " and" and answer_text(ROW, LAYOUT, wording, tok) == "3"
+
+
+def test_a_text_template_holds_its_own_system_prompt(tok):
+    with pytest.raises(InputError, match="no place for a system prompt: write it into the template") as error:
+        render(ROW, LAYOUT, Wording("{q}{a}", system="Be brief."), tok)
+    assert error.value.field == "data.system"
 
 
 SCRAPS = ["<|im_end|>", "<|im_start|>", "</s>", "<s>", "<", "|im_end|>", "a", " ", "\n", "{a}", "[["]
