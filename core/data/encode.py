@@ -1,25 +1,21 @@
-"""Segments to token ids with a loss mask: one row with its tokens for the eye, or all rows at once, to the same ids."""
+"""Segments to token ids with a loss mask; one row with its tokens for the eye, to the same ids."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.config import RunConfig
-from core.data.encode_report import EncodeReport
+from core.data.encoded import IGNORED
 from core.data.formats import Layout
-from core.data.template import Segment, Wording, concerns_every_row, render
-from core.data.tokens import Tokens, token_texts, tokenise, tokenise_rows
-from core.errors import InputError
+from core.data.template import Segment, Wording, render
+from core.data.tokens import ids_of_rows, token_texts, tokenise
 from core.models.tokenizer import traits
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-IGNORED = -100  # a label that torch's cross-entropy leaves out
 PROMPT_KEPT = 8  # a prompt is not cut below so many tokens before an answer is
-BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -76,6 +72,8 @@ def _keep(lengths: Sequence[int], answers: Sequence[bool], limit: int) -> list[t
     """
     keep = [(n, 0) for n in lengths]
     over = sum(lengths) - limit
+    if over <= 0:
+        return keep
     least = max(1, min(PROMPT_KEPT, limit // 4))
     for i in sorted((i for i, answer in enumerate(answers) if not answer), key=lambda i: -lengths[i]):
         if over <= 0:
@@ -94,29 +92,43 @@ def _keep(lengths: Sequence[int], answers: Sequence[bool], limit: int) -> list[t
     return keep
 
 
-def _fit(
-    segments: Sequence[Segment], tokens: Sequence[Tokens], limit: int, tokenizer: PreTrainedTokenizerFast
+def fit(
+    segments: Sequence[Segment], tokens: Sequence[list[int]], limit: int, tokenizer: PreTrainedTokenizerFast
 ) -> tuple[Encoded, list[tuple[int, int]]]:
-    lengths = [len(ids) for ids, _ in tokens]
-    keep = _keep(lengths, [s.answer for s in segments], limit)
-    input_ids, labels, lost = list[int](), list[int](), 0
-    for segment, (ids, _), (head, tail), length in zip(segments, tokens, keep, lengths, strict=True):
-        kept = ids if head + tail == length else ids[:head] + (ids[-tail:] if tail else [])
-        input_ids += kept
-        labels += kept if segment.trained else [IGNORED] * len(kept)
-        lost += length - len(kept) if segment.answer else 0
-    if segments and segments[0].everywhere and input_ids[:1] == [tokenizer.bos_token_id]:
-        labels[0] = IGNORED  # the beginning token is given, never said
-    return Encoded(input_ids, labels, sum(lengths) - len(input_ids), lost), keep
-
-
-def encode(segments: Sequence[Segment], tokenizer: PreTrainedTokenizerFast, max_tokens: int) -> Encoded:
-    """Ids and labels of a row, at most max_tokens long.
+    """A row of at most `limit` tokens from the ids of its segments; and of each segment how many it keeps (head, tail).
 
     Over the limit the middle of the longest prompt is dropped, so that its beginning, its end and the answer stay; the
     answer's end goes only when nothing else is left to drop.
     """
-    return _fit(segments, tokenise(segments, tokenizer), max_tokens, tokenizer)[0]
+    lengths = [len(ids) for ids in tokens]
+    keep = _keep(lengths, [s.answer for s in segments], limit)
+    input_ids, labels, lost = list[int](), list[int](), 0
+    for segment, ids, (head, tail), length in zip(segments, tokens, keep, lengths, strict=True):
+        kept = ids if head + tail == length else ids[:head] + (ids[-tail:] if tail else [])
+        input_ids += kept
+        labels += kept if segment.trained else [IGNORED] * len(kept)
+        lost += length - len(kept) if segment.answer else 0
+    if opens_unsaid(segments, input_ids, tokenizer):
+        labels[0] = IGNORED
+    return Encoded(input_ids, labels, sum(lengths) - len(input_ids), lost), keep
+
+
+def opens_unsaid(segments: Sequence[Segment], ids: Sequence[int], tokenizer: PreTrainedTokenizerFast) -> bool:
+    """Whether a row that is trained on everywhere begins with the beginning token: it is given, never said."""
+    return bool(segments) and segments[0].everywhere and ids[:1] == [tokenizer.bos_token_id]
+
+
+def encode(segments: Sequence[Segment], tokenizer: PreTrainedTokenizerFast, max_tokens: int) -> Encoded:
+    """Ids and labels of a row, at most max_tokens long: see `fit`."""
+    return encode_many([segments], tokenizer, max_tokens)[0]
+
+
+def encode_many(
+    rows: Sequence[Sequence[Segment]], tokenizer: PreTrainedTokenizerFast, max_tokens: int
+) -> list[Encoded]:
+    """`encode` of many rows, in one call to the tokenizer, to the same ids."""
+    made = ids_of_rows(rows, tokenizer)
+    return [fit(segments, tokens, max_tokens, tokenizer)[0] for segments, tokens in zip(rows, made, strict=True)]
 
 
 def encode_prompt(segments: Sequence[Segment], tokenizer: PreTrainedTokenizerFast, max_tokens: int) -> list[int]:
@@ -150,7 +162,7 @@ def preview(
     """
     segments = render(row, layout, wording, tokenizer)
     tokens = tokenise(segments, tokenizer)
-    encoded, keep = _fit(segments, tokens, max_tokens, tokenizer)
+    encoded, keep = fit(segments, [ids for ids, _ in tokens], max_tokens, tokenizer)
     special, pieces = set(traits(tokenizer).ids.values()), list[dict[str, Any]]()
     passed = ""
     for segment, (ids, spans), (head, tail) in zip(segments, tokens, keep, strict=True):
@@ -206,119 +218,3 @@ def _warnings(segments: Sequence[Segment], encoded: Encoded, max_tokens: int) ->
     if any(s.answer for s in segments) and not [s for s in segments if s.answer][-1].end:
         said.append("This tokenizer has no end token, so the model cannot learn where an answer stops.")
     return said
-
-
-# All rows
-
-
-def encode_rows(
-    rows: Iterable[dict[str, Any]],
-    layout: Layout,
-    config: RunConfig,
-    tokenizer: PreTrainedTokenizerFast,
-    on_progress: Callable[[int], None] | None = None,
-) -> tuple[list[dict[str, list[int]]], EncodeReport]:
-    """All rows as examples {"input_ids", "labels"}, equal to `encode` of each, and what became of the rows.
-
-    Rows without an answer, and conversations that cannot be read, are left out and counted.
-
-    Args:
-        rows: any iterable of rows.
-        layout: of the rows.
-        config: its data.template and data.max_tokens are used.
-        tokenizer: of the model.
-        on_progress: called with the number of rows done, about every thousand rows.
-
-    Raises:
-        InputError: no row teaches anything; the template does not fit.
-    """
-    report, examples, batch = EncodeReport(), list[dict[str, list[int]]](), list[tuple[int, list[Segment]]]()
-    first_error: InputError | None = None
-    limit, wording = config.data.max_tokens, Wording.of(config.data)
-
-    def flush() -> None:
-        for (number, _), encoded in zip(batch, encode_many([s for _, s in batch], tokenizer, limit), strict=True):
-            if not encoded.trained:
-                reason = f"nothing of the answer fits into {limit:,} tokens."
-                report.left_out.setdefault(reason, []).append(number)
-                continue
-            if encoded.answer_dropped:
-                report.answer_cut.append(number)
-            elif encoded.dropped:
-                report.truncated.append(number)
-            report.kept.append(number)
-            report.tokens += len(encoded.input_ids)
-            report.trained_tokens += encoded.trained
-            report.longest = max(report.longest, len(encoded.input_ids))
-            examples.append({"input_ids": encoded.input_ids, "labels": encoded.labels})
-        batch.clear()
-        if on_progress:
-            on_progress(report.rows)
-
-    for number, row in enumerate(rows):
-        report.rows += 1
-        try:
-            segments = render(row, layout, wording, tokenizer)
-        except InputError as error:
-            if concerns_every_row(error, layout):
-                raise
-            first_error = first_error or InputError(f"Row {number}: {error}", error.field)
-            report.left_out.setdefault("the conversation cannot be used.", []).append(number)
-            continue
-        if is_blank(segments):
-            report.left_out.setdefault("the answer is empty.", []).append(number)
-            continue
-        batch.append((number, segments))
-        if len(batch) >= BATCH:
-            flush()
-    flush()
-    if not examples:
-        raise _nothing(report, first_error, limit)
-    return examples, report
-
-
-def _nothing(report: EncodeReport, first_error: InputError | None, limit: int) -> InputError:
-    if not report.rows:
-        return InputError("There are no rows to learn from.", "data.path")
-    if first_error is not None:
-        return first_error
-    if any(reason.startswith("nothing of") for reason in report.left_out):
-        return InputError(
-            f"No row teaches anything: with at most {limit:,} tokens nothing is left of any answer. Raise the limit.",
-            "data.max_tokens",
-        )
-    return InputError(
-        "No row teaches anything: the answer is empty in all of them. Choose another answer column in the template.",
-        "data.template",
-    )
-
-
-def encode_many(
-    rows: Sequence[Sequence[Segment]], tokenizer: PreTrainedTokenizerFast, max_tokens: int
-) -> list[Encoded]:
-    """`encode` of many rows, in one call to the tokenizer, to the same ids."""
-    made = tokenise_rows(rows, tokenizer)
-    return [_fit(segments, tokens, max_tokens, tokenizer)[0] for segments, tokens in zip(rows, made, strict=True)]
-
-
-def lengths(
-    rows: Sequence[dict[str, Any]],
-    layout: Layout,
-    config: RunConfig,
-    tokenizer: PreTrainedTokenizerFast,
-    sample: int = 2000,
-) -> list[int]:
-    """Tokens of each row before any is dropped, for a histogram: of all rows, or of `sample` evenly spaced ones.
-
-    Rows that cannot be rendered are passed over.
-    """
-    step = max(1, len(rows) / sample)
-    chosen = [int(i * step) for i in range(min(len(rows), sample))]
-    rendered = []
-    for number in chosen:
-        try:
-            rendered.append(render(rows[number], layout, Wording.of(config.data), tokenizer))
-        except InputError as error:
-            if concerns_every_row(error, layout):
-                raise
-    return [len(e.input_ids) for e in encode_many(rendered, tokenizer, 2**31)]

@@ -27,6 +27,21 @@ class EncodeReport:
     trained_tokens: int = 0
     longest: int = 0
 
+    def add(self, other: EncodeReport) -> None:
+        """Add what became of the rows that follow."""
+        first = self.rows
+        for ours, theirs in (
+            (self.kept, other.kept),
+            (self.truncated, other.truncated),
+            (self.answer_cut, other.answer_cut),
+            *((self.left_out.setdefault(reason, []), rows) for reason, rows in other.left_out.items()),
+        ):
+            ours += [first + row for row in theirs]
+        self.rows += other.rows
+        self.tokens += other.tokens
+        self.trained_tokens += other.trained_tokens
+        self.longest = max(self.longest, other.longest)
+
     def sentences(self) -> list[str]:
         """What a person should know, one plain sentence each; empty where all went in whole."""
         said = [f"{count_rows(len(rows))} left out: {reason}" for reason, rows in self.left_out.items()]

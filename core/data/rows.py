@@ -53,6 +53,11 @@ class Rows(Sequence[dict[str, Any]]):
         for start in range(0, len(self), PAGE):
             yield from self._read(start, min(start + PAGE, len(self)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process: the rows of this view alone, where Arrow would send all of the table."""
+        own = self.data.take(pa.array(self.places(), pa.int64()))
+        return Rows, (own, self.as_json, None, self.edits)
+
     def take(self, indices: Sequence[int] | np.ndarray) -> Rows:
         """The rows of these positions, in this order."""
         return self._view(self.places()[np.asarray(indices, dtype=np.int64)])

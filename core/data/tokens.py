@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.data.template import Segment
 from core.models.tokenizer import traits
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # a space in front of a text.
 ANCHORS = ("\n", ".", "a", "0")
 
+T = TypeVar("T")
 Tokens = tuple[list[int], list[tuple[int, int]]]  # ids, and each one's span of characters in the segment
 
 
@@ -29,12 +30,42 @@ def tokenise(segments: Sequence[Segment], tokenizer: PreTrainedTokenizerFast) ->
 
 def tokenise_rows(rows: Sequence[Sequence[Segment]], tokenizer: PreTrainedTokenizerFast) -> list[list[Tokens]]:
     """`tokenise` of many rows, in one call to the tokenizer, to the same tokens."""
+    pieces, owners, out = _pieces(rows, tokenizer, _no_tokens)
+    for ((ids, spans), offset), (new_ids, new_spans) in zip(owners, _encode(pieces, tokenizer), strict=True):
+        ids.extend(new_ids)
+        spans.extend((a + offset, b + offset) for a, b in new_spans)
+    return out
+
+
+def ids_of_rows(rows: Sequence[Sequence[Segment]], tokenizer: PreTrainedTokenizerFast) -> list[list[list[int]]]:
+    """The ids of `tokenise_rows` without their spans, at half the cost: for each row those of each segment."""
+    pieces, owners, out = _pieces(rows, tokenizer, list[int])
+    distinct = list(dict.fromkeys(pieces))  # beginning tokens, labels and system prompts come again and again
+    if traits(tokenizer).prefixes:
+        made = [ids for ids, _ in _encode(distinct, tokenizer)]
+    else:
+        texts = [text for text, _ in distinct]
+        made = [e.ids for e in tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+    found = dict(zip(distinct, made, strict=True))
+    for (ids, _), piece in zip(owners, pieces, strict=True):
+        ids.extend(found[piece])
+    return out
+
+
+def _no_tokens() -> Tokens:
+    return [], []
+
+
+def _pieces(
+    rows: Sequence[Sequence[Segment]], tokenizer: PreTrainedTokenizerFast, empty: Callable[[], T]
+) -> tuple[list[tuple[str, bool]], list[tuple[T, int]], list[list[T]]]:
+    """Texts to tokenise, each with whether it continues another; for each whose it is, and from which character on."""
     bos = traits(tokenizer).bos
     pieces: list[tuple[str, bool]] = []
-    owners: list[tuple[Tokens, int]] = []
-    out: list[list[Tokens]] = []
+    owners: list[tuple[T, int]] = []
+    out: list[list[T]] = []
     for segments in rows:
-        out.append([([], []) for _ in segments])
+        out.append([empty() for _ in segments])
         begun = False
         for segment, tokens in zip(segments, out[-1], strict=True):
             cuts = (0, *segment.cuts, len(segment.text))
@@ -43,10 +74,7 @@ def tokenise_rows(rows: Sequence[Sequence[Segment]], tokenizer: PreTrainedTokeni
                     pieces.append((text, begun))
                     owners.append((tokens, start))
                     begun = begun or text != bos
-    for ((ids, spans), offset), (new_ids, new_spans) in zip(owners, _encode(pieces, tokenizer), strict=True):
-        ids.extend(new_ids)
-        spans.extend((a + offset, b + offset) for a, b in new_spans)
-    return out
+    return pieces, owners, out
 
 
 def _encode(pieces: Sequence[tuple[str, bool]], tokenizer: PreTrainedTokenizerFast) -> list[Tokens]:

@@ -13,10 +13,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch.utils.data import Sampler
 
-STRETCH = 16  # batches that are drawn at random together, then sorted by length
-IGNORED = -100
+from core.data.encoded import IGNORED, Row, lengths_of
 
-Row = dict[str, list[int]]
+STRETCH = 16  # batches that are drawn at random together, then sorted by length
 
 
 class GroupedOrder(Sampler[int]):
@@ -75,8 +74,9 @@ def by_length(rows: Sequence[Row], most_rows: int, most_numbers: int, width: int
         `width` entries; a single row may have more.
     """
     batches: list[list[int]] = []
-    for i in sorted(range(len(rows)), key=lambda i: -len(rows[i]["input_ids"])):
-        longest = len(rows[batches[-1][0]]["input_ids"]) if batches else 0
+    lengths = lengths_of(rows)
+    for i in sorted(range(len(rows)), key=lambda i: -lengths[i]):
+        longest = lengths[batches[-1][0]] if batches else 0
         if batches and len(batches[-1]) < most_rows and (len(batches[-1]) + 1) * longest * width <= most_numbers:
             batches[-1].append(i)
         else:

@@ -9,15 +9,17 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from core.config import RunConfig
+from core.data.bulk import encode_rows
 from core.data.dataset import open_examples
-from core.data.encode import encode_prompt, encode_rows
+from core.data.encode import encode_prompt
+from core.data.encode_report import EncodeReport
+from core.data.encoded import EncodedRows
 from core.data.sources import Source
 from core.data.split import split_source
 from core.data.template import Wording, answer_text, prompt_segments, render
 from core.errors import InputError
 from core.models.tokenizer import end_ids, load_tokenizer, pad_id
 from core.tasks import fit
-from core.training.batches import Row
 from core.training.validation import Probe
 
 
@@ -36,8 +38,8 @@ class Examples:
     tokenizer: PreTrainedTokenizerFast
     pad: int
     ends: set[int]
-    train: list[Row]
-    validation: list[Row]
+    train: EncodedRows
+    validation: EncodedRows
     probe: Probe
     notes: list[str]
     data: dict[str, Any]
@@ -66,13 +68,13 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
     parts = split_source(source, config)
     fit.require(source, parts.train, config, tokenizer)
 
-    def encode(places: list[int], done: int) -> tuple[list[Row], Any]:
-        rows = (source.rows[i] for i in places)
+    def encode(places: list[int], done: int) -> tuple[EncodedRows, EncodeReport]:
+        rows = source.rows.take(places)
         return encode_rows(rows, source.layout, config, tokenizer, lambda n: on_rows(done + n, count))
 
     train, report = encode(parts.train, 0)
     notes, longest = [*source.notes, *parts.notes, *report.sentences()], report.longest
-    validation, row = list[Row](), parts.train[report.kept[0]]
+    validation, row = EncodedRows.none(), parts.train[report.kept[0]]
     if parts.validation:
         validation, held = encode(parts.validation, len(parts.train))
         notes += [f"Of the rows kept back: {sentence}" for sentence in held.sentences()]

@@ -72,7 +72,12 @@ def fit(config: RunConfig, run: Run, job: Job, log: EventLog, resume: bool = Fal
 
 def _rows(config: RunConfig, job: Job, log: EventLog) -> Examples:
     job.say("reading the data")
-    rows = prepare(config, lambda done, total: job.progress(done, total, "encoding the rows"))
+
+    def tell(done: int, total: int) -> None:
+        job.progress(done, total, "encoding the rows")
+        job.check()
+
+    rows = prepare(config, tell)
     for note in rows.notes:
         say(log, 0, note)
     return rows
@@ -87,7 +92,7 @@ def say(log: EventLog, step: int, note: str) -> None:
 def _fits(model: Any, rows: Examples, config: RunConfig) -> None:
     """InputError when model and tokenizer, or model and rows, do not belong together."""
     width = model.get_input_embeddings().num_embeddings
-    highest = max(max(row["input_ids"]) for row in (*rows.train, *rows.validation))
+    highest = max(int(part.ids.max(initial=0)) for part in (rows.train, rows.validation))
     if highest >= width:
         raise InputError(
             f"The tokenizer of {config.model.path!r} makes the id {highest}, and the model knows {width:,} ids: they "

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from core.training.batches import IGNORED
+from core.data.encoded import IGNORED
 
 
 def token_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None = None) -> torch.Tensor:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from transformers import Trainer, TrainerControl
 
+from core.data.encoded import lengths_of
 from core.runs import checkpoints
 from core.runs.eventlog import EventLog
 from core.runs.files import read_json, whole_folder, write_json
@@ -56,8 +57,7 @@ class RunTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> GroupedOrder:
         rows = self.train_dataset if train_dataset is None else train_dataset
-        lengths = [len(row["input_ids"]) for row in rows]
-        return GroupedOrder(lengths, self.args.train_batch_size, self.args.seed)
+        return GroupedOrder(lengths_of(rows), self.args.train_batch_size, self.args.seed)
 
     def _get_num_items_in_batch(self, batch_samples: list[dict[str, torch.Tensor]], device: Any) -> torch.Tensor:
         """Trained tokens of all batches of an update, shifted as our loss shifts them; counted for the speed too."""

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
+from core.data.encoded import Row
 from core.models.load import Precision
-from core.training.batches import Collator, Row, by_length
+from core.training.batches import Collator, by_length
 from core.training.losses import summed_nll
 
 MOST_NUMBERS = 2**26  # of a batch's logits: 256 MB in float32

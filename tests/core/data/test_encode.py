@@ -7,13 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.config import build
-from core.data import encode as encoding
-from core.data.encode import encode, encode_many, encode_prompt, encode_rows, lengths, preview
-from core.data.formats import Layout, recognise
+from core.data.encode import encode, encode_many, encode_prompt, preview
+from core.data.formats import recognise
 from core.data.template import Segment, prompt_segments, render
 from core.data.tokens import tokenise
-from core.errors import InputError
 from core.models.tokenizer import load_tokenizer, traits
 from tests import factory
 
@@ -29,10 +26,6 @@ def toks(tmp_path_factory):
         for bos in (False, True):
             made[kind, bos] = load_tokenizer(factory.write_tokenizer(tmp_path_factory.mktemp(kind), kind, bos=bos))
     return made
-
-
-def config(template=None, max_tokens=512):
-    return build({"data": {"template": template, "max_tokens": max_tokens}})
 
 
 ALPHABET = st.characters(codec="utf-8", exclude_categories=("Cs", "Co"), exclude_characters="▁")
@@ -149,58 +142,6 @@ def test_characters_of_several_tokens_are_shown_once(toks):
     texts = [t["text"] for t in seen.segments[0]["tokens"]]
     assert "".join(texts) == "😀東" and len(texts) > 2
     assert [t["special"] for t in seen.segments[1]["tokens"]][-1] and seen.segments[1]["tokens"][0]["newline"]
-
-
-# Whole sets
-
-
-@pytest.mark.parametrize("kind", KINDS[:3])
-@pytest.mark.parametrize("template", ["{phrase}\n{tone}", None])
-def test_encode_rows_equals_encode(toks, monkeypatch, kind, template):
-    monkeypatch.setattr(encoding, "BATCH", 5)
-    tok, rows, seen = toks[kind, True], factory.tone_rows(24), []
-    examples, report = encode_rows(rows, LAYOUT, config(template, 24), tok, seen.append)
-    one_by_one = [encode(render(r, LAYOUT, template, tok), tok, 24) for r in rows]
-    assert examples == [{"input_ids": e.input_ids, "labels": e.labels} for e in one_by_one]
-    assert report.kept == list(range(24)) and report.trained_tokens == sum(e.trained for e in one_by_one)
-    assert seen[-1] == 24 and report.longest <= 24
-
-
-def test_what_is_left_out_is_counted(toks):
-    tok = toks["bpe", False]
-    rows = [{"phrase": "a", "tone": "x"}, {"phrase": "b", "tone": " "}, {"phrase": "c " * 99, "tone": "x"},
-            {"phrase": "d", "tone": "long " * 99}]  # fmt: skip
-    examples, report = encode_rows(rows, LAYOUT, config("{phrase}\n{tone}", 32), tok)
-    assert report.kept == [0, 2, 3] and len(examples) == 3
-    assert report.left_out == {"the answer is empty.": [1]}
-    assert (report.truncated, report.answer_cut) == ([2], [3])
-    assert report.sentences() == [
-        "1 row is left out: the answer is empty.",
-        "1 row is longer than the limit: the middle of the prompt was dropped.",
-        "1 row is so long that the end of the answer was cut off.",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("rows", "layout", "field", "words"),
-    [
-        ([], LAYOUT, "data.path", "There are no rows"),
-        ([{"phrase": "a", "tone": ""}] * 3, LAYOUT, "data.template", "the answer is empty in all of them"),
-        ([{"m": []}], Layout("messages", {"messages": "m", "role": "role", "content": "content"}, ""), "data.path",
-         "Row 0: 'm' holds no list of turns"),
-    ],
-)  # fmt: skip
-def test_rows_that_teach_nothing_are_refused(toks, rows, layout, field, words):
-    with pytest.raises(InputError, match=words) as error:
-        encode_rows(rows, layout, config(None if layout.name == "messages" else "{phrase}\n{tone}"), toks["bpe", False])
-    assert error.value.field == field
-
-
-def test_lengths_of_all_and_of_a_sample(toks):
-    tok, rows = toks["bpe", False], factory.tone_rows(24)
-    whole = lengths(rows, LAYOUT, config("{phrase}\n{tone}", 8), tok)
-    assert whole == [len(encode(render(r, LAYOUT, "{phrase}\n{tone}", tok), tok, 10**6).input_ids) for r in rows]
-    assert lengths(rows, LAYOUT, config("{phrase}\n{tone}"), tok, sample=6) == whole[::4]
 
 
 def test_a_prompt_of_nothing_begins_somewhere(toks):
