@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from core.config import RunConfig
 from core.data.encode_report import count_rows
-from core.data.formats import overrule
+from core.data.mapping import overrule
 from core.data.rows import Rows
 from core.data.sources import SAMPLE, Source, open_data, slice_of
 from core.data.tables import collect
@@ -93,9 +93,9 @@ def _with_kept(source: Source, config: RunConfig, spec: str) -> Source:
             return _held(source, _places(found["slice"], source))
         if found and (found["slice"] or not _PATH_LIKE.search(spec)):
             path = config.data.path if config.data.split else re.sub(r"\[[^\[\]]*\]$", "", config.data.path)
-            kept = _read_as(open_data(path, config.data.name, spec), config)
+            kept = open_data(path, config.data.name, spec)
         else:
-            kept = _read_as(open_data(spec), config)
+            kept = open_data(spec)
     except InputError as error:
         raise InputError(str(error), KEPT if error.field in ("data.path", "data.split") else error.field) from None
     if kept.rows.data is source.rows.data:

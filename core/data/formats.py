@@ -1,42 +1,84 @@
-"""Which layout rows have, by their columns and values, and how a row of any layout becomes chat messages."""
+"""The layouts that rows may have, and how a row of any of them becomes chat messages."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from core.data.turns import Message, as_text, conversation, dialogue, last_answer, tools_of, turns_of
 from core.errors import InputError
 
-FIELD = "data.path"
-LAYOUTS = ("text", "text_label", "prompt_completion", "alpaca", "sharegpt", "messages")
+SUMMARIES = ("summary", "highlights", "tldr", "abstract")
+DEFAULT_KEYS = {"sharegpt": ("from", "value")}  # of a turn; all others have role and content
 
-# Column names by meaning, most telling first.
-PAIRS = (
-    ("prompt", "completion"), ("prompt", "response"), ("question", "answer"), ("instruction", "response"),
-    ("query", "response"), ("input", "output"), ("input", "target"), ("source", "target"), ("text", "summary"),
-    ("document", "summary"), ("article", "highlights"), ("dialogue", "summary"), ("note", "fields"), ("mr", "ref"),
-    ("source", "summary"), ("problem", "solution"), ("user", "assistant"), ("context", "response"),
-)  # fmt: skip
-LABELS = ("label", "category", "class", "tone", "intent", "sentiment", "emotion", "topic", "genre", "labels", "target")
-TEXTS = (
-    "text",
-    "phrase",
-    "sentence",
-    "content",
-    "message",
-    "review",
-    "utterance",
-    "tweet",
-    "title",
-    "document",
-    "body",
+
+@dataclass(frozen=True)
+class Role:
+    """A part that a column plays in a layout.
+
+    Attributes:
+        name: its key in `Layout.roles`. label: for people.
+        optional: whether a layout may lack it.
+        key: whether it names a key of a turn, not a column.
+    """
+
+    name: str
+    label: str
+    optional: bool = False
+    key: bool = False
+
+
+_SYSTEM = Role("system", "System prompt", optional=True)
+_TOOLS = Role("tools", "Tools", optional=True)
+_TALK = (
+    Role("messages", "Conversation"),
+    Role("role", "Speaker of a turn", key=True),
+    Role("content", "Words of a turn", key=True),
+    _SYSTEM,
+    _TOOLS,
 )
-ROLES = {
-    "user": "user", "human": "user", "prompter": "user", "customer": "user",
-    "assistant": "assistant", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant", "model": "assistant",
-    "system": "system", "developer": "system", "tool": "tool", "function": "tool", "observation": "tool",
+ROLES_OF: dict[str, tuple[Role, ...]] = {
+    "text": (Role("text", "Text"),),
+    "text_label": (Role("text", "Text"), Role("label", "Label")),
+    "prompt_completion": (
+        Role("prompt", "Prompt"),
+        Role("completion", "Answer"),
+        Role("context", "Text asked about", optional=True),
+        _SYSTEM,
+    ),
+    "alpaca": (
+        Role("instruction", "Instruction"),
+        Role("input", "Input", optional=True),
+        Role("output", "Answer"),
+        _SYSTEM,
+    ),
+    "sharegpt": _TALK,
+    "messages": _TALK,
+    "tokens_tags": (
+        Role("tokens", "Tokens"),
+        Role("tags", "Tags"),
+        Role("text", "Text", optional=True),
+        Role("entities", "Entities", optional=True),
+    ),
+    "pair": (Role("first", "First text"), Role("second", "Second text"), Role("label", "Score or label")),
+    "preference": (
+        Role("chosen", "Chosen answer"),
+        Role("rejected", "Rejected answer", optional=True),
+        Role("prompt", "Prompt", optional=True),
+        Role("role", "Speaker of a turn", optional=True, key=True),
+        Role("content", "Words of a turn", optional=True, key=True),
+        _SYSTEM,
+        _TOOLS,
+    ),
+}
+LAYOUTS = tuple(ROLES_OF)
+_ANSWERS = {
+    "text": "text", "text_label": "label", "prompt_completion": "completion", "alpaca": "output",
+    "tokens_tags": "entities", "pair": "label", "preference": "chosen",
 }  # fmt: skip
 
 
@@ -44,195 +86,162 @@ ROLES = {
 class Layout:
     """A layout and which column plays which part.
 
-    roles: text: {"text"}; text_label: {"text", "label"}; prompt_completion: {"prompt", "completion"};
-    alpaca: {"instruction", "input"?, "output", "system"?}; sharegpt and messages: {"messages", "role", "content"},
-    where the last two are keys of a turn.
+    Attributes:
+        name: a key of ROLES_OF.
+        roles: role -> column, or key of a turn, as ROLES_OF says.
+        evidence: one sentence: why the rows are taken to have it.
     """
 
     name: str
     roles: dict[str, str]
     evidence: str
 
-
-def as_text(value: Any) -> str:
-    """A value as it stands in a text: text as it is, nothing for a missing value, JSON for all others."""
-    if isinstance(value, str):
-        return value
-    return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def recognise(columns: Sequence[str], sample_rows: Iterable[dict[str, Any]]) -> Layout:
-    """The layout of rows, from the names of their columns and a sample of rows. It always finds one; see `evidence`."""
-    rows, names = list(sample_rows), {c.strip().casefold(): c for c in reversed(columns)}
-    for column in sorted(columns, key=lambda c: c.casefold() not in ("messages", "conversations", "conversation")):
-        turn = _turn(rows, column)
-        if "from" in turn and "value" in turn:
-            roles = {"messages": column, "role": "from", "content": "value"}
-            return Layout("sharegpt", roles, f"{column!r} holds lists of turns with 'from' and 'value'.")
-        if "role" in turn and "content" in turn:
-            roles = {"messages": column, "role": "role", "content": "content"}
-            return Layout("messages", roles, f"{column!r} holds lists of turns with 'role' and 'content'.")
-    if "instruction" in names and "output" in names:
-        roles = {k: names[k] for k in ("instruction", "input", "output", "system") if k in names}
-        return Layout("alpaca", roles, f"The columns {_list(roles.values())} are those of the Alpaca set.")
-    for prompt, completion in PAIRS:
-        if prompt in names and completion in names:
-            roles = {"prompt": names[prompt], "completion": names[completion]}
-            return Layout(
-                "prompt_completion", roles, f"The columns are named {roles['prompt']!r} and {roles['completion']!r}."
-            )
-    if len(columns) == 1:
-        return Layout("text", {"text": columns[0]}, f"There is one column, {columns[0]!r}.")
-    return _by_values(list(columns), names, rows)
+    @property
+    def conversational(self) -> bool:
+        """Whether a row is a conversation of several turns, which no text template can take apart."""
+        if self.name == "preference":
+            return "content" in self.roles or "prompt" not in self.roles
+        return self.name in ("sharegpt", "messages")
 
 
-def overrule(
-    columns: Sequence[str], sample_rows: Iterable[dict[str, Any]], layout: str | None, roles: dict[str, str] | None
-) -> Layout:
-    """The layout that a person chose, with the roles that they named; the rest as recognised."""
-    found = recognise(columns, sample_rows)
-    if layout is None:
-        return found
-    known = found.roles if found.name == layout else {}
-    return Layout(layout, {**known, **(roles or {})}, "Chosen by hand.")
-
-
-def _by_values(columns: list[str], names: dict[str, str], rows: list[dict[str, Any]]) -> Layout:
-    label = next((names[n] for n in LABELS if n in names), None) or _label_like(columns, rows)
-    others = [c for c in columns if c != label]
-    text = next((names[n] for n in TEXTS if names.get(n) in others), None) or max(
-        others, key=lambda c: _length(rows, c)
-    )
-    if label is not None:
-        distinct = len({as_text(r.get(label)) for r in rows})
-        evidence = f"{label!r} holds {distinct} different values in {len(rows)} rows looked at; {text!r} is the text."
-        return Layout("text_label", {"text": text, "label": label}, evidence)
-    if len(columns) == 2:
-        prompt, completion = columns
-        evidence = f"There are two columns: {prompt!r} is taken as the prompt, {completion!r} as the answer."
-        return Layout("prompt_completion", {"prompt": prompt, "completion": completion}, evidence)
-    if "text" in names:
-        return Layout(
-            "text", {"text": names["text"]}, f"There is a column {names['text']!r} and none that looks like an answer."
-        )
-    worded = sorted(columns, key=lambda c: -_length(rows, c))[:2]
-    prompt, completion = sorted(worded, key=columns.index)
-    evidence = f"A guess by length: {prompt!r} is taken as the prompt, {completion!r} as the answer."
-    return Layout("prompt_completion", {"prompt": prompt, "completion": completion}, evidence)
-
-
-def _turn(rows: list[dict[str, Any]], column: str) -> dict[str, Any]:
-    """The first turn of the first conversation in a column, or {}."""
-    for row in rows:
-        value = row.get(column)
-        if value is None or value == []:
-            continue
-        return value[0] if isinstance(value, list) and isinstance(value[0], dict) else {}
-    return {}
-
-
-def _length(rows: list[dict[str, Any]], column: str) -> float:
-    """The mean length of a column's texts; other values count as nothing."""
-    return sum(len(v) for r in rows if isinstance(v := r.get(column), str)) / max(1, len(rows))
-
-
-def _label_like(columns: list[str], rows: list[dict[str, Any]]) -> str | None:
-    """The last column of short values that repeat, as a class does."""
-    for column in reversed(columns):
-        values = [as_text(r.get(column)) for r in rows]
-        if len(values) >= 8 and max(map(len, values)) <= 60 and len(set(values)) <= max(2, len(values) // 4):
-            return column
-    return None
-
-
-def _list(names: Iterable[str]) -> str:
-    quoted = [repr(n) for n in names]
-    return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + " and " + quoted[-1]
-
-
-def to_messages(row: dict[str, Any], layout: Layout) -> list[dict[str, str]]:
+def to_messages(row: dict[str, Any], layout: Layout) -> list[Message]:
     """A row as chat messages: [{"role": "system" | "user" | "assistant" | "tool", "content": text}, ...].
+
+    Those of a conversation may have more: see `turns.conversation`. An instruction with an input has both besides its
+    content, for templates that write them apart.
 
     Raises:
         InputError: a conversation that is none, a role that is not known, or rows that are one text only.
     """
     r = layout.roles
+
+    def cell(role: str) -> str:
+        return as_text(row.get(r[role])) if role in r else ""
+
     match layout.name:
-        case "alpaca":
-            asked, given = as_text(row.get(r["instruction"])), as_text(row.get(r.get("input", ""), ""))
-            system = as_text(row.get(r.get("system", ""), ""))
-            head = [{"role": "system", "content": system}] if system.strip() else []
-            return [
-                *head,
-                {"role": "user", "content": f"{asked}\n\n{given}" if given.strip() else asked},
-                {"role": "assistant", "content": as_text(row.get(r["output"]))},
-            ]
-        case "prompt_completion" | "text_label":
-            asked, answer = ("prompt", "completion") if layout.name == "prompt_completion" else ("text", "label")
-            return [
-                {"role": "user", "content": as_text(row.get(r[asked]))},
-                {"role": "assistant", "content": as_text(row.get(r[answer]))},
-            ]
+        case "text":
+            raise _one_text(r["text"])
         case "sharegpt" | "messages":
-            return _conversation(row.get(r["messages"]), r)
-        case _:
-            raise InputError(
-                f"These rows hold one text ({r['text']!r}), no question and answer, so the chat template cannot be "
-                f"used. Write a template, such as [[{{{r['text']}}}]].",
-                "data.template",
-            )
-
-
-def _conversation(turns: Any, roles: dict[str, str]) -> list[dict[str, str]]:
-    if not isinstance(turns, list) or not turns:
-        raise InputError(f"{roles['messages']!r} holds no list of turns.", FIELD)
-    messages = []
-    for number, turn in enumerate(turns, 1):
-        if not isinstance(turn, dict) or roles["role"] not in turn:
-            raise InputError(f"turn {number} has no {roles['role']!r}.", FIELD)
-        name = as_text(turn[roles["role"]])
-        role = ROLES.get(name.strip().casefold())
-        if role is None:
-            raise InputError(f"turn {number} is by {name!r}, a role that is not known: {', '.join(ROLES)}.", FIELD)
-        messages.append({"role": role, "content": _content(turn.get(roles["content"]))})
+            messages = conversation(row.get(r["messages"]), r["messages"], *_keys(layout))
+        case "preference":
+            messages = _preferred(row, layout)
+        case "alpaca":
+            asked, given = cell("instruction"), cell("input")
+            user = {"role": "user", "content": asked}
+            if given.strip():
+                user = {"role": "user", "content": f"{asked}\n\n{given}", "instruction": asked, "input": given}
+            messages = [user, _answer(cell("output"))]
+        case "pair":
+            asked = "\n".join(f"{_title(r[role])}: {cell(role)}" for role in ("first", "second"))
+            messages = [_question(asked), _answer(cell("label"))]
+        case "prompt_completion":
+            context = cell("context")
+            asked = f"{context}\n\n{cell('prompt')}" if context.strip() else cell("prompt")
+            messages = [_question(asked), _answer(cell("completion"))]
+        case _:  # text_label, tokens_tags
+            messages = [_question(cell("text")), _answer(cell(_ANSWERS[layout.name]))]
+    if (system := cell("system")).strip() and messages[0]["role"] != "system":
+        messages = [{"role": "system", "content": system}, *messages]
     return messages
 
 
-def _content(value: Any) -> str:
-    """A turn's words: text, or a list of blocks of which the text ones are joined."""
-    if isinstance(value, list) and all(isinstance(b, dict) for b in value):
-        odd = next((str(b.get("type")) for b in value if "text" not in b), None)
-        if odd is not None:
-            raise InputError(f"a turn holds a block of type {odd!r}: only text can be trained on.", FIELD)
-        return "\n".join(as_text(b["text"]) for b in value)
-    return as_text(value)
+def tools(row: dict[str, Any], layout: Layout) -> list[dict[str, Any]]:
+    """The tools that a row's conversation may call: see `turns.tools_of`."""
+    column = layout.roles.get("tools")
+    return tools_of(row.get(column), column) if column else []
+
+
+def _question(text: str) -> Message:
+    return {"role": "user", "content": text}
+
+
+def _answer(text: str) -> Message:
+    return {"role": "assistant", "content": text}
+
+
+def _keys(layout: Layout) -> tuple[str, str]:
+    """The keys of a turn."""
+    role, content = DEFAULT_KEYS.get(layout.name, ("role", "content"))
+    return layout.roles.get("role", role), layout.roles.get("content", content)
+
+
+def _one_text(column: str) -> InputError:
+    return InputError(
+        f"These rows hold one text ({column!r}), no question and answer, so the chat template cannot be "
+        f"used. Write a template, such as [[{{{column}}}]].",
+        "data.template",
+    )
+
+
+def _preferred(row: dict[str, Any], layout: Layout) -> list[Message]:
+    """The prompt and the chosen answer: each a text, a list of turns, or a text with its speakers in it."""
+    r = layout.roles
+
+    def read(role: str) -> tuple[list[Message] | None, str]:
+        value = row.get(r[role]) if role in r else None
+        if turns_of(value):
+            return conversation(value, r[role], *_keys(layout)), ""
+        text = "" if isinstance(value, list) else as_text(value)
+        return dialogue(text), text
+
+    chosen, answer = read("chosen")
+    asked, prompt = read("prompt")
+    if asked and asked[-1] == _answer(""):
+        asked = asked[:-1]
+    if asked is None and prompt.strip():
+        asked = [_question(prompt)]
+    if chosen is None:
+        if asked is None:
+            raise _one_text(r["chosen"])
+        return [*asked, _answer(answer)]
+    whole = asked is None or any(m["role"] == "user" for m in chosen)
+    return chosen if whole else [*(asked or []), *chosen]
+
+
+def unanswered(row: dict[str, Any], layout: Layout) -> dict[str, Any]:
+    """A conversation up to its last answer, which is what is asked; other rows as they are."""
+    if layout.name not in ("sharegpt", "messages"):
+        return row
+    column = layout.roles["messages"]
+    turns = turns_of(row.get(column)) or []
+    last = last_answer(conversation(turns, column, *_keys(layout)))
+    return row | {column: turns[:last]}
 
 
 def answer_column(layout: Layout) -> str:
     """The column that holds the answer; "" where the answer is in the turns of a conversation."""
-    keys = {"text": "text", "text_label": "label", "prompt_completion": "completion", "alpaca": "output"}
-    return layout.roles[keys[layout.name]] if layout.name in keys else ""
+    if layout.conversational:
+        return ""
+    return layout.roles[_ANSWERS[layout.name]]
+
+
+# What suits rows of a layout
 
 
 def suggest_template(layout: Layout) -> str | None:
     """A text template for a layout, for a model without a chat template; None for conversations."""
     r = layout.roles
+    if layout.conversational or any(c in column for column in r.values() for c in "{}\n"):
+        return None
+    head = f"{{{r['system']}}}\n\n" if "system" in r else ""
     match layout.name:
         case "text":
             return f"[[{{{r['text']}}}]]"
-        case "text_label":
-            return f"### {_title(r['text'])}: {{{r['text']}}}\n### {_title(r['label'])}: {{{r['label']}}}"
-        case "prompt_completion":
-            return (
-                f"### {_title(r['prompt'])}:\n{{{r['prompt']}}}\n### {_title(r['completion'])}:\n{{{r['completion']}}}"
-            )
+        case "text_label" | "pair":
+            names = ("text", "label") if layout.name == "text_label" else ("first", "second", "label")
+            return "\n".join(f"### {_title(r[name])}: {{{r[name]}}}" for name in names)
         case "alpaca":
             parts = [
                 (k.title() if k != "output" else "Response", r[k]) for k in ("instruction", "input", "output") if k in r
             ]
-            return "\n\n".join(f"### {title}:\n{{{column}}}" for title, column in parts)
-        case _:
-            return None
+            return head + "\n\n".join(f"### {title}:\n{{{column}}}" for title, column in parts)
+        case "prompt_completion":
+            parts = [(_title(r[k]), r[k]) for k in ("context", "prompt", "completion") if k in r]
+        case "tokens_tags":
+            parts = [("Text", r["text"]), ("Entities", r["entities"])]
+        case _:  # preference
+            parts = [(_title(r["prompt"]), r["prompt"]), ("Answer", r["chosen"])]
+    return head + "\n".join(f"### {title}:\n{{{column}}}" for title, column in parts)
 
 
 def _title(column: str) -> str:
@@ -242,16 +251,28 @@ def _title(column: str) -> str:
 
 def suggest_task(layout: Layout, rows: Iterable[dict[str, Any]]) -> str:
     """The task that rows look made for: classification, extraction (answers are JSON), summarization or generation."""
-    if layout.name == "text_label":
-        return "classification"
     column = answer_column(layout)
-    if layout.name == "prompt_completion":
-        if column.casefold() in ("summary", "highlights", "tldr", "abstract"):
-            return "summarization"
-        values = [v for v in (row.get(column) for row in rows) if v not in (None, "")]
-        if values and all(isinstance(v, dict) or _is_object(v) for v in values):
+    match layout.name:
+        case "text_label":
+            return "classification"
+        case "tokens_tags":
             return "extraction"
+        case "pair":
+            return "generation" if any(_is_score(row.get(column)) for row in rows) else "classification"
+        case "prompt_completion":
+            if column.casefold() in SUMMARIES:
+                return "summarization"
+            values = [v for v in (row.get(column) for row in rows) if v not in (None, "")]
+            if values and all(isinstance(v, dict) or _is_object(v) for v in values):
+                return "extraction"
     return "generation"
+
+
+def _is_score(value: Any) -> bool:
+    """Whether a value is a number with a fraction, as a similarity is and a class is not."""
+    if isinstance(value, str) and re.fullmatch(r"\s*-?\d*\.\d+\s*", value):
+        value = float(value)
+    return isinstance(value, float) and math.isfinite(value) and value % 1 != 0
 
 
 def _is_object(value: Any) -> bool:

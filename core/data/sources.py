@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from core.data import readers
-from core.data.formats import Layout, recognise
+from core.data.formats import Layout
+from core.data.recognise import recognise
 from core.data.rows import Rows
 from core.errors import InputError
 from core.models.hub import fetch

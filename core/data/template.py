@@ -121,7 +121,7 @@ def render(
 
 def concerns_every_row(error: InputError, layout: Layout) -> bool:
     """Whether an error of `render` is the template's own, so that every row has it; a conversation's is of its row."""
-    return error.field == FIELD and layout.name not in ("sharegpt", "messages")
+    return error.field == "data.system" or (error.field == FIELD and not layout.conversational)
 
 
 @functools.lru_cache(maxsize=64)

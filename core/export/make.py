@@ -173,6 +173,7 @@ def _settings(
         "device": device.device,
         "precision": precision,
         **asked.form,
+        "system": config.data.system if config is not None else None,
         "chat": chat,
         "chat_template": given.tokenizer.get_chat_template() if chat else None,
         "special_tokens": names,

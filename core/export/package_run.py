@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.data.chat import render_chat
 from core.data.encode import encode_prompt
-from core.data.formats import Layout, answer_column, to_messages
-from core.data.template import prompt_segments, render
+from core.data.formats import Layout, answer_column
+from core.data.template import Wording, prompt_segments, render
+from core.data.turns import role_of, turns_of
 from core.errors import InputError
 from core.export.package_tokenizer import PlainTokenizer
 
@@ -55,16 +55,27 @@ class Package:
 
     def ids(self, row: dict[str, Any]) -> list[int]:
         """The prompt of a row (column -> value) as token ids; its answer is not read."""
-        wanted = self.settings["template"]
-        if wanted is not None:
+        wording = Wording(self.settings["template"], self.settings["system"])
+        if wording.template is not None:
             filled = {column: row.get(column, "") for column in self.settings["columns"]}
-            segments = render(filled, self.layout, wanted, self.tokenizer)
+        elif self.layout.conversational:
+            filled = row | self._talk([*self._turns(row), {"role": "assistant", "content": ANSWER}])
         else:
-            column = answer_column(self.layout)
-            messages = to_messages(row | {column: ANSWER} if column else row, self.layout)
-            asked = messages[:-1] if messages and messages[-1]["role"] == "assistant" else messages
-            segments = render_chat([*asked, {"role": "assistant", "content": ANSWER}], self.tokenizer)
+            filled = row | {answer_column(self.layout): ANSWER}
+        segments = render(filled, self.layout, wording, self.tokenizer)
         return encode_prompt(prompt_segments(segments), self.tokenizer, self.settings["prompt_tokens"])
+
+    def _turns(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """The turns of a conversation but for an answer that it ends with."""
+        turns = turns_of(row.get(self.layout.roles["messages"])) or []
+        answered = turns and role_of(turns[-1].get(self.layout.roles["role"])) == "assistant"
+        return turns[:-1] if answered else turns
+
+    def _talk(self, turns: list[dict[str, Any]]) -> dict[str, Any]:
+        """The column of a conversation, from turns with the layout's own keys or with role and content."""
+        roles = self.layout.roles
+        keys = {"role": roles["role"], "content": roles["content"]}
+        return {roles["messages"]: [{keys.get(key, key): value for key, value in turn.items()} for turn in turns]}
 
     def generate(self, ids: list[int], limit: int | None = None) -> Iterator[int]:
         """The tokens of the answer, one by one, the end token among them; greedy; at most `limit`."""
@@ -101,10 +112,8 @@ class Package:
     def row(self, text: str, fields: dict[str, str], history: list[dict[str, str]]) -> dict[str, Any]:
         """What a person typed, as a row. InputError where a field is missing or not known."""
         names = self.settings["fields"]
-        if self.layout.name in ("messages", "sharegpt") and self.settings["template"] is None:
-            roles = self.layout.roles
-            turns = [*history, {"role": "user", "content": text}]
-            return {roles["messages"]: [{roles["role"]: t["role"], roles["content"]: t["content"]} for t in turns]}
+        if self.layout.conversational and self.settings["template"] is None:
+            return self._talk([*history, {"role": "user", "content": text}])
         given = dict(fields)
         if text:
             free = [name for name in names if name not in given]

@@ -9,10 +9,11 @@ from typing import Any
 from core.config import RunConfig
 from core.data.dataset import open_examples, open_heldout
 from core.data.encode import encode_prompt
-from core.data.formats import Layout, answer_column, as_text, suggest_template, to_messages
+from core.data.formats import ROLES_OF, Layout, answer_column, suggest_template, to_messages, tools, unanswered
 from core.data.sources import Source, open_data
 from core.data.split import split_source
 from core.data.template import Wording, answer_text, concerns_every_row, parse, prompt_segments, render
+from core.data.turns import as_text, last_answer
 from core.errors import InputError
 
 NEUTRAL = (
@@ -25,7 +26,9 @@ NEUTRAL = (
     "Water boils when",
     "My favourite book is",
 )
-TALK = Layout("messages", {"messages": "messages", "role": "role", "content": "content"}, "")
+TALK = Layout("messages", {"messages": "messages", "role": "role", "content": "content", "tools": "tools"}, "")
+# The roles that a person fills in, the one that a bare text is taken for first.
+ASKED = ("prompt", "instruction", "text", "first", "second", "input", "context", "system")
 PLAIN = Layout("prompt_completion", {"prompt": "text", "completion": "answer"}, "")
 
 
@@ -74,7 +77,7 @@ def ask(config: RunConfig | None, tokenizer: Any, count: int, data: str | None =
             continue  # a conversation that cannot be used; training leaves it out too
         prompts.append(encode_prompt(prompt_segments(segments), tokenizer, limit))
         wants.append(answer_text(row, source.layout, wording, tokenizer))
-        rows.append(_plain(_unanswered(row, source.layout)))
+        rows.append(_plain(_asked(row, source.layout)))
     if not prompts:
         raise InputError(f"No row of {source.name} can be asked, so nothing could be compared.", "evaluation.data")
     return Questions(
@@ -115,10 +118,13 @@ def _neutral(tokenizer: Any) -> Questions:
 def _form(template: str | None, layout: Layout, columns: list[str]) -> dict[str, Any]:
     """How a package makes such prompts: the template, and the fields that a person fills in."""
     optional: list[str] = []
+    if template is None and layout.name == "preference" and layout.conversational:
+        layout, columns = TALK, ["messages"]  # see _asked
     if template is None:
-        names = {"alpaca": ["instruction", "input", "system"], "text_label": ["text"]}.get(layout.name, ["prompt"])
-        fields = [layout.roles[name] for name in names if name in layout.roles]
-        optional = [layout.roles[name] for name in ("input", "system") if name in layout.roles]
+        roles = {role.name: role for role in ROLES_OF[layout.name] if role.name in layout.roles}
+        names = [name for name in ASKED if name in roles and not layout.conversational]
+        fields = [layout.roles[name] for name in names]
+        optional = [layout.roles[name] for name in names if roles[name].optional and name != "prompt"]
         used = [*fields, *([answer_column(layout)] if answer_column(layout) else [])]
     else:
         parts = parse(template, tuple(columns))
@@ -136,12 +142,12 @@ def _form(template: str | None, layout: Layout, columns: list[str]) -> dict[str,
     }
 
 
-def _unanswered(row: dict[str, Any], layout: Layout) -> dict[str, Any]:
-    """A conversation up to its last answer, which is what is asked; other rows as they are."""
-    if layout.name not in ("messages", "sharegpt"):
-        return row
-    turns = [i for i, turn in enumerate(to_messages(row, layout)) if turn["role"] == "assistant"]
-    return row | {layout.roles["messages"]: row[layout.roles["messages"]][: turns[-1]]}
+def _asked(row: dict[str, Any], layout: Layout) -> dict[str, Any]:
+    """The row without its last answer where it is a conversation; preferences as the messages that were chosen."""
+    if layout.name == "preference" and layout.conversational:
+        messages = to_messages(row, layout)
+        return {"messages": messages[: last_answer(messages)], "tools": tools(row, layout)}
+    return unanswered(row, layout)
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

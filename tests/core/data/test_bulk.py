@@ -11,7 +11,8 @@ from core.data import bulk
 from core.data.bulk import encode_rows, lengths
 from core.data.encode import encode
 from core.data.encoded import EncodedRows
-from core.data.formats import Layout, recognise
+from core.data.formats import Layout
+from core.data.recognise import recognise
 from core.data.rows import Rows
 from core.data.template import Wording, render
 from core.errors import InputError

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.data.encode import encode, encode_many, encode_prompt, preview
-from core.data.formats import recognise
+from core.data.recognise import recognise
 from core.data.template import Segment, prompt_segments, render
 from core.data.tokens import tokenise
 from core.models.tokenizer import load_tokenizer, traits

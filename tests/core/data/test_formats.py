@@ -1,8 +1,20 @@
-"""Layouts are recognised from names and values, and each becomes messages."""
+"""A row of every layout becomes messages, and each layout has a template and a task that suit it."""
 
 import pytest
 
-from core.data.formats import recognise, suggest_task, suggest_template, to_messages
+from core.data.formats import (
+    LAYOUTS,
+    ROLES_OF,
+    Layout,
+    answer_column,
+    suggest_task,
+    suggest_template,
+    to_messages,
+    unanswered,
+)
+from core.data.formats import tools as tools_of_row
+from core.data.recognise import recognise
+from core.data.template import check_template
 from core.errors import InputError
 
 SHAREGPT = {
@@ -11,62 +23,135 @@ SHAREGPT = {
 MESSAGES = {
     "messages": [{"role": "user", "content": [{"type": "text", "text": "u"}]}, {"role": "assistant", "content": "a"}]
 }
+TALK = MESSAGES["messages"]
+HH = "\n\nHuman: u\n\nAssistant: a\n\nHuman: more\n\nAssistant: b"
+
+
+def said(row, layout=None):
+    return [m["content"] for m in to_messages(row, layout or recognise(list(row), [row]))]
 
 
 @pytest.mark.parametrize(
-    ("row", "name", "said"),
+    ("row", "name", "want"),
     [
         (SHAREGPT, "sharegpt", ["s", "u", "a"]),
+        (SHAREGPT | {"system": "S"}, "sharegpt", ["s", "u", "a"]),
+        ({"conversations": SHAREGPT["conversations"][1:], "system": "S"}, "sharegpt", ["S", "u", "a"]),
         (MESSAGES, "messages", ["u", "a"]),
+        (MESSAGES | {"System Prompt": " "}, "messages", ["u", "a"]),
         ({"instruction": "i", "input": "x", "output": "o"}, "alpaca", ["i\n\nx", "o"]),
         ({"Instruction": "i", "input": "", "Output": "o"}, "alpaca", ["i", "o"]),
+        ({"instruction": "i", "context": "c", "response": "r", "category": "k"}, "alpaca", ["i\n\nc", "r"]),
+        ({"instruction": "i", "output": "o", "system": "s"}, "alpaca", ["s", "i", "o"]),
         ({"question": "q", "answer": 4}, "prompt_completion", ["q", "4"]),
+        ({"question": "q", "answer": "a", "passage": "p"}, "prompt_completion", ["p\n\nq", "a"]),
+        ({"id": "1", "system_prompt": "s", "question": "q", "response": "r"}, "prompt_completion", ["s", "q", "r"]),
+        ({"source": "long", "summary": "short"}, "prompt_completion", ["long", "short"]),
         ({"note": "n", "fields": {"a": 1}, "names": "known"}, "prompt_completion", ["n", '{"a": 1}']),
         ({"phrase": "p", "tone": "t"}, "text_label", ["p", "t"]),
         ({"text": "p", "category": "c", "id": "1"}, "text_label", ["p", "c"]),
         ({"left": "l", "right": "r"}, "prompt_completion", ["l", "r"]),
+        ({"tokens": ["Ada", "sings"], "ner_tags": ["B-PER", "O"], "text": "Ada sings", "entities": '{"PER": ["Ada"]}'},
+         "tokens_tags", ["Ada sings", '{"PER": ["Ada"]}']),
+        ({"sentence1": "x", "sentence2": "y", "score": 2.5, "split": "train"}, "pair",
+         ["Sentence1: x\nSentence2: y", "2.5"]),
+        ({"Premise": "x", "Hypothesis": "y", "label": "neutral"}, "pair", ["Premise: x\nHypothesis: y", "neutral"]),
+        ({"prompt": "p", "chosen": "good", "rejected": "bad"}, "preference", ["p", "good"]),
+        ({"prompt": "p", "chosen": TALK, "rejected": TALK}, "preference", ["u", "a"]),
+        ({"prompt": TALK[:1], "chosen": TALK[1:], "rejected": TALK[1:]}, "preference", ["u", "a"]),
+        ({"chosen": TALK, "rejected": TALK}, "preference", ["u", "a"]),
+        ({"chosen": HH, "rejected": HH}, "preference", ["u", "a", "more", "b"]),
+        ({"prompt": "\n\nHuman: u\n\nAssistant:", "chosen": " a", "rejected": " b"}, "preference", ["u", " a"]),
+        ({"system": "s", "question": "q", "chosen": "good", "rejected": "bad"}, "preference", ["s", "q", "good"]),
     ],
 )  # fmt: skip
-def test_layouts(row, name, said):
+def test_layouts(row, name, want):
     layout = recognise(list(row), [row])
-    assert layout.name == name and layout.evidence.endswith(".")
-    assert [m["content"] for m in to_messages(row, layout)] == said
+    assert layout.name == name and layout.evidence.endswith(".") and layout.evidence.count(". ") == 0
+    assert said(row, layout) == want
+    roles = [role.name for role in ROLES_OF[name]]
+    assert set(layout.roles) <= set(roles)
+    assert {role.name for role in ROLES_OF[name] if not role.optional} <= set(layout.roles)
+
+
+def test_an_instruction_keeps_its_input_apart():
+    row = {"instruction": "i", "input": "x", "output": "o"}
+    user = to_messages(row, recognise(list(row), [row]))[0]
+    assert (user["instruction"], user["input"]) == ("i", "x")
 
 
 def test_one_text_has_no_question():
-    layout = recognise(["text"], [{"text": "x"}])
-    assert suggest_template(layout) == "[[{text}]]"
-    with pytest.raises(InputError, match="hold one text") as error:
-        to_messages({"text": "x"}, layout)
-    assert error.value.field == "data.template"
+    for row in ({"text": "x"}, {"chosen": "x", "rejected": "y"}):
+        column = next(iter(row))
+        with pytest.raises(InputError, match=f"hold one text \\('{column}'\\)") as error:
+            said(row)
+        assert error.value.field == "data.template"
+
+
+def test_the_chosen_answers_are_said_to_be_trained_on():
+    layout = recognise(["chosen", "rejected"], [])
+    assert layout.evidence == (
+        "'chosen' is preferred to 'rejected': the chosen answers are trained on, the rejected ones are not used."
+    )
 
 
 @pytest.mark.parametrize(
-    ("turns", "words"),
+    ("row", "template", "task"),
     [
-        ([], "holds no list of turns"),
-        ("text", "holds no list of turns"),
-        ([{"from": "narrator", "value": "x"}], "turn 1 is by 'narrator', a role that is not known"),
-        ([{"value": "x"}], "turn 1 has no 'from'"),
+        ({"text": "x"}, "[[{text}]]", "generation"),
+        ({"phrase": "p", "tone": "t"}, "### Phrase: {phrase}\n### Tone: {tone}", "classification"),
+        ({"note": "n", "fields": '{"a": 1}'}, "### Note:\n{note}\n### Fields:\n{fields}", "extraction"),
+        ({"text": "n", "summary": "s"}, "### Text:\n{text}\n### Summary:\n{summary}", "summarization"),
+        ({"question": "q", "answer": "a", "context": "c"},
+         "### Context:\n{context}\n### Question:\n{question}\n### Answer:\n{answer}", "generation"),
+        ({"system": "s", "prompt": "p", "response": "r"},
+         "{system}\n\n### Prompt:\n{prompt}\n### Response:\n{response}", "generation"),
+        ({"instruction": "i", "input": "x", "output": "o"},
+         "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n{output}", "generation"),
+        ({"premise": "x", "hypothesis": "y", "label": 1},
+         "### Premise: {premise}\n### Hypothesis: {hypothesis}\n### Label: {label}", "classification"),
+        ({"sentence1": "x", "sentence2": "y", "score": 2.5},
+         "### Sentence1: {sentence1}\n### Sentence2: {sentence2}\n### Score: {score}", "generation"),
+        ({"tokens": ["a"], "tags": ["O"], "text": "a", "entities": "{}"},
+         "### Text:\n{text}\n### Entities:\n{entities}", "extraction"),
+        ({"prompt": "p", "chosen": "c", "rejected": "r"}, "### Prompt:\n{prompt}\n### Answer:\n{chosen}", "generation"),
+        (MESSAGES, None, "generation"),
+        (SHAREGPT, None, "generation"),
+        ({"chosen": HH, "rejected": HH}, None, "generation"),
     ],
-)
-def test_conversations_that_are_none(turns, words):
-    layout = recognise(["conversations"], [SHAREGPT])
-    with pytest.raises(InputError, match=words):
-        to_messages({"conversations": turns}, layout)
-
-
-def test_a_block_that_is_no_text():
-    layout = recognise(["messages"], [MESSAGES])
-    with pytest.raises(InputError, match="a block of type 'image'"):
-        to_messages({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, layout)
-
-
-@pytest.mark.parametrize(
-    ("row", "task"),
-    [({"phrase": "p", "tone": "t"}, "classification"), ({"note": "n", "fields": '{"a": 1}'}, "extraction"),
-     ({"text": "n", "summary": "s"}, "summarization"), ({"question": "q", "answer": "a"}, "generation"),
-     (MESSAGES, "generation")],
 )  # fmt: skip
-def test_tasks(row, task):
-    assert suggest_task(recognise(list(row), [row]), [row]) == task
+def test_what_suits_a_layout(row, template, task):
+    layout = recognise(list(row), [row])
+    assert (suggest_template(layout), suggest_task(layout, [row])) == (template, task)
+    assert layout.conversational == (template is None)
+    if template is not None:
+        check_template(template, list(row))
+        assert answer_column(layout) in row
+    else:
+        assert answer_column(layout) == ""
+
+
+def test_no_template_is_suggested_that_could_not_be_read():
+    assert suggest_template(Layout("text", {"text": "a{b}"}, "")) is None
+
+
+def test_a_conversation_without_its_last_answer():
+    row = {"messages": [*TALK, {"role": "user", "content": "more"}, {"role": "assistant", "content": "b"}], "id": 1}
+    layout = recognise(list(row), [row])
+    assert unanswered(row, layout) == {"messages": row["messages"][:3], "id": 1}
+    plain = {"prompt": "p", "completion": "c"}
+    assert unanswered(plain, recognise(list(plain), [plain])) == plain
+
+
+def test_the_tools_of_a_row():
+    row = MESSAGES | {"tools": '[{"name": "find", "parameters": {}}]'}
+    layout = recognise(list(row), [row])
+    assert tools_of_row(row, layout) == [{"type": "function", "function": {"name": "find", "parameters": {}}}]
+    assert tools_of_row(row | {"tools": None}, layout) == tools_of_row(MESSAGES, recognise(["messages"], [row])) == []
+
+
+def test_every_layout_says_what_its_roles_are():
+    assert len(LAYOUTS) == 9
+    for roles in ROLES_OF.values():
+        assert len({role.name for role in roles}) == len(roles)
+        assert all(role.label and role.label[0].isupper() for role in roles)

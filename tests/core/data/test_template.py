@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.data.formats import recognise
+from core.data.recognise import recognise
 from core.data.template import Segment, Wording, answer_text, check_template, parse, prompt_segments, render
 from core.errors import InputError
 from core.models.tokenizer import load_tokenizer

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from core.data.encode import encode_prompt
-from core.data.formats import recognise
+from core.data.recognise import recognise
 from core.data.template import prompt_segments, render
 from core.errors import InputError
 from core.export import bundle, questions, targets
@@ -23,6 +23,7 @@ def package(folder, tokenizer, layout, template, columns, **more):
     form = questions._form(template, layout, columns)
     settings = form | {
         "chat": template is None,
+        "system": None,
         "chat_template": tokenizer.get_chat_template() if template is None else None,
         "special_tokens": {k: v for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)},
         "prompt_tokens": 64,
