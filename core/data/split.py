@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
-from collections import defaultdict
-from collections.abc import Iterable
+import weakref
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from core.config import RunConfig
+from core.data import deal
+from core.data.deal import Units
 from core.data.formats import as_text
-from core.errors import InputError
+from core.data.rows import Rows
+from core.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from core.data.sources import Source
+
+KEY = 16  # bytes that stand for the content of a row
+LISTED = 5  # names in a note
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=str)
+_KEYS: weakref.WeakKeyDictionary[Rows, np.ndarray] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -26,31 +37,43 @@ class Split:
     notes: list[str] = field(default_factory=list)
 
 
-def row_key(row: dict[str, Any]) -> bytes:
-    """16 bytes that are equal for equal rows."""
-    text = json.dumps(row, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
 def split_source(source: Source, config: RunConfig) -> Split:
-    """The division of a source under a config: data.validation, training.seed; by label where the rows have one.
+    """The division of a source under a config: the rows kept back, and all others to train on.
 
-    Training, evaluation, export and the page all take their rows from this.
+    Training, evaluation, export and the page all take their rows from this. What is kept back: the rows that the source
+    holds for it (`source.held`); else the fold `data.fold` of `data.folds`; else the share `data.validation`. Fold and
+    share follow `training.seed`, are fair to the values of `data.stratify` (or to the label, where the rows have one),
+    and never part the rows of one value of `data.group_by`.
+
+    Raises:
+        InputError: a column is not there, or the rows cannot be parted so; `field` says which setting.
     """
+    data, seed = config.data, config.training.seed
     if source.held is not None:
-        kept = set(source.held.tolist())
-        return Split([i for i in range(len(source.rows)) if i not in kept], sorted(kept))
-    share = config.data.validation
-    return split_by_layout(source, share if isinstance(share, float) else 0.0, config.training.seed)
+        return _with_held(source.rows, source.held)
+    for name, chosen in (("stratify", data.stratify), ("group_by", data.group_by)):
+        if chosen is not None and chosen not in source.columns:
+            raise InputError(_no_column(chosen, source.columns), f"data.{name}")
+    stratify = data.stratify or (source.layout.roles["label"] if source.layout.name == "text_label" else None)
+    if data.folds is not None:
+        return split_fold(source.rows, data.folds, data.fold, seed, stratify, data.group_by)
+    share = data.validation if isinstance(data.validation, float) else 0.0
+    return split(source.rows, share, seed, stratify, data.group_by)
 
 
-def split_by_layout(source: Source, validation: float, seed: int) -> Split:
-    """`split_source` for loose values."""
-    stratify = source.layout.roles["label"] if source.layout.name == "text_label" else None
-    return split(source.rows, validation, seed, stratify)
+def _no_column(name: str, columns: Sequence[str]) -> str:
+    near = nearest(name.strip(), columns)
+    known = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
+    return f"The data has no column {name!r}." + (f" Did you mean {near!r}?" if near else "") + f" Columns: {known}."
 
 
-def split(rows: Iterable[dict[str, Any]], validation: float, seed: int, stratify: str | None = None) -> Split:
+def split(
+    rows: Sequence[dict[str, Any]],
+    validation: float,
+    seed: int,
+    stratify: str | None = None,
+    group_by: str | None = None,
+) -> Split:
     """Part rows into training and validation.
 
     Rows are ordered by a hash of seed and content, and the first are kept back. So the order of the file does not
@@ -62,54 +85,158 @@ def split(rows: Iterable[dict[str, Any]], validation: float, seed: int, stratify
         validation: share of the rows to keep back, from 0 up to but not including 1.
         seed: another seed gives another division.
         stratify: a column; each of its values is kept back in the same share. A value of one row only is trained on.
+        group_by: a column; all rows of one value land on the same side. A row without a value stands alone.
+
+    Raises:
+        InputError: no share; or all rows are of one group.
     """
     if not 0 <= validation < 1:
         raise InputError(f"{validation:g} is no share of rows: at least 0 and below 1.", "data.validation")
-    salt = seed.to_bytes(8, "big", signed=True)
-    groups: dict[tuple[str, bytes], list[int]] = defaultdict(list)
-    count = 0
-    for number, row in enumerate(rows):
-        groups[as_text(row.get(stratify)) if stratify else "", row_key(row)].append(number)
-        count += 1
+    count = len(rows)
     if validation == 0 or count < 2:
         return Split(list(range(count)), [])
-    classes: dict[str, list[tuple[bytes, list[int]]]] = defaultdict(list)
-    for (name, key), members in groups.items():
-        classes[name].append((hashlib.blake2b(salt + key, digest_size=8).digest(), members))
-    sizes = {name: sum(len(m) for _, m in found) for name, found in classes.items()}
-    goals = _goals(sizes, {n: len(f) for n, f in classes.items()}, validation, max(1, round(count * validation)), salt)
-    held = {i for name, found in classes.items() for i in _take(sorted(found), goals[name])}
-    if not held:  # every class has one row, or one row many times over: keep back what costs least
-        smallest = min((g for found in classes.values() for g in found), key=lambda g: (len(g[1]), g[0]))
-        held = set(smallest[1] if len(smallest[1]) < count else smallest[1][-max(1, round(count * validation)) :])
-    rare = sorted(name for name, found in classes.items() if len(found) == 1) if stratify else []
+    salt = _salt(seed)
+    units = _units(rows, salt, stratify, group_by)
+    if group_by is not None and len(units.sizes) == 1:
+        raise InputError(
+            f"All rows have the same {group_by!r}, so they cannot be parted by it: choose another column.",
+            "data.group_by",
+        )
+    goal = max(1, round(count * validation))
+    taken = deal.near(units, validation) if group_by is not None else deal.exact(units, validation, goal, salt)
+    if not len(taken):  # every class has one row, or one row many times over: keep back what costs least
+        taken = np.array([units.sizes.argmin()])
+    held = np.isin(units.of, taken)
+    if held.all():
+        held[:-goal] = False
     notes = []
-    if rare:
-        shown = ", ".join(repr(n) for n in rare[:5]) + (", ..." if len(rare) > 5 else "")
-        notes.append(f"Too rare to be kept back as well, so only trained on: {shown}.")
-    return Split([i for i in range(count) if i not in held], sorted(held), notes)
+    if stratify and (rare := [name for name, alone in zip(units.names, units.alone, strict=True) if alone]):
+        notes.append(f"Too rare to be kept back as well, so only trained on: {_listed(rare)}.")
+    return _split(held, notes + (_uneven(units, held, validation, group_by) if group_by is not None else []))
 
 
-def _goals(sizes: dict[str, int], distinct: dict[str, int], share: float, total: int, salt: bytes) -> dict[str, int]:
-    """How many rows of each class to keep back: whole numbers by the largest remainder, and all of no class."""
-    most = {n: sizes[n] - 1 if distinct[n] > 1 else 0 for n in sizes}
-    goals = {n: min(most[n], int(sizes[n] * share)) for n in sizes}
-    order = sorted(
-        sizes, key=lambda n: (-(sizes[n] * share % 1), hashlib.blake2b(salt + n.encode("utf-8", "replace")).digest())
-    )
-    for name in order:
-        if sum(goals.values()) >= total:
-            break
-        goals[name] += goals[name] < most[name]
-    return goals
+def _split(held: np.ndarray, notes: list[str]) -> Split:
+    return Split(np.flatnonzero(~held).tolist(), np.flatnonzero(held).tolist(), notes)
 
 
-def _take(groups: list[tuple[bytes, list[int]]], goal: int) -> list[int]:
-    """Whole groups of identical rows, in the order of their hashes, up to a number of rows; never all of them."""
-    taken: list[int] = []
-    for used, (_, members) in enumerate(groups):
-        if len(taken) >= goal or used == len(groups) - 1:
-            break
-        if len(taken) + len(members) <= goal:
-            taken += members
-    return taken
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(n) for n in heapq.nsmallest(LISTED, names)) + (", ..." if len(names) > LISTED else "")
+
+
+def _uneven(units: Units, held: np.ndarray, share: float, group_by: str) -> list[str]:
+    """A note where whole groups do not give the shares that were asked for."""
+    kept, said = np.bincount(units.classes[held], minlength=len(units.names)), []
+    if abs(held.sum() - len(held) * share) >= 1:
+        said.append(f"{held.mean():.1%} of the rows are kept back instead of {share:.1%}")
+    shares = (kept / units.totals)[~units.alone]
+    if len(units.names) > 1 and len(shares) and abs(kept - units.totals * share)[~units.alone].max() >= 1:
+        said.append(f"the labels are kept back in unequal shares, from {shares.min():.1%} to {shares.max():.1%}")
+    words = ", and ".join(said).replace("%", " %")
+    return [f"The rows of one {group_by!r} stay together, so {words}."] if said else []
+
+
+# Folds, and rows of their own
+
+
+def split_fold(
+    rows: Sequence[dict[str, Any]],
+    folds: int,
+    fold: int,
+    seed: int,
+    stratify: str | None = None,
+    group_by: str | None = None,
+) -> Split:
+    """One of several folds kept back: each row is in one fold, and the folds are as even as whole groups allow.
+
+    Args:
+        rows, seed, stratify, group_by: as of `split`. folds: how many. fold: the one that is kept back, from 1.
+
+    Raises:
+        InputError: there are fewer groups, or fewer different rows, than folds.
+    """
+    units = _units(rows, _salt(seed), stratify, group_by)
+    if len(units.sizes) < folds:
+        what = f"different values of {group_by!r}" if group_by is not None else "different rows"
+        raise InputError(
+            f"{folds} folds need at least as many {what}, and there are {len(units.sizes):,}: choose fewer folds.",
+            "data.folds",
+        )
+    held = deal.folds(units, folds)[units.of] == fold - 1
+    notes = [f"Fold {fold} of {folds} is kept back."]
+    lost = np.bincount(units.classes[held], minlength=len(units.names)) == units.totals
+    if stratify and lost.any():
+        names = [name for name, gone in zip(units.names, lost, strict=True) if gone]
+        notes.append(f"Only in this fold, so kept back and not trained on: {_listed(names)}.")
+    return _split(held, notes + (_uneven(units, held, 1 / folds, group_by) if group_by is not None else []))
+
+
+def _with_held(rows: Rows, places: np.ndarray) -> Split:
+    """Rows kept back that are named already; those that stand in both parts by content are counted."""
+    held: np.ndarray = np.zeros(len(rows), dtype=bool)
+    held[places] = True
+    marks = np.ascontiguousarray(row_keys(rows)[:, :8]).view(np.uint64).ravel()
+    both = int(np.isin(marks[~held], marks[held]).sum())
+    are = "1 row to train on is also kept back, word for word." if both == 1 else ""
+    are = are or f"{both:,} rows to train on are also kept back, word for word."
+    return _split(held, [are] if both else [])
+
+
+# What stays together
+
+
+def row_key(row: dict[str, Any]) -> bytes:
+    """16 bytes that are equal for equal rows."""
+    return hashlib.blake2b(_ENCODER.encode(row).encode("utf-8", "surrogatepass"), digest_size=KEY).digest()
+
+
+def row_keys(rows: Sequence[dict[str, Any]]) -> np.ndarray:
+    """`row_key` of every row, (rows, 16) bytes; those of an opened source are remembered for as long as it is."""
+    known = _KEYS.get(rows) if isinstance(rows, Rows) else None
+    if known is None:
+        joined = bytearray()
+        for row in rows:
+            joined += row_key(row)
+        known = np.frombuffer(joined, np.uint8).reshape(-1, KEY)
+        if isinstance(rows, Rows):
+            _KEYS[rows] = known
+    return known
+
+
+def _salt(seed: int) -> bytes:
+    return seed.to_bytes(8, "big", signed=True)
+
+
+def _units(rows: Sequence[dict[str, Any]], salt: bytes, stratify: str | None, group_by: str | None) -> Units:
+    """What stays together, and the class of each row.
+
+    A unit is known by 8 bytes of a hash: should two ever have the same, they stay together as well.
+    """
+    keys, hashes = row_keys(rows).tobytes(), bytearray()
+    owners = (keys[at : at + KEY] for at in range(0, len(keys), KEY))
+    if group_by is not None:
+        named = map(as_text, column(rows, group_by))
+        owners = (n.encode("utf-8", "surrogatepass") if n.strip() else k for n, k in zip(named, owners, strict=True))
+    for owner in owners:
+        hashes += hashlib.blake2b(salt + owner, digest_size=8).digest()
+    _, of = np.unique(np.frombuffer(hashes, ">u8").astype(np.uint64), return_inverse=True)
+    if stratify is None:
+        return Units(of, np.zeros(len(of), dtype=np.int64), [""])
+    classes, names = classes_of(rows, stratify)
+    return Units(of, classes, names)
+
+
+def classes_of(rows: Sequence[dict[str, Any]], name: str) -> tuple[np.ndarray, list[str]]:
+    """The class of each row by the values of a column, (rows,) numbers, and the names of the classes, sorted."""
+    found: dict[str, int] = {}
+    codes = np.fromiter((found.setdefault(as_text(v), len(found)) for v in column(rows, name)), np.int64, len(rows))
+    names = sorted(found)
+    place: np.ndarray = np.empty(len(names), dtype=np.int64)
+    place[[found[n] for n in names]] = np.arange(len(names))
+    return place[codes], names
+
+
+def column(rows: Sequence[dict[str, Any]], name: str) -> Iterable[Any]:
+    """The values of a column; the others are not read where nothing is mended."""
+    if isinstance(rows, Rows) and not rows.edits and name in rows.data.column_names:
+        rows = Rows(rows.data.select([name]), rows.as_json, rows.order)
+    return (row.get(name) for row in rows)
