@@ -44,7 +44,7 @@ class Rows(Sequence[dict[str, Any]]):
     def __getitem__(self, index: int | slice) -> dict[str, Any] | Rows:
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
-            return self._view(np.arange(start, stop, step) if self.order is None else self.order[start:stop:step])
+            return self._view(np.arange(start, stop, step) if self.order is None else self.order[index])
         at = index + len(self) if index < 0 else index
         if not 0 <= at < len(self):
             raise IndexError(f"row {index} of {len(self)}")
