@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 BATCH = 1000  # rows that are encoded in one call to the tokenizer
-MANY = 20_000  # rows from which on starting more processes, which takes two seconds, is made up for
+MANY = 30_000  # rows from which on it pays to start more processes, which takes a second or two
 UNUSABLE, BLANK = "the conversation cannot be used.", "the answer is empty."
 
 

@@ -36,9 +36,20 @@ def test_the_table_is_markdown():
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_it_measures_and_prints_json_alone():
-    line = [sys.executable, "-m", "tests.bench", "--quick", "--json", "--only", "tick", "preview", "training"]
+    line = [
+        sys.executable,
+        "-m",
+        "tests.bench",
+        "--quick",
+        "--json",
+        "--only",
+        "tick",
+        "preview",
+        "encoding",
+        "training",
+    ]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)["rows"]
-    assert {row["topic"] for row in rows} == {"tick", "preview", "training"}
+    assert {row["topic"] for row in rows} == {"tick", "preview", "encoding", "training"}
     assert all(row["ours"] > 0 and row["theirs"] > 0 and row["ratio"] > 0 for row in rows)
