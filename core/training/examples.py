@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
 from core.config import RunConfig
+from core.data.augment import plan
 from core.data.bulk import encode_rows
 from core.data.dataset import open_examples
 from core.data.encode import encode_prompt
@@ -60,23 +61,24 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
     count = len(source.rows)
     if not count:
         raise InputError(f"{config.data.path!r} has no rows.", "data.path")
-    if config.data.validation and count < 2:
+    if count < 2 and config.data.validation and not config.data.folds:
         raise InputError(
             "There is one row only, so none can be kept back: add rows, or set the validation share to 0.",
             "data.validation",
         )
     parts = split_source(source, config)
     fit.require(source, parts.train, config, tokenizer)
+    planned = plan(source, parts.train, config)
+    total = len(planned.places) + len(parts.validation)
 
-    def encode(places: list[int], done: int) -> tuple[EncodedRows, EncodeReport]:
-        rows = source.rows.take(places)
-        return encode_rows(rows, source.layout, config, tokenizer, lambda n: on_rows(done + n, count))
+    def encode(rows: Sequence[dict[str, Any]], done: int) -> tuple[EncodedRows, EncodeReport]:
+        return encode_rows(rows, source.layout, config, tokenizer, lambda n: on_rows(done + n, total))
 
-    train, report = encode(parts.train, 0)
-    notes, longest = [*source.notes, *parts.notes, *report.sentences()], report.longest
-    validation, row = EncodedRows.none(), parts.train[report.kept[0]]
+    train, report = encode(planned.rows(source, config), 0)
+    notes, longest = [*source.notes, *parts.notes, *planned.notes, *report.sentences()], report.longest
+    validation, row = EncodedRows.none(), planned.places[report.kept[0]]
     if parts.validation:
-        validation, held = encode(parts.validation, len(parts.train))
+        validation, held = encode(source.rows.take(parts.validation), len(planned.places))
         notes += [f"Of the rows kept back: {sentence}" for sentence in held.sentences()]
         longest, row = max(longest, held.longest), parts.validation[held.kept[0]]
     data = {
@@ -84,6 +86,8 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
         "path": config.data.path,
         "fingerprint": source.fingerprint,
         "rows": count,
+        "added_rows": planned.added,
+        "left_out_rows": planned.left_out,
         "train_rows": len(train),
         "validation_rows": len(validation),
         "trained_tokens": report.trained_tokens,
