@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,6 +111,7 @@ def write_tokenizer(
     eos: str = END,
     pad: str | None = PAD,
     chat_file: bool = False,
+    markers: Sequence[str] = (),
 ) -> Path:
     """Write tokenizer.json and tokenizer_config.json; returns the folder.
 
@@ -120,6 +122,7 @@ def write_tokenizer(
         bos: whether encode() puts <s> in front, as Llama's and Gemma's do.
         eos: the end token; END of a chat turn, or EOS.
         pad: the pad token, None for a tokenizer that has none (as GPT-2's and Llama's).
+        markers: more special tokens.
         chat_file: write the chat template to chat_template.jinja (transformers 5) instead of tokenizer_config.json.
     """
     folder = Path(folder)
@@ -145,7 +148,7 @@ def write_tokenizer(
         config |= {"bos_token": BOS, "eos_token": eos}
         config |= {"pad_token": pad} if pad else {}
         config |= {"unk_token": "<unk>"} if kind != "bpe" else {}
-        tok.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIALS])
+        tok.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in (*SPECIALS, *markers)])
         if chat and chat_file:
             (folder / "chat_template.jinja").write_text(CHATS[chat], encoding="utf-8")
         elif chat:

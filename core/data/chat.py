@@ -1,13 +1,19 @@
-"""A conversation through the model's chat template, cut into what is read and what is trained on."""
+"""A conversation through a chat template, cut into what is read and what is trained on."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from core.data.template import Segment, Wording
+from core.data.dialect import Tools, dialect, put, write
+from core.data.guard import Guard
+from core.data.segments import Segment
+from core.data.template import Wording
+from core.data.turns import Message, said
 from core.errors import InputError
-from core.models.tokenizer import Traits, traits
+from core.models.tokenizer import traits, turn_end
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -18,9 +24,13 @@ Span = tuple[int, int, int]  # start, end, and how much of its end is the end to
 
 
 def render_chat(
-    messages: list[dict[str, str]], tokenizer: PreTrainedTokenizerFast, wording: Wording | None = None
+    messages: list[Message],
+    tokenizer: PreTrainedTokenizerFast,
+    wording: Wording | None = None,
+    template: str | None = None,
+    tools: Tools = (),
 ) -> list[Segment]:
-    """A conversation as segments; trained are the assistant's words with their end token, unless the wording differs.
+    """A conversation as segments; the answers are the assistant's words and calls with their end token.
 
     A prompt is exactly what the template writes for the turns before an answer, with the generation prompt: training
     sees what inference sends. Where a template writes earlier turns otherwise once more follow (Qwen 3 drops their
@@ -28,130 +38,156 @@ def render_chat(
     Turns after the assistant's last one are left out. A greeting of the assistant that opens the conversation answers
     nothing and is not trained on.
 
+    Args:
+        messages, tools: see core.data.turns. What the template cannot write becomes words: see `dialect.put`.
+        wording: a system prompt for a conversation without one, and what is trained on.
+        template: Jinja; None: the tokenizer's own.
+
     Raises:
         InputError: the template refuses the conversation, or no span of an answer can be found.
     """
-    t, wording = traits(tokenizer), wording or Wording()
-    if wording.system and messages[0]["role"] != "system":
-        messages = [{"role": "system", "content": wording.system}, *messages]
-    first = next((i for i, m in enumerate(messages) if m["role"] != "system"), 0)
-    turns = [i for i, m in enumerate(messages) if i > first and m["role"] == "assistant"]
+    wording = wording or Wording()
+    messages, tools = put(with_system(messages, wording), tools, dialect(tokenizer, template))
+    turns = answers_of(messages)
     if not turns:
         raise InputError(
             "The conversation has no answer of the assistant, so there is nothing to learn from it.", "data.path"
         )
-    mark = _free_character(messages)
-    guarded = [m | {"content": _guard(m["content"], t, mark)} for m in messages[: turns[-1] + 1]]
-    full = _apply(tokenizer, guarded)
+    messages = messages[: turns[-1] + 1]
+    guard = Guard((messages, tools), traits(tokenizer))
+    talk = _Talk(tokenizer, template, guard, guard.marked(messages), guard.marked(tools))
     asked = turns[-1:] if wording.train_on == "last" else turns
-    spans = _by_prefixes(tokenizer, guarded, full, asked, t)
-    if spans is None and _GENERATION.search(str(tokenizer.chat_template)):
-        spans = _by_marks(tokenizer, guarded, full, t)
+    spans = talk.by_prefixes(asked)
+    if spans is None and _GENERATION.search(tokenizer.get_chat_template(template, list(tools) or None)):
+        spans = talk.by_marks()
     if spans is None:
-        spans = _by_prefixes(tokenizer, guarded, full, turns[-1:], t)
+        spans = talk.by_prefixes(turns[-1:])
     if not spans:
         raise InputError(
-            "The model's chat template writes a conversation otherwise once an answer follows, and it has no "
-            "{% generation %} marks, so the answer cannot be told from the prompt: write a text template instead.",
+            "The chat template writes a conversation otherwise once an answer follows, and it has no {% generation %} "
+            "marks, so the answer cannot be told from the prompt: write a text template instead.",
             FIELD,
         )
-    return _cut(full, spans[-1:] if wording.train_on == "last" else spans, mark, t, wording.train_on == "all")
+    start, stop, end = spans[-1]
+    if not talk.full[start : stop - end].strip() and said(messages[-1]).strip():
+        raise InputError("The chat template leaves out what the assistant says: write a text template instead.", FIELD)
+    return talk.cut(spans[-1:] if wording.train_on == "last" else spans, wording.train_on == "all")
 
 
-def _apply(
-    tokenizer: PreTrainedTokenizerFast, messages: list[dict[str, str]], prompt: bool = False, **more: Any
-) -> str:
-    try:
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt, **more))
-    except Exception as error:  # whatever a template raises: jinja's errors, or a Python one inside of it
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"The model's chat template refuses this conversation: {reason.rstrip('.')}.", FIELD) from None
+def with_system(messages: list[Message], wording: Wording) -> list[Message]:
+    """The conversation with the wording's system prompt in front, where it has none of its own."""
+    if not (wording.system or "").strip() or any(m["role"] == "system" for m in messages):
+        return messages
+    return [{"role": "system", "content": wording.system}, *messages]
 
 
-def _free_character(messages: list[dict[str, str]]) -> str:
-    """A private character that no turn holds."""
-    used = {c for m in messages for c in m["content"] if c >= "\ue000"}
-    return next(c for c in map(chr, range(0xE000, 0xF8FF)) if c not in used)
+def answers_of(messages: Sequence[Message]) -> list[int]:
+    """The places of the turns in which the assistant answers."""
+    first = next((i for i, m in enumerate(messages) if m["role"] != "system"), 0)
+    return [i for i, m in enumerate(messages) if i > first and m["role"] == "assistant"]
 
 
-def _guard(content: str, t: Traits, mark: str) -> str:
-    """Break up the special tokens' texts in a turn's words by a mark that `_cut` turns into a cut."""
-    if t.specials is None or not t.specials.search(content):
-        return content
-    at, out = 0, ""
-    while match := t.specials.search(content, at):
-        stop = match.start() + 1
-        out += content[at:stop] + mark
-        at = stop
-    return out + content[at:]
+@dataclass
+class _Talk:
+    """A marked conversation that ends with an answer, and the template that writes it."""
 
+    tokenizer: PreTrainedTokenizerFast
+    template: str | None
+    guard: Guard
+    messages: list[Message]
+    tools: Tools
 
-def _by_prefixes(
-    tokenizer: PreTrainedTokenizerFast, messages: list[dict[str, str]], full: str, turns: list[int], t: Traits
-) -> list[Span] | None:
-    spans: list[Span] = []
-    for i in turns:
-        last = i == len(messages) - 1
-        start = _apply(tokenizer, messages[:i], prompt=True)
-        stop = full if last else _apply(tokenizer, messages[: i + 1])
-        if not full.startswith(stop) or not stop.startswith(start) or (spans and len(start) < spans[-1][1]):
+    def __post_init__(self) -> None:
+        self.full = self.write(self.messages)
+        self.end = turn_end(self.tokenizer, self.template)
+
+    def write(self, messages: list[Message], prompt: bool = False) -> str:
+        """What the template makes of some of the messages."""
+        return self.guard.whole(write(self.tokenizer, self.template, messages, self.tools, prompt))
+
+    def by_prefixes(self, turns: list[int]) -> list[Span] | None:
+        """The spans of turns, each between what is written up to it and what is written with it."""
+        spans: list[Span] = []
+        for i in turns:
+            start = self.write(self.messages[:i], prompt=True)
+            stop = self.full if i == len(self.messages) - 1 else self.write(self.messages[: i + 1])
+            whole = self.full.startswith(stop) and stop.startswith(start)
+            if not whole or (spans and len(start) < spans[-1][1]):
+                return None
+            given = 0
+            if "tool_calls" in self.messages[i]:
+                given = self._given(self.messages[:i], stop, len(start))
+            spans.append(self._span(len(start) + given, len(stop), self.messages[i]))
+        return spans
+
+    def by_marks(self) -> list[Span] | None:
+        """The spans of the template's own {% generation %} marks."""
+        from transformers.utils.chat_template_utils import render_jinja_template
+
+        tools = list(self.tools) or None
+        rendered, found = render_jinja_template(
+            [self.messages], tools=tools, chat_template=self.tokenizer.get_chat_template(self.template, tools),
+            return_assistant_tokens_mask=True, **self.tokenizer.special_tokens_map,
+        )  # fmt: skip
+        answers = [m for m in self.messages if m["role"] == "assistant"]
+        if rendered[0] != self.full or len(found[0]) != len(answers):
             return None
-        spans.append(_turn_span(full, len(start), len(stop), messages[i]["content"], t))
-    return spans
+        stops = [start for start, _ in found[0][1:]] + [len(self.full)]
+        spans = [self._span(a, stop, m) for (a, _), stop, m in zip(found[0], stops, answers, strict=True)]
+        return spans[-len(answers_of(self.messages)) :]
 
+    def _given(self, before: list[Message], text: str, start: int) -> int:
+        """The length of what the template writes before any words of a turn that calls: a given, not the model's."""
+        try:
+            other = self.write([*before, {"role": "assistant", "content": self.guard.probe}])
+        except InputError:
+            return 0
+        size = 0
+        for a, b in zip(text[start:], other[start:], strict=False):
+            if a != b:
+                break
+            size += 1
+        return size if text[start : start + size].strip() else 0
 
-def _by_marks(
-    tokenizer: PreTrainedTokenizerFast, messages: list[dict[str, str]], full: str, t: Traits
-) -> list[Span] | None:
-    """Spans from the template's own {% generation %} marks."""
-    from transformers.utils.chat_template_utils import render_jinja_template
+    def _span(self, start: int, stop: int, message: Message) -> Span:
+        """The answer in full[start:stop]: without what the template writes before the words, up to their end token."""
+        full, specials, last = self.full, self.guard.t.specials, start + len(self.full[start:stop].rstrip())
+        if calls := message.get("tool_calls"):
+            after = max(start, full.rfind(calls[-1]["function"]["name"], start, stop))
+            ends = [m for m in specials.finditer(full, after, stop)] if specials else []
+            match = next((m for m in ends if m.group() == self.end), ends[-1] if ends else None)
+        else:
+            words = message["content"].strip()
+            at = self._find(words, start, stop)
+            after = at + len(words) if at >= 0 else start
+            last = after if at >= 0 else last  # without an end token: nothing that the template writes after the words
+            if at >= 0 and full[start:at].strip():  # such as Qwen 3's empty <think></think>: a given
+                start = at
+            match = specials.search(full, after, stop) if specials else None
+        if match:
+            return start, match.end(), match.end() - match.start()
+        return start, max(start, last), 0
 
-    rendered, found = render_jinja_template(
-        [messages], chat_template=tokenizer.get_chat_template(), return_assistant_tokens_mask=True,
-        **tokenizer.special_tokens_map,
-    )  # fmt: skip
-    said = [m["content"] for m in messages if m["role"] == "assistant"]
-    if rendered[0] != full or len(found[0]) != len(said):
-        return None
-    stops = [start for start, _ in found[0][1:]] + [len(full)]
-    return [_turn_span(full, a, stop, words, t) for (a, _), stop, words in zip(found[0], stops, said, strict=True)]
+    def _find(self, words: str, start: int, stop: int) -> int:
+        """Where an answer's words begin; -1 where there are none."""
+        if not words:
+            return -1
+        first = stop - len(self.full[start:stop].lstrip())
+        if self.full.startswith(words, first):
+            return first
+        end = self.full.rfind(self.end, start, stop) if self.end else -1
+        return self.full.rfind(words, start, end if end >= 0 else stop)
 
-
-def _turn_span(full: str, start: int, stop: int, content: str, t: Traits) -> Span:
-    """The answer in full[start:stop]: without what the template writes before the words, up to their end token."""
-    words = content.strip()
-    at = full.rfind(words, start, stop) if words else -1
-    if at < 0:
-        after = start
-    else:
-        after = at + len(words)
-        if full[start:at].strip():  # such as Qwen 3's empty <think></think>: a given, not the model's words
-            start = at
-    match = t.specials.search(full, after, stop) if t.specials else None
-    if match:
-        return start, match.end(), match.end() - match.start()
-    return start, after + len(full[after:stop].rstrip()), 0
-
-
-def _cut(full: str, spans: list[Span], mark: str, t: Traits, everywhere: bool) -> list[Segment]:
-    segments, at = list[Segment](), 0
-    for i, (start, stop, end) in enumerate(spans):
-        if start > at:
-            segments.append(_segment(full[at:start], mark, everywhere=everywhere))
-        answer, at = full[start:stop], stop
-        if i == len(spans) - 1 and not end and t.eos:  # the template writes no end token: the last answer gets one
-            answer, end = answer.rstrip() + t.eos, len(t.eos)
-        segments.append(_segment(answer, mark, answer=True, end=end))
-    return segments + ([_segment(full[at:], mark, everywhere=everywhere)] if at < len(full) else [])
-
-
-def _segment(marked: str, mark: str, answer: bool = False, end: int = 0, everywhere: bool = False) -> Segment:
-    """A segment of marked text: the marks become cuts."""
-    if mark not in marked:
-        return Segment(marked, answer, (), end, everywhere)
-    pieces = marked.split(mark)
-    cuts, at = [], 0
-    for piece in pieces[:-1]:
-        at += len(piece)
-        cuts.append(at)
-    return Segment("".join(pieces), answer, tuple(cuts), end, everywhere)
+    def cut(self, spans: list[Span], everywhere: bool) -> list[Segment]:
+        """The segments; where the template writes no end token, the last answer gets one."""
+        segments, at, eos = list[Segment](), 0, self.guard.t.eos
+        for i, (start, stop, end) in enumerate(spans):
+            if start > at:
+                segments.append(self.guard.segment(self.full[at:start], everywhere=everywhere))
+            answer, at = self.full[start:stop], stop
+            if i == len(spans) - 1 and not end and eos:
+                answer, end = answer.rstrip() + eos, len(eos)
+            segments.append(self.guard.segment(answer, answer=True, end=end))
+        if at < len(self.full):
+            segments.append(self.guard.segment(self.full[at:], everywhere=everywhere))
+        return segments

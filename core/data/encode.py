@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.data.bubbles import bubbles
 from core.data.encoded import IGNORED
 from core.data.formats import Layout
 from core.data.template import Segment, Wording, render
@@ -50,6 +51,8 @@ class Preview:
         cut: the place of the first dropped token, counted over all tokens; None where all fit.
         n_tokens: tokens that the model sees; n_trained: those with loss; n_dropped: those that did not fit.
         warnings: sentences about this row.
+        text: the rendered row.
+        messages: the row as a conversation: [{"role", "content", "trained": bool}, ...]; see `core.data.bubbles`.
     """
 
     segments: list[dict[str, Any]]
@@ -59,6 +62,7 @@ class Preview:
     n_dropped: int
     warnings: list[str]
     text: str
+    messages: list[dict[str, Any]]
 
 
 # The limit
@@ -161,12 +165,12 @@ def preview(
         InputError: as `template.render`.
     """
     segments = render(row, layout, wording, tokenizer)
+    talk, more = bubbles(row, layout, Wording.meant(wording), tokenizer, segments)
     tokens = tokenise(segments, tokenizer)
     encoded, keep = fit(segments, [ids for ids, _ in tokens], max_tokens, tokenizer)
     special, pieces = set(traits(tokenizer).ids.values()), list[dict[str, Any]]()
-    passed = ""
+    passed, unsaid = "", opens_unsaid(segments, encoded.input_ids, tokenizer)
     for segment, (ids, spans), (head, tail) in zip(segments, tokens, keep, strict=True):
-        shown = []
         texts = token_texts(segment.text, spans)
         if not texts:  # white space that this tokenizer passes over: it is shown with the next token
             passed += segment.text
@@ -174,13 +178,12 @@ def preview(
             texts[0], passed = passed + texts[0], ""
         for i, (token, text) in enumerate(zip(ids, texts, strict=True)):
             gone = head <= i < len(ids) - tail
-            shown.append(
+            trained = segment.trained and not (unsaid and not pieces)
+            if not pieces or pieces[-1]["trained"] != trained:
+                pieces.append({"trained": trained, "tokens": []})
+            pieces[-1]["tokens"].append(
                 {"id": token, "text": text, "special": token in special, "dropped": gone, "newline": "\n" in text}
             )
-        if pieces and pieces[-1]["trained"] == segment.trained:
-            pieces[-1]["tokens"] += shown
-        elif shown:
-            pieces.append({"trained": segment.trained, "tokens": shown})
     flat = [token for piece in pieces for token in piece["tokens"]]
     if flat:
         flat[-1]["text"] += passed
@@ -190,8 +193,9 @@ def preview(
         n_tokens=len(encoded.input_ids),
         n_trained=encoded.trained,
         n_dropped=encoded.dropped,
-        warnings=_warnings(segments, encoded, max_tokens),
+        warnings=[*_warnings(segments, encoded, max_tokens), *more],
         text="".join(s.text for s in segments),
+        messages=talk,
     )
 
 

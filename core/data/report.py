@@ -78,7 +78,7 @@ def findings(
     Raises:
         InputError: the template does not fit, or the held-out data cannot be opened.
     """
-    template, layout = config.data.template, source.layout
+    template, layout = Wording.of(config.data).text, source.layout
     parts = parse(template, tuple(source.columns)) if template is not None else None
     asked = [p.text for p in parts if p.column and not p.answer] if parts else []
     answered = [p.text for p in parts if p.column and p.answer] if parts else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from core.data.template import Segment
+from core.data.segments import Segment
 from core.models.tokenizer import traits
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from core.config import DataConfig, RunConfig, build
 from core.data.dataset import open_examples
 from core.data.sources import Source
 from core.data.split import split_source
-from core.data.template import parse
+from core.data.template import Wording, parse
 from core.errors import InputError
 from core.evaluation import metrics as table
 from core.evaluation.measure import Measured, Subject, measure, work
@@ -156,7 +156,7 @@ def _wanted(config: RunConfig, chosen: Chosen, names: list[str] | None, notes: l
     own = get(config.task).METRICS
     given = names or [*own, *(["exact_match"] if config.task == "classification" else []), *ALWAYS]
     wanted = {name: table.find(name) for name in given}
-    template = config.data.template
+    template = Wording.of(config.data).text
     if template is None or not all(part.answer for part in parse(template, tuple(chosen.source.columns))):
         return wanted
     wanted = {name: metric for name, metric in wanted.items() if "nll" in metric.inputs}

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from core.config import RunConfig
 from core.data.sources import Source
+from core.data.template import Wording
 from core.evaluation.metrics.base import Metric
 from core.evaluation.rows import Chosen, Prepared, labels, prepare
 from core.models.load import load_base, load_run, precision
@@ -103,10 +104,10 @@ def measure(
     if subject.base:
         model: Any = load_base(subject.target, subject.revision, how.frozen)
         tokenizer = load_tokenizer(subject.target, subject.revision)
-        ends = end_ids(tokenizer, subject.target)
+        ends = end_ids(tokenizer, subject.target, Wording.of(config.data).chat_template(tokenizer))
     else:
         model, tokenizer = load_run(subject.target, how.frozen)
-        ends = end_ids(tokenizer) | _named_ends(model)
+        ends = end_ids(tokenizer, None, Wording.of(config.data).chat_template(tokenizer)) | _named_ends(model)
     model = model.to(how.device)
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     rows = prepare(chosen, config, tokenizer, (context or 2**31) - max_new_tokens)

@@ -240,10 +240,11 @@ def groups(chosen: Chosen, config: RunConfig) -> dict[str, list[str]]:
 
 def used_columns(source: Source, config: RunConfig) -> list[str]:
     """The columns that make up a row's text, in the order of the file."""
-    if config.data.template is None:
+    template = Wording.of(config.data).text
+    if template is None:
         used = {*source.layout.roles.values(), answer_column(source.layout)}
     else:
-        used = {part.text for part in parse(config.data.template, tuple(source.columns)) if part.column}
+        used = {part.text for part in parse(template, tuple(source.columns)) if part.column}
     return [column for column in source.columns if column in used]
 
 

@@ -162,7 +162,6 @@ def _settings(
 ) -> dict[str, Any]:
     """tunesmith.json, but for the hashes."""
     config = given.run.config() if given.run is not None else None
-    chat = asked.form["template"] is None
     names = {k: v for k, v in given.tokenizer.special_tokens_map.items() if isinstance(v, str)}
     return {
         "made_by": "Tunesmith",
@@ -173,9 +172,7 @@ def _settings(
         "device": device.device,
         "precision": precision,
         **asked.form,
-        "system": config.data.system if config is not None else None,
-        "chat": chat,
-        "chat_template": given.tokenizer.get_chat_template() if chat else None,
+        "chat": asked.form["template"] is None,
         "special_tokens": names,
         "end_ids": given.end_ids,
         "pad_id": given.pad_id,

@@ -5,6 +5,7 @@ Stands in for transformers.PreTrainedTokenizerFast, so that a package needs neit
 
 from __future__ import annotations
 
+import functools
 import json
 from datetime import datetime
 from pathlib import Path
@@ -42,21 +43,27 @@ class PlainTokenizer:
     def __len__(self) -> int:
         return int(self.backend_tokenizer.get_vocab_size())
 
-    def get_chat_template(self) -> str:
-        """The chat template."""
-        return self.chat_template or ""
+    def get_chat_template(self, chat_template: str | None = None, tools: list[dict[str, Any]] | None = None) -> str:
+        """The chat template: the one given, or the package's own."""
+        return chat_template or self.chat_template or ""
 
     def apply_chat_template(
-        self, messages: list[dict[str, Any]], tokenize: bool = False, add_generation_prompt: bool = False
+        self,
+        messages: list[dict[str, Any]],
+        chat_template: str | None = None,
+        tools: list[dict[str, Any]] | None = None,
+        tokenize: bool = False,
+        add_generation_prompt: bool = False,
     ) -> str:
         """A conversation as text."""
         values = {
             "messages": messages,
             "add_generation_prompt": add_generation_prompt,
-            "tools": None,
+            "tools": tools,
             "documents": None,
         }
-        return str(_compile(self.get_chat_template(), marks=False).render(**(values | self.special_tokens_map)))
+        template = _compile(self.get_chat_template(chat_template), marks=False)
+        return str(template.render(**(values | self.special_tokens_map)))
 
     def decode(self, ids: list[int]) -> str:
         """Tokens as text, without the special ones."""
@@ -64,14 +71,18 @@ class PlainTokenizer:
 
 
 def render_jinja_template(
-    conversations: list[list[dict[str, Any]]], chat_template: str, return_assistant_tokens_mask: bool, **values: Any
+    conversations: list[list[dict[str, Any]]],
+    tools: list[dict[str, Any]] | None,
+    chat_template: str,
+    return_assistant_tokens_mask: bool,
+    **values: Any,
 ) -> tuple[list[str], list[list[tuple[int, int]]]]:
     """Conversations as text, and where in each the template's {% generation %} blocks stand (start, end)."""
     texts, places = [], []
     template = _compile(chat_template, marks=return_assistant_tokens_mask)
     for messages in conversations:
         marked = template.render(
-            **({"messages": messages, "add_generation_prompt": False, "tools": None, "documents": None} | values)
+            **({"messages": messages, "add_generation_prompt": False, "tools": tools, "documents": None} | values)
         )
         text, found = "", []
         for part in marked.split(OPEN):
@@ -84,6 +95,7 @@ def render_jinja_template(
     return texts, places
 
 
+@functools.lru_cache(maxsize=16)
 def _compile(template: str, marks: bool) -> Any:
     """A chat template in the very environment that transformers gives it (utils/chat_template_utils.py)."""
     import jinja2

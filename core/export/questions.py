@@ -39,7 +39,7 @@ class Questions:
     Attributes:
         prompts: token ids. rows: the raw rows behind them. wants: reference answers; None where nobody knows any.
         told: where they come from, in words.
-        form: what goes into tunesmith.json: template, layout, columns, fields (what a person gives), optional.
+        form: what goes into tunesmith.json: see `form`.
     """
 
     prompts: list[list[int]]
@@ -77,11 +77,15 @@ def ask(config: RunConfig | None, tokenizer: Any, count: int, data: str | None =
             continue  # a conversation that cannot be used; training leaves it out too
         prompts.append(encode_prompt(prompt_segments(segments), tokenizer, limit))
         wants.append(answer_text(row, source.layout, wording, tokenizer))
-        rows.append(_plain(_asked(row, source.layout)))
+        rows.append(_plain(asked_of(row, source.layout)))
     if not prompts:
         raise InputError(f"No row of {source.name} can be asked, so nothing could be compared.", "evaluation.data")
     return Questions(
-        prompts, rows, wants, f"{told} of {source.name}", _form(wording.template, source.layout, source.columns)
+        prompts,
+        rows,
+        wants,
+        f"{told} of {source.name}",
+        form(wording, source.layout, source.columns, tokenizer),
     )
 
 
@@ -111,15 +115,18 @@ def _neutral(tokenizer: Any) -> Questions:
     prompts = [
         encode_prompt(prompt_segments(render(row, layout, template, tokenizer)), tokenizer, 512) for row in asked
     ]
-    form = _form(template, layout, columns)
-    return Questions(prompts, rows, None, "neutral sentences, since no data was named", form)
+    told = "neutral sentences, since no data was named"
+    return Questions(prompts, rows, None, told, form(Wording(template), layout, columns, tokenizer))
 
 
-def _form(template: str | None, layout: Layout, columns: list[str]) -> dict[str, Any]:
-    """How a package makes such prompts: the template, and the fields that a person fills in."""
-    optional: list[str] = []
+def form(wording: Wording, layout: Layout, columns: list[str], tokenizer: Any) -> dict[str, Any]:
+    """How a package makes such prompts: the text template or the chat template, and the fields that a person fills in.
+
+    A package knows no names of formats: it gets the chat template itself.
+    """
+    template, optional = wording.text, list[str]()
     if template is None and layout.name == "preference" and layout.conversational:
-        layout, columns = TALK, ["messages"]  # see _asked
+        layout, columns = TALK, ["messages"]  # see asked_of
     if template is None:
         roles = {role.name: role for role in ROLES_OF[layout.name] if role.name in layout.roles}
         names = [name for name in ASKED if name in roles and not layout.conversational]
@@ -135,6 +142,8 @@ def _form(template: str | None, layout: Layout, columns: list[str]) -> dict[str,
         used = list(dict.fromkeys(part.text for part in parts if part.column))
     return {
         "template": template,
+        "chat_template": (wording.chat_template(tokenizer) or tokenizer.get_chat_template()) if not template else None,
+        "system": wording.system,
         "layout": {"name": layout.name, "roles": layout.roles},
         "columns": used,
         "fields": fields,
@@ -142,7 +151,7 @@ def _form(template: str | None, layout: Layout, columns: list[str]) -> dict[str,
     }
 
 
-def _asked(row: dict[str, Any], layout: Layout) -> dict[str, Any]:
+def asked_of(row: dict[str, Any], layout: Layout) -> dict[str, Any]:
     """The row without its last answer where it is a conversation; preferences as the messages that were chosen."""
     if layout.name == "preference" and layout.conversational:
         messages = to_messages(row, layout)

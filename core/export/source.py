@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.data.template import Wording
 from core.export.decoder import check_family
 from core.methods.lora import merge
 from core.models import load
@@ -70,6 +71,7 @@ def open_source(target: str | Path, work: Path, say: Callable[[str], None] = lam
         load.copy_companions(str(target), None, whole)
     check_family(whole)
     config = run.config() if run is not None else None
+    chat = Wording.of(config.data).chat_template(tokenizer) if config is not None else None
     named = config.model.path if config is not None else base
     shown = Path(named).name if resolve(named).is_dir() else named  # a folder's path says nothing elsewhere
     return Source(
@@ -80,7 +82,7 @@ def open_source(target: str | Path, work: Path, say: Callable[[str], None] = lam
         base=shown,
         title=run.title if run is not None else shown,
         weights=sum(p.numel() for p in model.parameters()),
-        end_ids=sorted(end_ids(tokenizer, whole)),
-        pad_id=pad_id(tokenizer),
+        end_ids=sorted(end_ids(tokenizer, whole, chat)),
+        pad_id=pad_id(tokenizer, chat),
         licence=describe_model(base).licence,
     )

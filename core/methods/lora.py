@@ -14,7 +14,16 @@ from transformers.pytorch_utils import Conv1D
 
 from core.config import LoraMethod
 from core.errors import InputError, nearest
-from core.models.load import base_name, base_of, copy_companions, load_base, load_run, patient_peft, weights_of
+from core.models.load import (
+    CHAT_TEMPLATE,
+    base_name,
+    base_of,
+    copy_companions,
+    load_base,
+    load_run,
+    patient_peft,
+    weights_of,
+)
 from core.runs.store import Run
 
 frozen_base = True
@@ -82,6 +91,8 @@ def merge(target: str | Path | Run, out: str | Path) -> Path:
             work = Path(name) / "model"
             merged.save_pretrained(work)
             copy_companions(base, revision, work)
+            if (folder / CHAT_TEMPLATE).is_file():  # tuned in another format than its base has
+                shutil.copyfile(folder / CHAT_TEMPLATE, work / CHAT_TEMPLATE)
             got = load_base(str(work))(input_ids=ids).logits
             _compare(want, got)
             shutil.rmtree(out, ignore_errors=True)

@@ -25,13 +25,14 @@ from core.runs.files import read_json
 from core.runs.store import Run
 
 BASE_NOTE = "base.json"  # beside an adapter: the fingerprint of the weights that it was trained on
+CHAT_TEMPLATE = "chat_template.jinja"
 # Files that go with weights and stay as they are, byte for byte, when these are tuned.
 COMPANIONS = (
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
-    "chat_template.jinja",
+    CHAT_TEMPLATE,
     "chat_template.json",
     "vocab.json",
     "merges.txt",

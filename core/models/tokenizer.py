@@ -46,6 +46,13 @@ class Traits:
     ids: dict[str, int]
     prefixes: bool
 
+    @functools.cached_property
+    def edges(self) -> tuple[frozenset[str], frozenset[str], int]:
+        """Beginnings and ends of two characters or more of the special tokens' texts, and the length of the longest."""
+        cuts = [(name, size) for name in self.ids for size in range(2, len(name))]
+        longest = max((size for _, size in cuts), default=0)
+        return frozenset(n[:size] for n, size in cuts), frozenset(n[-size:] for n, size in cuts), longest
+
 
 _TRAITS: weakref.WeakKeyDictionary[Any, Traits] = weakref.WeakKeyDictionary()
 
@@ -179,43 +186,50 @@ def _json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def end_ids(tokenizer: PreTrainedTokenizerFast, path: str | Path | None = None) -> set[int]:
-    """The ids at which an answer ends: the end token, those of generation_config.json, and the chat turn's own."""
+def end_ids(
+    tokenizer: PreTrainedTokenizerFast, path: str | Path | None = None, chat_template: str | None = None
+) -> set[int]:
+    """The ids at which an answer ends: the end token, those of generation_config.json, and the chat turn's own.
+
+    Args:
+        path: of the model. chat_template: that prompts are made by; None: the tokenizer's own.
+    """
     ids = {tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set()
     if path is not None and (file := resolve(path) / "generation_config.json").is_file():
         named = _json(file).get("eos_token_id")
         ids |= {i for i in (named if isinstance(named, list) else [named]) if isinstance(i, int)}
-    turn = turn_end(tokenizer)
+    turn = turn_end(tokenizer, chat_template)
     return ids | ({traits(tokenizer).ids[turn]} if turn else set())
 
 
-_TURN_ENDS: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+_TURN_ENDS: weakref.WeakKeyDictionary[Any, dict[str | None, str]] = weakref.WeakKeyDictionary()
 
 
-def turn_end(tokenizer: PreTrainedTokenizerFast) -> str:
-    """The special token that the chat template writes right after an assistant's words, or ""."""
-    if tokenizer in _TURN_ENDS:
-        return _TURN_ENDS[tokenizer]
+def turn_end(tokenizer: PreTrainedTokenizerFast, chat_template: str | None = None) -> str:
+    """The special token that a chat template (None: the tokenizer's own) writes right after the assistant's words."""
+    known = _TURN_ENDS.setdefault(tokenizer, {})
+    if chat_template in known:
+        return known[chat_template]
     found, specials = "", traits(tokenizer).specials
-    if tokenizer.chat_template and specials:
+    if (chat_template or tokenizer.chat_template) and specials:
         talk = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "zqxj"}]
         try:
-            _, _, tail = str(tokenizer.apply_chat_template(talk, tokenize=False)).rpartition("zqxj")
+            text = str(tokenizer.apply_chat_template(talk, chat_template=chat_template, tokenize=False))
         except Exception:  # a template that cannot render two turns says so where a row is rendered
-            tail = ""
-        match = specials.match(tail.lstrip())
+            text = ""
+        match = specials.match(text.rpartition("zqxj")[2].lstrip())
         found = match.group() if match else ""
-    _TURN_ENDS[tokenizer] = found
+    known[chat_template] = found
     return found
 
 
-def pad_id(tokenizer: PreTrainedTokenizerFast) -> int:
+def pad_id(tokenizer: PreTrainedTokenizerFast, chat_template: str | None = None) -> int:
     """The id that fills a batch: never an end token, so that no loss mask made from ids can hide the end.
 
     The tokenizer's own pad token where it is distinct, else a token kept for such use, else an id that means nothing
     at an end. Labels are -100 by position, so its embedding is never trained.
     """
-    ends = end_ids(tokenizer)
+    ends = end_ids(tokenizer, chat_template=chat_template)
     if tokenizer.pad_token_id is not None and tokenizer.pad_token_id not in ends:
         return int(tokenizer.pad_token_id)
     backend = tokenizer.backend_tokenizer

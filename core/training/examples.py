@@ -93,7 +93,8 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
         "trained_tokens": report.trained_tokens,
         "longest": longest,
     }
-    ends, pad = end_ids(tokenizer, config.model.path), pad_id(tokenizer)
+    chat = Wording.of(config.data).chat_template(tokenizer)
+    ends, pad = end_ids(tokenizer, config.model.path, chat), pad_id(tokenizer, chat)
     return Examples(tokenizer, pad, ends, train, validation, _probe(source, row, config, tokenizer), notes, data)
 
 

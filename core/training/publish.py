@@ -12,8 +12,10 @@ from safetensors.torch import load_file, save_file
 
 from core import config as configs
 from core.config import RunConfig
+from core.data.template import Wording
 from core.errors import InputError
-from core.models.load import BASE_NOTE, Precision, copy_companions, load_run, precision
+from core.models.load import BASE_NOTE, CHAT_TEMPLATE, Precision, copy_companions, load_run, precision
+from core.models.tokenizer import load_tokenizer
 from core.runs.files import whole_folder, write_json, write_text
 from core.runs.store import Run, describe_config
 from core.training.validation import quiet
@@ -45,6 +47,9 @@ def publish(run: Run, config: RunConfig, weights: Path, facts: dict[str, Any]) -
             base = {"path": config.model.path, "revision": config.model.revision}
             write_json(work / BASE_NOTE, base | {"fingerprint": facts["base_fingerprint"]})
         copy_companions(config.model.path, config.model.revision, work)
+        tokenizer = load_tokenizer(config.model.path, config.model.revision)
+        if chat := Wording.of(config.data).chat_template(tokenizer):  # the format that it was tuned in is its own now
+            write_text(work / CHAT_TEMPLATE, chat)
         write_text(work / "README.md", card(run, config, facts))
         _verify(work, weights / PROOF)
 

@@ -37,8 +37,8 @@ def shown(template, tok, row=ROW):
         ("[[{a}]] for {q}", [("So.<|im_end|>", True), (" for Why?", False)]),
         ("{q} [[{a}]] and [[{n}]]", [("Why?", False), (" So.", True), (" and", False), (" 3<|im_end|>", True)]),
         ("{full name} {d} {none}|{a}", [('Zoë {"k": [1, "ü"]} |', False), ("So.<|im_end|>", True)]),
-        ('{{q}} {"name": "{q}"} {} { q } -> {a}',
-         [('{q} {"name": "Why?"} {} { q } ->', False), (" So.<|im_end|>", True)]),
+        ('{{q}} {"name": "{q}"} {} { x } -> {a}',
+         [('{q} {"name": "Why?"} {} { x } ->', False), (" So.<|im_end|>", True)]),
         ("{q} -> [[{{q}} is {a}]]", [("Why? ->", False), (" {q} is So.<|im_end|>", True)]),
         ("[[[{a}]]]", [("[So.]<|im_end|>", True)]),
         ("[[{a}]]", [("So.<|im_end|>", True)]),
@@ -59,6 +59,14 @@ def test_segments(template, want, tok):
          "Columns: q, answer."),
         ("{Q} {answer}",
          "The template names {Q}, and the data has no such column. Did you mean {q}? Columns: q, answer."),
+        ("{ANSWER} {q}", "The template names {ANSWER}, and the data has no such column. Did you mean {answer}? "
+         "Columns: q, answer."),
+        ("{q} { answer }", "The template names { answer }, and the data has no such column. Did you mean {answer}? "
+         "Columns: q, answer."),
+        ("{q} {answer?}", "The template names {answer?}, and the data has no such column. Did you mean {answer}? "
+         "Columns: q, answer."),
+        ("llama3", "There is no format 'llama3'. Did you mean 'llama-3'? Known: alpaca, chatml, llama-3, phi, gemma, "
+         "plain. A template of your own names a column in braces, such as {answer}."),
         ("no column", "The template names no column: put a column in braces, such as {answer}."),
         ("  ", "The template is empty: put a column in braces, such as {answer}."),
         ("{q} [[{answer}", "The template opens an answer with [[ and never closes it with ]]."),

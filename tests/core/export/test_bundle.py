@@ -9,8 +9,9 @@ import zipfile
 import pytest
 
 from core.data.encode import encode_prompt
+from core.data.named import NAMED
 from core.data.recognise import recognise
-from core.data.template import prompt_segments, render
+from core.data.template import Wording, prompt_segments, render
 from core.errors import InputError
 from core.export import bundle, questions, targets
 from core.export.package_run import Package
@@ -20,11 +21,9 @@ from tests import factory
 
 def package(folder, tokenizer, layout, template, columns, **more):
     """A package without a model."""
-    form = questions._form(template, layout, columns)
-    settings = form | {
-        "chat": template is None,
-        "system": None,
-        "chat_template": tokenizer.get_chat_template() if template is None else None,
+    wording = Wording.meant(template)
+    settings = questions.form(wording, layout, columns, tokenizer) | {
+        "chat": wording.text is None,
         "special_tokens": {k: v for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)},
         "prompt_tokens": 64,
         "end_ids": [2, 4],
@@ -78,6 +77,56 @@ def test_conversations_are_those_of_training(tmp_path, chat):
     made = package(tmp_path, tokenizer, layout, None, ["conversations"])
     want = encode_prompt(prompt_segments(render(row, layout, None, tokenizer)), tokenizer, 64)
     assert made.ids(row) == made.ids({"conversations": talk[:-1]}) == want
+
+
+@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("bos", [False, True])
+def test_named_formats_are_those_of_training(tmp_path, name, bos):
+    tokenizer = load_tokenizer(factory.write_tokenizer(tmp_path, chat=None, bos=bos))
+    wording = Wording(name, system="Be brief.")
+    for row in (
+        {"instruction": "Name the tone.", "input": "The lake lies still. <|im_end|>", "output": "calm"},
+        {"sentence1": "x", "sentence2": "y", "label": "same"},
+        {"system": "", "question": "q", "answer": "a", "passage": "p"},
+    ):
+        layout = recognise(list(row), [row])
+        made = package(tmp_path, tokenizer, layout, wording, list(row))
+        assert made.settings["template"] is None and "{%" in made.settings["chat_template"]
+        want = encode_prompt(prompt_segments(render(row, layout, wording, tokenizer)), tokenizer, 64)
+        assert made.ids(row) == want
+        assert made.ids({column: row[column] for column in made.settings["fields"]}) == want
+
+
+@pytest.mark.parametrize("template", [None, "gemma"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {
+            "messages": [
+                {"role": "user", "content": "Find tea"},
+                {"role": "assistant", "tool_calls": [{"function": {"name": "find", "arguments": "{}"}}]},
+                {"role": "tool", "content": "3"},
+                {"role": "assistant", "content": "Three."},
+            ],
+            "tools": [{"name": "find"}],
+        },
+        {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello", "rejected": "\n\nHuman: Hi\n\nAssistant: Bah"},
+        {"prompt": "Hi", "chosen": "Hello", "rejected": "Bah"},
+    ],
+)
+def test_rows_of_every_kind_are_asked_as_in_training(tmp_path, template, row):
+    tokenizer = load_tokenizer(factory.write_tokenizer(tmp_path))
+    layout = recognise(list(row), [row])
+    made = package(tmp_path, tokenizer, layout, template, list(row))
+    want = encode_prompt(prompt_segments(render(row, layout, template, tokenizer)), tokenizer, 64)
+    assert made.ids(json.loads(json.dumps(questions.asked_of(row, layout)))) == want
+
+
+def test_a_typed_question_of_a_conversation(tmp_path):
+    tokenizer = load_tokenizer(factory.write_tokenizer(tmp_path))
+    row = {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello", "rejected": ""}
+    made = package(tmp_path, tokenizer, recognise(list(row), [row]), None, list(row))
+    assert made.row("Hi", {}, []) == {"messages": [{"role": "user", "content": "Hi"}]}
 
 
 def test_alpaca_rows_and_their_optional_input(tmp_path):

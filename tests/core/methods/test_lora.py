@@ -68,8 +68,10 @@ def test_saved_and_loaded_again_it_is_the_same(tiny_llama, tmp_path):
 def test_merged_into_one_folder_it_answers_the_same(tiny_llama, tmp_path):
     model = grown(tiny_llama)
     lora.save(model, tmp_path / "a")
+    (tmp_path / "a" / "chat_template.jinja").write_text("{{ 'tuned in this' }}")
     out = lora.merge(tmp_path / "a", tmp_path / "out" / "merged")
-    again, _ = load_run(out)
+    again, tokenizer = load_run(out)
+    assert tokenizer.chat_template == "{{ 'tuned in this' }}"
     with torch.no_grad():
         torch.testing.assert_close(again(IDS).logits, model(IDS).logits, atol=1e-4, rtol=1e-4)
     assert (out / "tokenizer.json").read_bytes() == (tiny_llama / "tokenizer.json").read_bytes()

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from core.cli.train import train
+from core.data.named import chat_template
 from core.errors import InputError
 from core.models.load import load_base, load_run
+from core.models.tokenizer import load_tokenizer
 from core.runs import checkpoints, store
 from core.runs.state import StateFile
 from core.training.batches import Collator
@@ -160,8 +162,10 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(config):
 
 @pytest.mark.slow
 def test_without_validation_the_last_weights_are_kept(config):
-    run = store.create(config(data={"validation": 0}))
+    run = store.create(config(data={"validation": 0, "template": "gemma"}))
     result = train(run)
+    tuned_in = chat_template("gemma", load_tokenizer(run.config().model.path))
+    assert (run.dir / "model" / "chat_template.jinja").read_text() == tuned_in
     assert result["weights"] == "last" and result["validation_loss"] is None and run.has_model
     assert [e["step"] for e in kinds(run, "sample")] == [0] and kinds(run, "eval") == []
 

@@ -1,0 +1,150 @@
+"""What a chat template can say, found by trying it; and a conversation put into words that it can."""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from core.data.turns import Message, as_text, said
+from core.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+FIELD = "data.template"
+Tools = Sequence[dict[str, Any]]
+# Words that no template holds.
+_A, _B, _C = "zqxj", "vkwp", "wjyx"
+_ASK, _REPLY = {"role": "user", "content": "hello"}, {"role": "assistant", "content": "good"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What a chat template writes out.
+
+    Attributes:
+        system: a system prompt.
+        tools: the tools that may be called.
+        calls: calls with their results; "objects": with arguments as an object, "text": as JSON text, "": not at all.
+        results: what a tool says, where there are no calls.
+    """
+
+    system: bool
+    tools: bool
+    calls: Literal["objects", "text", ""]
+    results: bool
+
+
+_KNOWN: weakref.WeakKeyDictionary[Any, dict[str | None, Dialect]] = weakref.WeakKeyDictionary()
+
+
+def dialect(tokenizer: PreTrainedTokenizerFast, template: str | None) -> Dialect:
+    """The dialect of a chat template (None: the tokenizer's own); tried once, then kept."""
+    known = _KNOWN.setdefault(tokenizer, {})
+    if template not in known:
+        known[template] = _try(tokenizer, template)
+    return known[template]
+
+
+def _try(tokenizer: PreTrainedTokenizerFast, template: str | None) -> Dialect:
+    def writes(messages: list[Message], *words: str, tools: Tools = ()) -> bool:
+        try:
+            text = write(tokenizer, template, messages, tools)
+        except InputError:
+            return False
+        return all(word in text for word in words)
+
+    function = {"name": "find", "description": _A, "parameters": {"type": "object", "properties": {}}}
+    tool = {"type": "function", "function": function}
+    result = {"role": "tool", "name": "find", "tool_call_id": "abcdefghi", "content": _C}
+
+    def calls(arguments: Any) -> bool:
+        call = {"type": "function", "id": "abcdefghi", "function": {"name": "find", "arguments": arguments}}
+        asked: list[Message] = [_ASK, {"role": "assistant", "content": "", "tool_calls": [call]}, result, _REPLY]
+        return writes(asked, "find", _A, _B, _C)
+
+    return Dialect(
+        system=writes([{"role": "system", "content": _A}, _ASK, _REPLY], _A),
+        tools=writes([_ASK, _REPLY], _A, tools=[tool]),
+        calls="objects" if calls({_A: _B}) else "text" if calls(json.dumps({_A: _B})) else "",
+        results=writes([_ASK, _REPLY, {"role": "tool", "content": _C}, _REPLY], _C),
+    )
+
+
+def write(
+    tokenizer: PreTrainedTokenizerFast,
+    template: str | None,
+    messages: list[Message],
+    tools: Tools,
+    prompt: bool = False,
+) -> str:
+    """What a chat template makes of a conversation.
+
+    Args:
+        template: Jinja, or None for the tokenizer's own.
+        prompt: add what stands before an answer.
+
+    Raises:
+        InputError: the template refuses the conversation.
+    """
+    try:
+        return str(
+            tokenizer.apply_chat_template(
+                messages,
+                chat_template=template,
+                tools=list(tools) or None,
+                tokenize=False,
+                add_generation_prompt=prompt,
+            )
+        )
+    except Exception as error:  # whatever a template raises: jinja's errors, or a Python one inside of it
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        whose = "The" if template else "The model's"
+        raise InputError(f"{whose} chat template refuses this conversation: {reason.rstrip('.')}.", FIELD) from None
+
+
+def put(messages: list[Message], tools: Tools, able: Dialect) -> tuple[list[Message], Tools]:
+    """A conversation and its tools as a chat template can write them.
+
+    What it cannot write becomes words: calls are JSON in what the assistant says, tools are JSON in the system prompt,
+    a tool's results are said by the user, and a system prompt stands in front of what the user says next.
+    """
+    if tools and not able.tools:
+        listed = "\n".join(["Tools:", *map(as_text, tools)])
+        if messages[0]["role"] == "system":
+            messages = [messages[0] | {"content": f"{messages[0]['content']}\n\n{listed}"}, *messages[1:]]
+        else:
+            messages = [{"role": "system", "content": listed}, *messages]
+        tools = ()
+    called = bool(able.calls) and any("tool_calls" in m for m in messages)
+    out: list[Message] = []
+    before = ""
+    for message in messages:
+        if "tool_calls" in message:
+            message = _called(message, able)
+        if message["role"] == "tool" and not (called or able.results):
+            message = {"role": "user", "content": message["content"]}
+        if message["role"] == "system" and not able.system:
+            before += f"{message['content']}\n\n"
+            continue
+        if before and message["role"] == "user":
+            message = message | {"content": before + message["content"]}
+            before = ""
+        out.append(message)
+    return out, tools
+
+
+def _called(message: Message, able: Dialect) -> Message:
+    """An assistant's message with calls, as the dialect has them."""
+    if not able.calls:
+        return {"role": "assistant", "content": said(message)}
+    if able.calls == "objects":
+        return message
+    calls = [
+        c | {"function": c["function"] | {"arguments": as_text(c["function"]["arguments"])}}
+        for c in message["tool_calls"]
+    ]
+    return message | {"tool_calls": calls}
