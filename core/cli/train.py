@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core import config as configs
+from core.cli import folds
 from core.errors import InputError
 from core.runs import store
 from core.runs.eventlog import EventLog
@@ -18,22 +19,26 @@ HELP = "fine-tune a model on a config"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """CONFIG.yaml [--set section.key=value ...] [--run-dir DIR], or --resume RUN."""
+    """CONFIG.yaml [--set section.key=value ...] [--run-dir DIR] [--folds K], or --resume RUN."""
     parser.add_argument("config", nargs="?", help="a YAML file of settings")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", help="change one setting")
     parser.add_argument("--run-dir", metavar="DIR", help="where to put the run, instead of in the folder of runs")
+    parser.add_argument("--folds", type=int, metavar="K", help="train each of K folds, a run each, one after another")
     parser.add_argument("--resume", metavar="RUN", help="go on with a run: its directory, or its id")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Train. Raises InputError, which the state of the run then says too."""
     if args.resume:
-        if args.config or args.set or args.run_dir:
+        if args.config or args.set or args.run_dir or args.folds is not None:
             raise InputError("--resume goes on with a run as it was configured: give nothing else with it.")
         return train(_resumable(args.resume), resume=True)
     if not args.config:
         raise InputError("Give a config to train, such as assets/configs/tone.yaml, or a run to --resume.")
     config = configs.load(args.config, args.set)
+    if args.folds is not None:
+        directory = Path(args.run_dir).expanduser().absolute() if args.run_dir else None
+        return folds.train_folds(config, args.folds, directory, train)
     return train(_prepared(config, args) or store.create(config, directory=args.run_dir and Path(args.run_dir)))
 
 
@@ -51,6 +56,8 @@ def train(target: Run, resume: bool = False) -> dict[str, Any]:
 
 def show(result: dict[str, Any]) -> str:
     """A few lines for a person."""
+    if "folds" in result:
+        return folds.show(result)
     lines = [f"{result['state']}: {result['steps']:,} of {result['max_steps']:,} steps", f"run        {result['dir']}"]
     if result["train_loss"] is not None:
         lines.append(f"training   {result['train_loss']:.4f} (mean loss, nats a token)")
