@@ -11,7 +11,7 @@ from typing import Any
 from core.config import AugmentationConfig, RunConfig
 from core.data.formats import Layout, answer_column
 from core.data.split import row_key
-from core.data.template import parse
+from core.data.template import Wording, parse
 from core.data.turns import as_text, role_of, turns_of
 from core.data.words import Chance, Changes, change, read_synonyms
 
@@ -59,16 +59,15 @@ def _altered_turns(turns: list[Any], layout: Layout, alter: Callable[[str, str],
                 turn = turn | {content: alter(words, f"{number}")}
             elif isinstance(words, list):
                 blocks = [
-                    b | {"text": alter(b["text"], f"{number} {n}")} if isinstance(b, dict) and _is_text(b) else b
-                    for n, b in enumerate(words)
+                    b | {"text": alter(b["text"], f"{number} {n}")} if _is_text(b) else b for n, b in enumerate(words)
                 ]
                 turn = turn | {content: blocks}
         made.append(turn)
     return made
 
 
-def _is_text(block: dict[str, Any]) -> bool:
-    return isinstance(block.get("text"), str)
+def _is_text(block: Any) -> bool:
+    return isinstance(block, dict) and isinstance(block.get("text"), str)
 
 
 def changes_of(a: AugmentationConfig) -> Changes:
@@ -76,15 +75,9 @@ def changes_of(a: AugmentationConfig) -> Changes:
     return Changes(a.swap, a.delete, a.synonym, a.case, a.typo, read_synonyms(a.synonyms or "") if a.synonym else {})
 
 
-def text_template(config: RunConfig) -> str | None:
-    """The text template, or None where the rows are read as a conversation: by a format's name, or the model's own."""
-    template = config.data.template
-    return template if template is not None and "{" in template else None
-
-
 def _columns(layout: Layout, columns: tuple[str, ...], config: RunConfig) -> list[str]:
     """The columns that make up the question, without any that the answer uses too."""
-    if (template := text_template(config)) is not None:
+    if (template := Wording.of(config.data).text) is not None:
         parts = parse(template, columns)
         answered = {part.text for part in parts if part.column and part.answer}
         return [c for c in dict.fromkeys(part.text for part in parts if part.column) if c not in answered]
@@ -95,7 +88,7 @@ def _columns(layout: Layout, columns: tuple[str, ...], config: RunConfig) -> lis
 
 def _talks(layout: Layout, config: RunConfig) -> bool:
     """Whether the question is in the user's turns."""
-    return layout.name in ("sharegpt", "messages") and text_template(config) is None
+    return layout.name in ("sharegpt", "messages") and Wording.of(config.data).text is None
 
 
 def asks(layout: Layout, columns: Sequence[str], config: RunConfig) -> bool:
@@ -105,7 +98,7 @@ def asks(layout: Layout, columns: Sequence[str], config: RunConfig) -> bool:
 
 def _answer_words(row: dict[str, Any], layout: Layout, config: RunConfig) -> frozenset[str]:
     """The words of a row's answer, in small letters."""
-    if (template := text_template(config)) is not None:
+    if (template := Wording.of(config.data).text) is not None:
         names = [part.text for part in parse(template, tuple(row)) if part.column and part.answer]
     else:
         names = [column] if (column := answer_column(layout)) else [layout.roles["messages"]]

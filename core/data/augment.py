@@ -11,14 +11,14 @@ import numpy as np
 
 from core.config import RunConfig
 from core.data import balance
-from core.data.altered import asks, changes_of, text_template
+from core.data.altered import asks, changes_of
 from core.data.altered import before_after as before_after
 from core.data.altered import changed as changed
 from core.data.formats import Layout, answer_column
 from core.data.rows import Rows
 from core.data.sources import Source
 from core.data.split import KEY, classes_of, row_keys
-from core.data.template import parse
+from core.data.template import Wording, parse
 from core.errors import InputError
 
 TRIES = 3  # times as many copies are tried as are wanted, until enough of them differ
@@ -159,7 +159,7 @@ def _label(source: Source, config: RunConfig) -> str:
     Raises:
         InputError: there is none, or several.
     """
-    template, layout = text_template(config), source.layout
+    template, layout = Wording.of(config.data).text, source.layout
     if template is None:
         found = {answer_column(layout)} - {""}
     else:

@@ -73,7 +73,7 @@ def test_the_columns_of_the_question(tmp_path):
         new = changed(row, layout, config_of(data={"template": template}, swap=0.5), 1)
         return {name for name in row if new[name] != row[name]}
 
-    assert touched() == {"first"} == touched("alpaca")
+    assert touched() == {"first"} == touched("alpaca") == touched("chatml")
     assert touched("{first} {second}\n{answer}") == {"first", "second"}
     assert touched("{n} {second}\n[[{first}]] {answer}") == {"second", "answer"}
     assert touched("{first} [[{first} {answer}]]") == set() == touched("[[{first}]]")
@@ -265,6 +265,10 @@ def test_rows_that_ask_nothing_are_refused(tmp_path):
     source, config = opened(tmp_path, tone_rows(4), synonym=1, synonyms="one two")
     with pytest.raises(InputError, match="Line 1"):
         plan(source, range(4), config)
+    source, config = opened(tmp_path, tone_rows(4), {"template": "alpcaa"}, swap=0.5)
+    with pytest.raises(InputError, match="alpaca") as error:
+        plan(source, range(4), config)
+    assert error.value.field == "data.template"
     source, config = opened(tmp_path, tone_rows(4), {"train_on": "all"}, swap=0.5)
     assert plan(source, range(4), config).notes[-1].startswith("The loss is taken on all text")
 
