@@ -56,7 +56,7 @@ class Rows(Sequence[dict[str, Any]]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For another process: the rows of this view alone, where Arrow would send all of the table."""
-        own = self.data.take(pa.array(self.places(), pa.int64()))
+        own = gather(self.data, self.places())
         return Rows, (own, self.as_json, None, self.edits)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Rows:
@@ -81,7 +81,7 @@ class Rows(Sequence[dict[str, Any]]):
             places = self.order[start:stop]
             first, last = int(places[0]), int(places[-1])
             whole = last - first == len(places) - 1 and bool((np.diff(places) == 1).all())
-            data = self.data.slice(first, len(places)) if whole else self.data.take(pa.array(places, pa.int64()))
+            data = self.data.slice(first, len(places)) if whole else gather(self.data, places)
         rows = self._plain(data)
         for edit in self.edits:
             rows = [edit(row) for row in rows]
@@ -97,6 +97,24 @@ class Rows(Sequence[dict[str, Any]]):
                 values = [_plain_value(v) for v in values]
             columns[name] = values
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def gather(data: pa.Table, places: np.ndarray) -> pa.Table:
+    """The rows of these numbers: chunk by chunk, where Table.take joins all chunks first, with all that they hold."""
+    starts: np.ndarray = np.cumsum([0, *(len(chunk) for chunk in data.column(0).chunks)])
+    if len(starts) <= 2:
+        return data.take(pa.array(places, pa.int64()))
+    order = np.argsort(places, kind="stable")
+    wanted = places[order]
+    chunks = np.asarray(np.searchsorted(starts, wanted, side="right")) - 1
+    edges = np.flatnonzero(np.diff(chunks, prepend=-1, append=len(starts)))
+    parts = []
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        start, stop = starts[chunks[first]], starts[chunks[first] + 1]
+        parts.append(data.slice(start, stop - start).take(pa.array(wanted[first:last] - start, pa.int64())))
+    back: np.ndarray = np.empty(len(order), np.int64)
+    back[order] = np.arange(len(order))
+    return pa.concat_tables(parts).take(pa.array(back)) if parts else data.slice(0, 0)
 
 
 def _plain_value(value: Any) -> Any:
