@@ -7,10 +7,11 @@ import re
 from typing import Any
 
 from core.config import TASKS, build
+from core.data.checks.case import FIXES
+from core.data.dataset import open_examples, sample
 from core.data.encode import preview
 from core.data.formats import suggest_task, suggest_template
 from core.data.report import Finding, findings, summary
-from core.data.sources import open_data
 from core.data.split import split_source
 from core.data.template import check_template
 from core.errors import InputError, unknown
@@ -29,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--split", metavar="SPEC", help="a validation share such as 0.2, or a slice of rows such as [:100]"
     )
     parser.add_argument("--max-tokens", metavar="N", type=int, help="the longest example, in tokens")
+    parser.add_argument("--name", metavar="NAME", help="configuration of a data set on the Hub, or sheet of a workbook")
+    parser.add_argument("--group-by", metavar="COLUMN", help="a column whose values stay together on one side")
+    parser.add_argument(
+        "--fix", metavar="NAME", action="append", help=f"what the doctor mends first: {', '.join(FIXES)}; repeatable"
+    )
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -40,11 +46,12 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     path, share = _split_spec(args.data, args.split)
     if args.task is not None and args.task not in TASKS:
         raise InputError(unknown("task", args.task, TASKS), "task")
-    source = open_data(path)
     data: dict[str, Any] = {"path": path}
     data |= {"validation": share} if share is not None else {}
+    data |= {"name": args.name, "group_by": args.group_by, "fixes": args.fix or ()}
     data |= {"max_tokens": args.max_tokens} if args.max_tokens is not None else {}
-    values: dict[str, Any] = {"data": data, "task": args.task or suggest_task(source.layout, source.rows[:200])}
+    source = open_examples(build({"data": data}))
+    values: dict[str, Any] = {"data": data, "task": args.task or suggest_task(source.layout, sample(source.rows))}
     if args.model:
         values["model"] = {"path": args.model}
     config = build(values)
@@ -58,6 +65,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         check_template(template, source.columns)
         data["template"] = template
         config = build(values)
+        source = open_examples(config)
     split = split_source(source, config)
     found = findings(source, config, tokenizer, split)
     reasons = unfit(source, split.train, config, tokenizer)
@@ -121,6 +129,12 @@ def show(result: dict[str, Any]) -> str:
     lines.append(f"findings: {result['summary']}")
     for finding in result["findings"]:
         rows = finding["rows"]
-        where = f" Rows {', '.join(map(str, rows[:8]))}{', ...' if finding['count'] > 8 else ''}." if rows else ""
+        listed = ", ".join(map(str, rows[:8])) + (", ..." if finding["count"] > 8 else "")
+        where = f" Row{'s' if len(rows) > 1 else ''} {listed}." if rows else ""
         lines.append(f"  {finding['severity']}: {finding['message']}{where}")
+        lines += [f"    why: {finding['why']}"] if finding["why"] else []
+        lines += [f"    e.g. {example}" for example in finding["examples"]]
+        if remedy := finding["remedy"]:
+            value = f"[{', '.join(remedy['value'])}]" if isinstance(remedy["value"], list) else remedy["value"]
+            lines.append(f"    fix: {remedy['label']}: --set '{remedy['field']}={value}'")
     return "\n".join(lines)

@@ -40,7 +40,7 @@ def open_examples(config: RunConfig) -> Source:
     source = _read_as(open_data(data.path, data.name, data.split), config)
     if isinstance(data.validation, str):
         source = _with_kept(source, config, data.validation)
-    return _mended(source, data.fixes)
+    return _mended(source, data.fixes, data.template)
 
 
 def open_heldout(config: RunConfig, spec: str) -> Source:
@@ -49,17 +49,18 @@ def open_heldout(config: RunConfig, spec: str) -> Source:
     Raises:
         InputError: as `open_data`.
     """
-    return _mended(_read_as(open_data(spec), config), [fix for fix in config.data.fixes if fix in MENDS])
+    mends = [fix for fix in config.data.fixes if fix in MENDS]
+    return _mended(_read_as(open_data(spec), config), mends, config.data.template)
 
 
-def _mended(source: Source, fixes: Sequence[str]) -> Source:
+def _mended(source: Source, fixes: Sequence[str], template: str | None) -> Source:
     """The source with its fixes, which are found once: looking for near duplicates takes its time."""
     if not fixes:
         return source
     from core.data.fixes import apply  # brings its libraries only where they are asked for
 
-    key = (source.fingerprint, source.path, repr(source.layout), tuple(fixes))
-    return _REMEMBERED.get(key, lambda: apply(source, fixes))
+    key = (source.fingerprint, source.path, repr(source.layout), tuple(fixes), template)
+    return _REMEMBERED.get(key, lambda: apply(source, fixes, template))
 
 
 _REMEMBERED = Memo[Source](8)

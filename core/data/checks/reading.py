@@ -1,0 +1,107 @@
+"""What a row asks and what it answers, as the doctor compares rows: by columns, or by the turns of a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.data.formats import Layout, answer_column, to_messages
+from core.data.template import Wording, parse
+from core.data.turns import Message, as_text, said
+from core.errors import InputError
+
+ASKED = ("context", "prompt", "instruction", "input", "text", "first", "second")  # roles of a layout
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a row says.
+
+    Attributes:
+        question: what is asked, in small letters and with single spaces: rows that differ only so ask the same.
+        answer: what is answered, likewise; of a conversation the last answer.
+        turns: the messages of a conversation without its system prompts; none where columns say it.
+    """
+
+    question: str = ""
+    answer: str = ""
+    turns: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the rows of a source are read.
+
+    Attributes:
+        layout: of the rows.
+        asked: the columns of what is asked.
+        answered: the columns of what is answered; none where rows are conversations.
+    """
+
+    layout: Layout
+    asked: tuple[str, ...] = ()
+    answered: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, layout: Layout, columns: Sequence[str], template: str | None) -> Reading:
+        """The reading under a template, or by the layout where there is none.
+
+        Raises:
+            InputError: the template does not fit the columns.
+        """
+        text = Wording(template).text
+        if text is not None:
+            parts = [part for part in parse(text, tuple(columns)) if part.column]
+            asked, answered = ([p.text for p in parts if p.answer == answer] for answer in (False, True))
+            return cls(layout, tuple(dict.fromkeys(asked)), tuple(dict.fromkeys(answered)))
+        if layout.conversational:
+            return cls(layout)
+        answer = answer_column(layout)
+        asked = [layout.roles[role] for role in ASKED if role in layout.roles]
+        return cls(layout, tuple(column for column in asked if column != answer), (answer,))
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the answer is a label: one of a few, and not a wording."""
+        return self.layout.name == "text_label" and self.answered == (self.layout.roles["label"],)
+
+    def said(self, row: dict[str, Any]) -> Said:
+        """What a row says.
+
+        Raises:
+            InputError: the row is no conversation.
+        """
+        question, answer, turns = self._words(row)
+        return Said(_one_line(question), _one_line(answer), turns)
+
+    def said_if_any(self, row: dict[str, Any]) -> Said:
+        """What a row says; nothing where it is no conversation, or its columns are others."""
+        try:
+            return self.said(row)
+        except InputError:
+            return Said()
+
+    def shown(self, row: dict[str, Any]) -> tuple[str, str]:
+        """What is asked and answered in a row, as it is written, for a person to recognise it."""
+        try:
+            question, answer, _ = self._words(row)
+        except InputError:
+            return as_text(row), ""
+        return question.strip(), answer.strip()
+
+    def _words(self, row: dict[str, Any]) -> tuple[str, str, tuple[Message, ...]]:
+        if self.answered:
+            asked, answered = ([_text(row.get(name)) for name in names] for names in (self.asked, self.answered))
+            return " ".join(asked), " ".join(answered), ()
+        turns = tuple([m for m in to_messages(row, self.layout) if m["role"] != "system"])
+        last = max((i for i, m in enumerate(turns) if m["role"] == "assistant"), default=len(turns))
+        return " ".join(map(said, turns[:last])), said(turns[last]) if last < len(turns) else "", turns
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else as_text(value)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -1,0 +1,113 @@
+"""Rows that teach nothing or not what was meant: no answer, no question, roles that are swapped, missing values."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from core.data.checks.batch import Batch
+from core.data.checks.case import Case
+from core.data.checks.finding import Finding, Severity, Tally, count_of
+from core.data.checks.reading import Said
+from core.data.turns import said as words_of
+
+# kind -> severity, what is said of one row and of several, and why it matters.
+_SENTENCES: dict[str, tuple[Severity, str, str, str]] = {
+    "unreadable": (
+        "error",
+        "cannot be read as a conversation and will be left out: {error}",
+        "cannot be read as conversations and will be left out; the first: {error}",
+        "What cannot be read cannot be trained on, and goes unnoticed when it is left out in silence.",
+    ),
+    "no_answer": (
+        "error",
+        "holds no turn of the assistant, so nothing can be learned from it; it will be left out.",
+        "hold no turn of the assistant, so nothing can be learned from them; they will be left out.",
+        "A model learns from the assistant's turns only.",
+    ),
+    "empty_answer": (
+        "error",
+        "has an empty answer and will be left out.",
+        "have an empty answer and will be left out.",
+        "An empty answer would teach the model to say nothing.",
+    ),
+    "unchanged_template": (
+        "error",
+        "leaves the prompt empty: nothing that the template asks for has a value there.",
+        "leave the prompt empty: nothing that the template asks for has a value there.",
+        "The same empty prompt with other answers teaches the model to guess.",
+    ),
+    "roles_swapped": (
+        "warning",
+        "begins with the assistant and ends with the user: the roles may be swapped.",
+        "begin with the assistant and end with the user: the roles may be swapped.",
+        "With swapped roles the model learns to ask, not to answer.",
+    ),
+    "ends_unanswered": (
+        "warning",
+        "ends with a turn that nobody answers; what follows the last answer is left out.",
+        "end with a turn that nobody answers; what follows the last answer is left out.",
+        "Only what is answered can be learned from.",
+    ),
+}
+
+
+class Turns:
+    """Looks at what each row asks and answers."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.tallies: dict[str, Tally] = defaultdict(Tally)
+        self.missing: dict[str, int] = defaultdict(int)
+        self.error = ""
+
+    def look(self, batch: Batch) -> None:
+        """Look at the next rows."""
+        columns, reading = self.case.source.columns, self.case.reading
+        for number, (row, said) in enumerate(zip(batch.rows, batch.said, strict=True), batch.start):
+            if None in row.values():
+                for name in columns:
+                    if row.get(name) is None:
+                        self.missing[name] += 1
+            if said is None:
+                self.error = self.error or str(batch.errors[number])
+                kinds = ["unreadable"]
+            elif reading.answered:
+                kinds = [] if said.answer else ["empty_answer"]
+                if reading.asked and not said.question:
+                    kinds.append("unchanged_template")
+            else:
+                kinds = _of_turns(said)
+            for kind in kinds:
+                self.tallies[kind].add(number, self.case.shown(row) if self.tallies[kind].count < 9 else "")
+
+    def found(self) -> list[Finding]:
+        """What was found."""
+        found = []
+        for kind, (severity, one, many, why) in _SENTENCES.items():
+            if (tally := self.tallies.get(kind)) is not None:
+                words = (one if tally.count == 1 else many).format(error=self.error)
+                message = f"{count_of(tally.count)} {words}"
+                found.append(Finding(kind, tally.count, tally.rows, message, severity, why, tally.examples))
+        total = f"{len(self.case.source.rows):,}"
+        for name in self.case.source.columns:
+            if count := self.missing.get(name, 0):
+                message = f"{name!r} has no value in {count_of(count)} of {total}."
+                why = "Where the template uses it, it is filled in with nothing."
+                found.append(Finding("missing", count, [], message, "note", why))
+        return found
+
+
+def _of_turns(said: Said) -> list[str]:
+    """The kinds of what is wrong with a conversation."""
+    turns = said.turns
+    answers = [words_of(m) for m in turns if m["role"] == "assistant"]
+    if not answers:
+        return ["no_answer"]
+    kinds = []
+    if turns[-1]["role"] != "assistant":
+        kinds.append("roles_swapped" if turns[0]["role"] == "assistant" else "ends_unanswered")
+    if not any(words_of(m).strip() for m in turns if m["role"] != "assistant"):
+        kinds.append("unchanged_template")
+    if not any(text.strip() for text in answers):
+        kinds.append("empty_answer")
+    return kinds
