@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from core.errors import InputError
 
-SHORT = 3  # words of fewer letters get no typing errors
+SHORT, LONG = 3, 64  # words of fewer letters get no typing errors; what is longer is no word
 _SPACE, _BREAK = re.compile(r"(\s+)"), re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _PROTECTED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|\{[^{}\n]*\}|<[^<>\n]*>|\[[^\[\]\n]*\]", re.DOTALL)
 _BEFORE, _AFTER, _INNER = "\"'“”‘’„«»‹›¿¡(–—…", "\"'“”‘’«»‹›.,;:!?)–—…", "'’-"
@@ -107,21 +107,23 @@ class _Text:
     """
 
     def __init__(self, text: str, kept: frozenset[str]) -> None:
-        pieces = _SPACE.split(text)
         self.words, self.gaps = list[list[str]](), [""]
-        spans = [match.span() for match in _PROTECTED.finditer(text)]
+        spans = [match.span() for match in _PROTECTED.finditer(text)][::-1]
         at = 0
-        for i, piece in enumerate(pieces):
+        for i, piece in enumerate(_SPACE.split(text)):
+            end = at + len(piece)
+            while spans and spans[-1][1] <= at:
+                spans.pop()
             if i % 2:
                 self.gaps[-1] += piece
             elif piece:
-                held = any(a < at + len(piece) and b > at for a, b in spans)
+                held = len(piece) > LONG or (spans and spans[-1][0] < end)
                 before, core, after = (piece, "", "") if held else plain(piece)
                 if core and core.casefold() in kept:
                     before, core, after = piece, "", ""
                 self.words.append([before, core, after])
                 self.gaps.append("")
-            at += len(piece)
+            at = end
 
     def joined(self) -> str:
         """The text again."""
@@ -133,14 +135,6 @@ class _Text:
     def free(self, known: Mapping[str, Sequence[str]] | None = None) -> list[int]:
         """The words that may be changed; those that a list knows."""
         return [i for i, (_, core, _) in enumerate(self.words) if core and (known is None or core.casefold() in known)]
-
-    def delete(self, i: int) -> bool:
-        """Leave a word out, with the space before it, or after it at the start of a line; not one alone on its line."""
-        for gap in (i, i + 1):
-            if 0 < gap < len(self.words) and not _BREAK.search(self.gaps[gap]):
-                del self.words[i], self.gaps[gap]
-                return True
-        return False
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -181,14 +175,29 @@ def as_cased(word: str, like: str) -> str:
 
 
 def _delete(text: _Text, times: int, chance: Chance, changes: Changes) -> None:
-    """Words that carry no punctuation; the last word of a text stays."""
-    bare = [i for i in text.free() if not text.words[i][0] and not text.words[i][2]]
-    gone = list[int]()
-    for i in chance.drawn(bare):
-        if len(gone) >= times or len(text.words) == 1:
+    """Words without punctuation go, each with the space before it, or after it at the start of a line.
+
+    One that is alone on its line stays, and so does the last word of a text.
+    """
+    words, gaps, end = text.words, text.gaps, len(text.words)
+    before, after = list(range(-1, end)), list(range(1, end + 1))  # neighbours that are still there
+    gone = set[int]()
+    for i in chance.drawn([i for i in text.free() if not words[i][0] and not words[i][2]]):
+        if len(gone) >= times:
             break
-        if text.delete(i - sum(g < i for g in gone)):
-            gone.append(i)
+        left, right = before[i], after[i]
+        if left >= 0 and not _BREAK.search(gaps[i]):
+            pass  # the gap in front goes with the word
+        elif right < end and not _BREAK.search(gaps[right]):
+            gaps[right] = gaps[i]
+        else:
+            continue
+        gone.add(i)
+        before[right] = left
+        if left >= 0:
+            after[left] = right
+    text.words = [word for i, word in enumerate(words) if i not in gone]
+    text.gaps = [gap for i, gap in enumerate(gaps) if i not in gone]
 
 
 def _swap(text: _Text, times: int, chance: Chance, changes: Changes) -> None:

@@ -1,5 +1,6 @@
 """Augmentation: answers never change, copies follow from content alone, labels come out equal."""
 
+import json
 import pickle
 import random
 from collections import Counter
@@ -103,6 +104,11 @@ def test_only_the_users_turns_change():
     first = changed({"messages": blocks}, TALK, config_of(swap=0.5), 1)["messages"]
     assert (
         first[0]["content"][0]["text"] != say and first[0]["content"][1] == {"type": "image"} and first[1] == blocks[1]
+    )
+    as_json = {"messages": json.dumps(turns)}
+    assert changed(as_json, TALK, config_of(swap=0.5), 1)["messages"][1]["content"] != say
+    assert (
+        changed({"messages": '[{"role": "user", "content": "7"}]'}, TALK, config_of(swap=0.5), 1)["messages"][:1] == "["
     )
     for odd in (None, "words", [], ["turn"], [{"content": say}], [{"role": "user", "content": 5}]):
         assert changed({"messages": odd}, TALK, config_of(swap=0.5), 1) == {"messages": odd}

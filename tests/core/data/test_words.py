@@ -55,7 +55,7 @@ def test_chance_is_the_same_on_every_machine():
         ("3rd", ""), ("1,024.50", ""), ("a.b@c.de", ""), ("https://x.y", ""), ("www.x.y", ""), ("{name}", ""),
         ("<b>", ""), ("snake_case", ""), ("getName", ""), ("f(x)", ""), ("foo()", ""), ("--flag", ""), ("#tag", ""),
         ("@you", ""), ("e.g.", ""), ("…", ""), ("-", ""), ("天气", ""), ("สวัสดี", ""), ("😀", ""), ("$x", ""),
-        ("a=b", ""), ("", ""),
+        ("a=b", ""), ("", ""), ("sixty-four-" * 5 + "word", "sixty-four-" * 5 + "word"),
     ],
 )  # fmt: skip
 def test_what_is_a_plain_word(piece, core):
@@ -77,6 +77,9 @@ def test_deletion_takes_one_space_along_and_never_all():
     assert several("a b\nc", delete=0.1) == {"a\nc", "b\nc"}
     assert several(" one  two three\n", delete=0.1) == {" two three\n", " one three\n", " one  two\n"}
     assert several("Yes, (no).", delete=0.5) == {"Yes, (no)."}
+    many = made(" ".join(["word"] * 20_000), delete=0.5)
+    assert many == " ".join(["word"] * 10_000)
+    assert made("a b c\n\nd e f", delete=0.5).count("\n\n") == 1
 
 
 def test_synonyms_keep_capitals_and_touch_only_listed_words():
@@ -118,6 +121,10 @@ def test_shares_are_met_on_the_average():
     assert set(cased) == {12, 13}
     moved = made(text, 3, swap=0.1).split()
     assert sum(a != b for a, b in zip(text.split(), moved, strict=True)) == 10
+
+
+def test_long_pieces_are_no_words():
+    assert made("a" * 65, typo=0.5, case=0.5) == "a" * 65 and made("a" * 64, typo=0.5) != "a" * 64
 
 
 def test_words_of_the_answer_can_be_kept():
