@@ -44,7 +44,8 @@ def changed(row: dict[str, Any], layout: Layout, config: RunConfig, copy: int) -
         if isinstance(value := row[name], str):
             made[name] = alter(value, name)
     if _talks(layout, config) and (turns := turns_of(row.get(layout.roles["messages"]))):
-        made[layout.roles["messages"]] = _altered_turns(turns, layout, alter)
+        if (altered := _altered_turns(turns, layout, alter)) != turns:
+            made[layout.roles["messages"]] = altered
     return made
 
 
