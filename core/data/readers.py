@@ -14,13 +14,15 @@ from typing import IO
 import pyarrow as pa
 
 from core.data.parsers import check_names, fail, find_delimiter, read_csv, read_json, read_jsonl, read_plain
+from core.data.sheets import ENDINGS, is_workbook, read_workbook
 from core.data.tables import Table
-from core.errors import nearest
+from core.errors import InputError, nearest
 from core.paths import portable
 
 KINDS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".parquet": "parquet", ".pq": "parquet", ".txt": "text", ".text": "text", ".md": "text",
+    **dict.fromkeys(ENDINGS, "sheet"),
 }  # fmt: skip
 # The first bytes of files that are no table of examples, and what to say of them.
 ARCHIVE = "an archive: unpack it and give the file of examples inside"
@@ -29,18 +31,21 @@ MAGIC = {
     b"BZh": "packed with bzip2: unpack it first", b"\xfd7zXZ": "packed with xz: unpack it first",
     b"\x28\xb5\x2f\xfd": "packed with zstd: unpack it first", b"%PDF": "a PDF: copy its text into a table first",
     b"SQLite format 3": "an SQLite database: export the table as CSV", b"ARROW1": "an Arrow file: save it as Parquet",
-    b"\xd0\xcf\x11\xe0": "an old Office document: save it as CSV", b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture", b"GGUF": "a model's weights, not examples",
+    b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GGUF": "a model's weights, not examples",
 }  # fmt: skip
 
 
-def read(path: str | Path) -> Table:
-    """Read a file of examples: CSV or TSV, JSON, JSON Lines, Parquet or plain text, each also packed with gzip.
+def read(path: str | Path, sheet: str | None = None) -> Table:
+    """Read a file of examples: CSV or TSV, JSON, JSON Lines, Parquet, a workbook or plain text, each also in gzip.
 
     The kind is taken from the name's ending, or found from the content. Values of CSV stay text as they are written.
 
+    Args:
+        sheet: the one to read of a workbook; None for the first that holds rows.
+
     Raises:
-        InputError: field "data.path"; one sentence that says what is wrong, with the line where there is one.
+        InputError: field "data.path", or "data.name" for a sheet; one sentence that says what is wrong, with the line
+            where there is one.
     """
     path = Path(path)
     name = path.name
@@ -55,17 +60,25 @@ def read(path: str | Path) -> Table:
         if packed:
             with opener() as stream:
                 head = stream.read(1024)
-        _check_magic(name, head)
+        with opener() as stream:
+            workbook = is_workbook(head, stream, name)
+        if sheet is not None and not workbook:
+            raise InputError(f"{name} is no workbook, so it has no sheet {sheet!r}.", "data.name")
+        if not workbook:
+            _check_magic(name, head)
         endings = [s.lower() for s in path.suffixes]
         kind = KINDS.get(
             endings[-2] if len(endings) > 1 and endings[-1] == ".gz" else endings[-1] if endings else "", ""
         )
-        if head[:4] == b"PAR1" or kind == "parquet":
+        if workbook:
+            table = read_workbook(path, sheet)
+            digest = digest if sheet is None else hashlib.sha256(f"{digest}:{sheet}".encode()).hexdigest()
+        elif head[:4] == b"PAR1" or kind == "parquet":
             table = _read_parquet(path, packed)
         else:
             encoding, notes = _find_encoding(opener, name)
             with io.TextIOWrapper(opener(), encoding=encoding, newline="") as text:
-                table = _read_text_kind(kind or _sniff(head, encoding), text, name, endings)
+                table = _read_text_kind(kind.removeprefix("sheet") or _sniff(head, encoding), text, name, endings)
             table.notes = notes + table.notes
     except (gzip.BadGzipFile, EOFError):
         fail(f"{name} is packed with gzip but damaged: it ends too early or was changed.")
@@ -113,8 +126,6 @@ def _digest(path: Path) -> tuple[str, bytes]:
 
 
 def _check_magic(name: str, head: bytes) -> None:
-    if head[:4] == b"PK\x03\x04" and name.lower().endswith((".xlsx", ".xlsm", ".ods")):
-        fail(f"{name} is a spreadsheet: save the sheet as CSV and give that.")
     if head[257:262] == b"ustar":
         fail(f"{name} is {ARCHIVE}.")
     for magic, what in MAGIC.items():

@@ -74,10 +74,10 @@ def open_data(spec: str, name: str | None = None, split: str | None = None) -> S
     path, part = spec, None
     if (found := _SLICE.match(spec)) and not _place(spec).exists():
         path, part = found["path"], found["slice"]
-    file = _place(path)
+    file, sheet = _place(path), name or None
     if not file.exists() and looks_like_id(path) and not file.parent.is_dir():
         if file.suffix.lower() not in (*readers.KINDS, ".gz"):
-            file = fetch_data(path)
+            file, sheet = fetch_data(path), None
     try:
         stat = file.stat()
         stamp = (stat.st_mtime_ns, stat.st_size)
@@ -91,7 +91,7 @@ def open_data(spec: str, name: str | None = None, split: str | None = None) -> S
             raise InputError(f"There is no split {split!r}: write train, or a slice such as train[:100].", "data.split")
         part = found["slice"]
     with _LOCK:  # two visitors who ask at once wait for one reading
-        whole = _open(str(file), stamp, path)
+        whole = _open(str(file), stamp, path, sheet)
         return whole if part is None else _sliced(whole, spec, part, path)
 
 
@@ -109,9 +109,9 @@ def _place(path: str) -> Path:
 
 
 @functools.lru_cache(maxsize=8)
-def _open(file: str, stamp: tuple[int, int], spec: str) -> Source:
+def _open(file: str, stamp: tuple[int, int], spec: str, sheet: str | None) -> Source:
     try:
-        table = readers.read(file)
+        table = readers.read(file, sheet)
     except OSError as error:
         raise InputError(
             f"{Path(file).name[:80]!r} cannot be read: {(error.strerror or str(error)).lower()}.", FIELD

@@ -56,7 +56,7 @@ def test_fingerprints_tell_content_and_slices_apart(ten, tmp_path):
 
 def test_a_file_is_read_once_and_again_when_it_changes(ten, monkeypatch):
     read, calls = readers.read, []
-    monkeypatch.setattr(readers, "read", lambda path: calls.append(path) or read(path))
+    monkeypatch.setattr(readers, "read", lambda path, *rest: calls.append(path) or read(path, *rest))
     open_data(str(ten)), open_data(f"{ten}[:3]"), open_data(str(ten))
     assert len(calls) == 1
     write_jsonl(ten, [{"n": "new"}])
