@@ -43,11 +43,17 @@ def split_source(source: Source, config: RunConfig) -> Split:
     Training, evaluation, export and the page all take their rows from this. What is kept back: the rows that the source
     holds for it (`source.held`); else the fold `data.fold` of `data.folds`; else the share `data.validation`. Fold and
     share follow `training.seed`, are fair to the values of `data.stratify` (or to the label, where the rows have one),
-    and never part the rows of one value of `data.group_by`.
+    and never part the rows of one value of `data.group_by`. With the fix drop_leaked the training rows that ask what a
+    row kept back or held out asks are on neither side.
 
     Raises:
         InputError: a column is not there, or the rows cannot be parted so; `field` says which setting.
     """
+    parts = _parted(source, config)
+    return _without_leaked(source, parts, config) if "drop_leaked" in config.data.fixes else parts
+
+
+def _parted(source: Source, config: RunConfig) -> Split:
     data, seed = config.data, config.training.seed
     if source.held is not None:
         return _with_held(source.rows, source.held)
@@ -59,6 +65,21 @@ def split_source(source: Source, config: RunConfig) -> Split:
         return split_fold(source.rows, data.folds, data.fold, seed, stratify, data.group_by)
     share = data.validation if isinstance(data.validation, float) else 0.0
     return split(source.rows, share, seed, stratify, data.group_by)
+
+
+def _without_leaked(source: Source, parts: Split, config: RunConfig) -> Split:
+    from core.data.fixes import leaked  # brings its libraries only where they are asked for
+
+    gone = leaked(source, parts.train, parts.validation, config)
+    train = [place for place in parts.train if place not in gone]
+    if not train:
+        raise InputError(
+            "Every row to train on asks what a row kept back asks, so none is left: take drop_leaked out of the fixes.",
+            "data.fixes",
+        )
+    many = "1 row that asks" if len(gone) == 1 else f"{len(gone):,} rows that ask"
+    said = [f"Not trained on: {many} what a row kept back or held out asks."] if gone else []
+    return Split(train, parts.validation, parts.notes + said)
 
 
 def _no_column(name: str, columns: Sequence[str]) -> str:

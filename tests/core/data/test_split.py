@@ -311,6 +311,25 @@ def test_rows_kept_back_by_name_are_kept_back_and_shared_rows_counted(tmp_path):
     assert parts.validation == [18, 19] and parts.notes == []
 
 
+def test_leaked_rows_are_not_trained_on(tmp_path):
+    rows = [{"phrase": f"phrase {i % 30}", "tone": ("sad", "calm")[i >= 30]} for i in range(60)]
+    plain, _ = parted(tmp_path, rows, stratify="phrase")
+    assert len({i % 30 for i in plain.train} & {i % 30 for i in plain.validation}) >= 1
+    clean, _ = parted(tmp_path, rows, stratify="phrase", fixes=["drop_leaked"])
+    assert clean.validation == plain.validation and set(clean.train) < set(plain.train)
+    assert not {i % 30 for i in clean.train} & {i % 30 for i in clean.validation}
+    lost = len(plain.train) - len(clean.train)
+    assert clean.notes[-1] == f"Not trained on: {lost} rows that ask what a row kept back or held out asks."
+    held = write_jsonl(tmp_path / "h.jsonl", [{"phrase": "Phrase  0", "tone": "calm"}])
+    config = build({"data": {"path": str(tmp_path / "a.jsonl"), "validation": 0, "fixes": ["drop_leaked"]},
+                    "evaluation": {"data": str(held)}})  # fmt: skip
+    parts = split_source(open_examples(config), config)
+    assert parts.train == [i for i in range(60) if i % 30] and parts.validation == []
+    with pytest.raises(InputError, match="none is left") as error:
+        parted(tmp_path, [rows[0], rows[30]], validation=0.5, fixes=["drop_leaked"])
+    assert error.value.field == "data.fixes"
+
+
 def test_keys_are_remembered_and_follow_the_rows(tmp_path):
     source = open_data(str(write_jsonl(tmp_path / "a.jsonl", tone_rows(12))))
     keys = row_keys(source.rows)
