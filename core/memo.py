@@ -17,6 +17,11 @@ class Memo(Generic[T]):
         self.most, self._made, self._lock = most, OrderedDict[Hashable, T](), threading.Lock()
         self._making: dict[Hashable, threading.Lock] = {}
 
+    def has(self, key: Hashable) -> bool:
+        """Whether something is remembered for this key."""
+        with self._lock:
+            return key in self._made
+
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """What was made for this key, or is made now; an error is raised and not remembered."""
         with self._lock:

@@ -5,13 +5,17 @@ Everything is computed by the functions that training calls; what costs more tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.config import AugmentationConfig, DataConfig, RunConfig, build
-from core.data import encode, report, template
+from core.data import augment, encode, extremes, labels, report, template
+from core.data.altered import Marked
 from core.data.dataset import open_examples, sample
 from core.data.formats import suggest_task, suggest_template
+from core.data.look import look
 from core.data.sources import DemoSet, Source, demo_sets
 from core.data.split import Split, split_source
 from core.errors import ConfigError, InputError
@@ -19,10 +23,14 @@ from core.memo import Memo
 from core.models.tokenizer import load_tokenizer
 from ui import form
 
+LARGE = 50_000  # rows up to which the doctor looks at all of them by itself
+LOOKED_AT = 20_000  # rows of a bigger file that it looks at by itself
 SAMPLE = 2000  # rows whose length is measured; of longer files an even sample
 NO_LIMIT = 2**31
 
 
+FOUND = Memo[int](16)
+PLANS = Memo[augment.Plan](8)
 SPLITS, LENGTHS, FINDINGS = Memo[Split](16), Memo["Lengths"](32), Memo[list[report.Finding]](16)
 
 
@@ -33,11 +41,6 @@ class Lengths:
     rows: tuple[int, ...]  # row numbers, from 0
     tokens: tuple[int, ...]  # of each of these
     total: int  # rows in the file
-
-    @property
-    def longest(self) -> int:
-        """The number of the longest row."""
-        return max(zip(self.tokens, self.rows, strict=True), key=lambda pair: (pair[0], -pair[1]))[1]
 
     def first_over(self, limit: int) -> int | None:
         """The first row with more than `limit` tokens, or None."""
@@ -109,6 +112,15 @@ def counts(draft: dict[str, Any]) -> Split | None:
     return _split(source(draft), usable(draft))
 
 
+def label_counts(draft: dict[str, Any]) -> list[labels.LabelCount]:
+    """How often each label occurs on either side, where the rows have labels or are stratified; [] where not."""
+    data, parts = source(draft), counts(draft)
+    column = usable(draft).data.stratify or data.layout.roles.get("label", "")
+    if parts is None or column not in data.columns:
+        return []
+    return labels.count_labels(data.rows, parts, column)
+
+
 def _split(data: Source, config: RunConfig) -> Split:
     d = config.data
     key = (data.fingerprint, str(data.layout), d.validation, d.stratify, d.group_by, d.folds, d.fold, d.fixes)
@@ -136,23 +148,99 @@ def _measured(data: Source, words: template.Wording, tok: Any) -> Lengths:
     return Lengths(tuple(rows), tuple(tokens), total)
 
 
+def longest(draft: dict[str, Any]) -> int:
+    """The number of the longest row. Raises InputError as `lengths`."""
+    data, words, tok = source(draft), wording(draft), tokenizer(draft)
+    key = ("longest", data.fingerprint, str(data.layout), words, tok)
+    return FOUND.get(key, lambda: extremes.longest(data.rows, data.layout, words, tok))
+
+
+def first_cut(draft: dict[str, Any]) -> int | None:
+    """The first row over the limit, or None where none that was measured is. Raises InputError as `lengths`."""
+    known = lengths(draft).first_over(limit(draft))
+    if known is None:
+        return None
+    data = source(draft)
+    return extremes.first_over(data.rows, data.layout, wording(draft), tokenizer(draft), limit(draft), known)
+
+
 def preview(draft: dict[str, Any], row: int) -> encode.Preview:
     """One row as training will read it: the same rendering, the same ids, the same cut."""
     data = source(draft)
     return encode.preview(data.rows[row], data.layout, wording(draft), tokenizer(draft), limit(draft))
 
 
-def findings(draft: dict[str, Any]) -> list[report.Finding]:
-    """What the data doctor finds, worst first. Raises InputError where it cannot look."""
+def findings(draft: dict[str, Any]) -> tuple[list[report.Finding], int]:
+    """What the data doctor finds, worst first, and how many rows it looked at: all of them, or of a big file an even
+    sample until `look_at_all` was asked for. Raises InputError where it cannot look."""
     config, data, tok = usable(draft), source(draft), tokenizer(draft)
-    key: tuple[Any, ...] = (
-        data.fingerprint,
-        str(data.layout),
-        config.model_dump_json(include={"data", "evaluation", "task"}),
-    )
-    return FINDINGS.get(
-        (*key, config.training.seed, tok), lambda: report.findings(data, config, tok, _split(data, config))
-    )
+    total, key = len(data.rows), _findings_key(config, data)
+    if total <= LARGE or FINDINGS.has(key):
+        return FINDINGS.get(key, lambda: report.findings(data, config, tok, _split(data, config))), total
+    some = replace(data, rows=sample(data.rows, LOOKED_AT), held=None)
+    return FINDINGS.get((*key, LOOKED_AT), lambda: report.findings(some, config, tok)), LOOKED_AT
+
+
+def look_at_all(draft: dict[str, Any]) -> Generator[tuple[int, int], None, None]:
+    """Look at every row, in a process of its own; yields how far it is. `findings` knows them afterwards.
+
+    Closing the generator ends the process. Raises InputError where it cannot look.
+    """
+    config, data = usable(draft), source(draft)
+    found = yield from look(config)
+    FINDINGS.get(_findings_key(config, data), lambda: found)
+
+
+def _findings_key(config: RunConfig, data: Source) -> tuple[Any, ...]:
+    settings = config.model_dump_json(include={"data", "evaluation", "task", "model"})
+    return data.fingerprint, str(data.layout), settings, config.training.seed
+
+
+def augmented(draft: dict[str, Any]) -> list[str]:
+    """What augmentation makes of the rows to train on, in sentences. Raises InputError where it cannot be made."""
+    config, data, parts = usable(draft), source(draft), counts(draft)
+    if parts is None:
+        return []
+    if not config.augmentation.copies and config.augmentation.balance == "none":
+        return ["Nothing is added and nothing left out: set a number of copies, or balance the labels."]
+    if len(parts.train) > LARGE:
+        return ["So many rows are counted when the training begins."]
+    made = _plan(config, data, parts)
+    return [f"{len(parts.train):,} rows to train on become {len(made.places):,}.", *made.notes]
+
+
+def training_rows(draft: dict[str, Any]) -> int | None:
+    """Rows of one pass, changed copies among them; None where the settings of the split are wrong."""
+    config, parts = usable(draft), counts(draft)
+    if parts is None:
+        return None
+    asked = config.augmentation.copies or config.augmentation.balance != "none"
+    if not asked or len(parts.train) > LARGE:
+        return len(parts.train) * (1 + config.augmentation.copies)
+    return len(_plan(config, source(draft), parts).places)
+
+
+def _plan(config: RunConfig, data: Source, parts: Split) -> augment.Plan:
+    key = (*_findings_key(config, data), config.model_dump_json(include={"augmentation"}))
+    return PLANS.get(key, lambda: augment.plan(data, parts.train, config))
+
+
+def before_after(draft: dict[str, Any], row: int, most: int) -> list[tuple[Marked, Marked]]:
+    """The question of a row before and after, for as many copies as are made, at most so many; [] for a row kept back.
+
+    Raises InputError where there is no question, or the list of synonyms cannot be read.
+    """
+    config, data, parts = usable(draft), source(draft), counts(draft)
+    copies = min(most, config.augmentation.copies)
+    if not copies or parts is None or not among(row, parts.train):
+        return []
+    return augment.before_after(data.rows[row], data.layout, config, copies)
+
+
+def among(row: int, places: Sequence[int]) -> bool:
+    """Whether a row is among sorted positions."""
+    i = bisect_left(places, row)
+    return i < len(places) and places[i] == row
 
 
 def problems(draft: dict[str, Any]) -> dict[str, str]:
@@ -175,6 +263,17 @@ def problems(draft: dict[str, Any]) -> dict[str, str]:
     return found
 
 
+def turn_keys(data: Source) -> list[str]:
+    """The keys that the turns of conversations have, in the first rows."""
+    column = data.layout.roles.get("messages") or data.layout.roles.get("chosen") or ""
+    found: dict[str, None] = {}
+    for row in data.rows[:20]:
+        turns = row.get(column)
+        for turn in turns if isinstance(turns, list) else []:
+            found |= dict.fromkeys(turn) if isinstance(turn, dict) else {}
+    return list(found)
+
+
 def demo_of(draft: dict[str, Any]) -> DemoSet | None:
     """The demo set that the draft's data is, or None."""
     path = str(form.value_of(draft, "data.path", ""))
@@ -185,7 +284,7 @@ def demo_of(draft: dict[str, Any]) -> DemoSet | None:
 
 def with_data(draft: dict[str, Any], path: str, more: dict[str, Any] | None = None) -> dict[str, Any]:
     """The draft with other data: template, task and held-out data follow from what the file holds."""
-    fresh = DataConfig().model_dump(mode="json") | {"path": path, "max_tokens": form.value_of(draft, "data.max_tokens")}
+    fresh = DataConfig().model_dump(mode="json") | {"path": path}
     draft = form.with_value(draft, "data", fresh | (more or {}))
     draft = form.with_value(draft, "evaluation.data", None)
     draft = form.with_value(draft, "augmentation", AugmentationConfig().model_dump(mode="json"))

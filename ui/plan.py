@@ -39,7 +39,7 @@ def plan(draft: dict[str, Any]) -> Plan:
     """The plan of a draft. Raises InputError where the draft is not one that could be run."""
     config = build(draft)
     parts = dataset.counts(draft)
-    rows = len(parts.train) if parts else None
+    rows = dataset.training_rows(draft)
     found = dataset.lengths(draft)
     limit = config.data.max_tokens
     mean = sum(min(n, limit) for n in found.tokens) / len(found.tokens)

@@ -6,8 +6,10 @@ template literal of JavaScript, so that a token such as `${...}` would be run, a
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from math import ceil
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import gradio as gr
 
 from core.data.encode import Preview
-from ui.parts import say
+from ui.parts import figs, say
 
 MOST = 1200  # tokens that are drawn; of longer records the two ends
 BARS = 40
@@ -26,6 +28,11 @@ LEGEND = """<div class="legend"><span><span class="tok">read</span>prompt</span>
 
 HISTOGRAM = """
 const parts = () => ({ box: element.querySelector('.hist'), range: element.querySelector('input[type=range]') });
+const nearest = (rows, cut) => rows.reduce((a, b) => Math.abs(b[0] - cut) < Math.abs(a[0] - cut) ? b : a);
+const costs = (box, cut) => {
+  const rows = JSON.parse(box.dataset.costs); if (!rows.length) return;
+  nearest(rows, cut)[1].forEach((words, i) => { box.querySelectorAll('.figs dd')[i].innerHTML = words; });
+};
 const draw = moved => {
   const { box, range } = parts(); if (!box) return;
   const all = JSON.parse(box.dataset.lengths), of = +box.dataset.of, lo = +range.min, hi = +range.max;
@@ -39,6 +46,7 @@ const draw = moved => {
     : `No row is longer; the longest has ${Math.max(...all).toLocaleString('en')}.`;
   range.setAttribute('aria-valuetext', `${cut} tokens. ${words}`);
   box.querySelector('output').innerHTML = `<b>At most ${cut.toLocaleString('en')} tokens.</b> ${words}`;
+  costs(box, cut);
 };
 const fresh = () => {
   const { range } = parts(); if (range) { range.value = range.getAttribute('value'); draw(false); } };
@@ -48,6 +56,14 @@ element.addEventListener('change', e => {  // arrow keys come fast
   clearTimeout(wait); wait = setTimeout(() => trigger('input', { cut: +e.target.value }), 150); });
 watch('value', fresh); fresh();
 """
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a limit costs: figures as `ui.parts.figs` takes them, (name, figure, unit or meaning)."""
+
+    limit: int
+    figures: tuple[tuple[str, str, str], ...]
 
 
 def drawn(preview: Preview, row: int, rows: int, side: str = "") -> str:
@@ -127,8 +143,13 @@ def histogram() -> gr.HTML:
     return gr.HTML("", elem_id="lengths", apply_default_css=False, js_on_load=HISTOGRAM)
 
 
-def bars(lengths: Sequence[int], rows: int, cut: int) -> str:
-    """The value of the histogram: lengths in tokens of `rows` rows, or of an even sample of them."""
+def bars(lengths: Sequence[int], rows: int, cut: int, costs: Sequence[Cost] = ()) -> str:
+    """The value of the histogram: lengths in tokens of `rows` rows, or of an even sample of them.
+
+    Args:
+        lengths: tokens of each row looked at. rows: how many there are in all. cut: the limit in tokens.
+        costs: what limits cost, for the figures that follow the slider; without any, none are drawn.
+    """
     lo, hi = 8, max(32, ceil(max(lengths) * 1.1 / 8) * 8)
     counts = [0] * BARS
     for n in lengths:
@@ -136,13 +157,19 @@ def bars(lengths: Sequence[int], rows: int, cut: int) -> str:
     most = max(counts)
     columns = "".join(f'<i style="height:{c / most * 100:.1f}%"></i>' for c in counts)
     middle = sorted(lengths)[len(lengths) // 2]
+    table = json.dumps(
+        [[cost.limit, [f"{figure} <small>{unit}</small>" for _, figure, unit in cost.figures]] for cost in costs]
+    )
+    strip = figs(*min(costs, key=lambda cost: abs(cost.limit - cut)).figures) if costs else ""
     return (
-        f'<div class="hist" data-lengths="{list(lengths)}" data-of="{rows}" data-cut="{cut}">'
+        f'<div class="hist" data-lengths="{list(lengths)}" data-of="{rows}" data-cut="{cut}" '
+        f'data-costs="{escape(table)}"><div class="drawn">'
         f'<div class="bars" role="img" aria-label="Rows by length: half have up to {middle} tokens, the longest '
         f'{max(lengths)}">{columns}</div><span class="rule"></span>'
         f'<input type="range" min="{lo}" max="{hi}" step="1" value="{min(max(cut, lo), hi)}" '
         'aria-label="Longest example, in tokens">'
         f'<div class="axis"><span>{lo} tokens</span><span>{hi:,} tokens</span></div><output></output></div>'
+        f"{strip}</div>"
     )
 
 

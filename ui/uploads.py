@@ -7,12 +7,17 @@ import os
 import re
 import shutil
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import InputError
 from core.paths import portable, uploads_dir
 
-KINDS = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".txt")
+KINDS = (
+    ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab", ".parquet", ".pq", ".xlsx", ".xls", ".xlsb", ".ods", ".txt",
+    ".text", ".md", ".conll", ".iob", ".bio", ".gz",
+)  # fmt: skip
+KINDS_IN_WORDS = "JSON, JSONL, CSV, TSV, Parquet, Excel, CoNLL or text"
 LIMIT_MB = 200
 
 
@@ -28,6 +33,31 @@ def safe_name(name: str) -> str:
     return f"{stem}.{re.sub(r'[^a-z0-9]', '', suffix.lower())}" if suffix else stem
 
 
+def keep_all(paths: Sequence[str | Path]) -> str:
+    """Copy uploaded files to where they stay, and say where that is, as a config says it: a file, or a folder of them.
+
+    The folder is named for the content, so that what is uploaded twice is kept once.
+
+    Raises:
+        InputError: a kind of file that cannot be read, too large, or the disk will not take it.
+    """
+    given = [Path(path) for path in paths]
+    if len(given) == 1:
+        return keep(given[0])
+    names = [_checked(path) for path in given]
+    if twice := next((name for i, name in enumerate(names) if name in names[:i]), None):
+        raise InputError(f"Two of the files are named {twice!r}: rename one of them.", "data.path")
+    try:
+        digests = [_digest(path) for path in given]
+        whole = hashlib.sha256("".join(sorted(map("".join, zip(names, digests, strict=True)))).encode()).hexdigest()
+        folder = uploads_dir() / whole[:12] / f"{names[0].partition('.')[0]} and {len(names) - 1} more"
+        for path, name in zip(given, names, strict=True):
+            _copy(path, folder / name)
+    except OSError as error:
+        raise _refused(names[0], error) from None
+    return portable(folder)
+
+
 def keep(path: str | Path) -> str:
     """Copy an uploaded file to where it stays, and say where that is, as a config says it.
 
@@ -37,30 +67,46 @@ def keep(path: str | Path) -> str:
         InputError: not a kind of file that can be read, too large, or the disk will not take it.
     """
     given = Path(path)
-    name = safe_name(given.name)
+    name = _checked(given)
+    try:
+        target = uploads_dir() / _digest(given)[:12] / name
+        _copy(given, target)
+    except OSError as error:
+        raise _refused(name, error) from None
+    return portable(target)
+
+
+def _checked(path: Path) -> str:
+    """The safe name of a file that may be kept."""
+    name = safe_name(path.name)
     if Path(name).suffix not in KINDS:
         raise InputError(
             f"{name!r} is not a kind of file that can be read here. Known: {', '.join(KINDS)}.", "data.path"
         )
-    try:
-        size = given.stat().st_size
-        if size > LIMIT_MB * 2**20:
-            raise InputError(
-                f"{name!r} has {size / 2**20:,.0f} MB; at most {LIMIT_MB} MB can be uploaded. Put the file on this "
-                "machine and give its path instead.",
-                "data.path",
-            )
-        with given.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        target = uploads_dir() / digest[:12] / name
-        if not target.is_file() or target.stat().st_size != size:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name}.{os.getpid()}.part")
-            shutil.copyfile(given, part)
-            os.replace(part, target)
-    except OSError as error:
+    size = path.stat().st_size if path.exists() else 0
+    if size > LIMIT_MB * 2**20:
         raise InputError(
-            f"{name!r} could not be kept in {str(uploads_dir())!r}: {(error.strerror or str(error)).lower()}.",
+            f"{name!r} has {size / 2**20:,.0f} MB; at most {LIMIT_MB} MB can be uploaded. Put the file on this "
+            "machine and give its path instead.",
             "data.path",
-        ) from None
-    return portable(target)
+        )
+    return name
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copy(given: Path, target: Path) -> None:
+    if target.is_file() and target.stat().st_size == given.stat().st_size:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    shutil.copyfile(given, part)
+    os.replace(part, target)
+
+
+def _refused(name: str, error: OSError) -> InputError:
+    reason = (error.strerror or str(error)).lower()
+    return InputError(f"{name!r} could not be kept in {str(uploads_dir())!r}: {reason}.", "data.path")

@@ -15,7 +15,7 @@ def preview(*segments: tuple[bool, list[dict[str, Any]]], warnings: tuple[str, .
     made = [{"trained": trained, "tokens": found} for trained, found in segments]
     n = sum(len(found) for _, found in segments)
     dropped = sum(t["dropped"] for _, found in segments for t in found)
-    return Preview(made, None, n - dropped, 0, dropped, list(warnings), "")
+    return Preview(made, None, n - dropped, 0, dropped, list(warnings), "", [])
 
 
 def test_prompt_answer_and_drop_are_told_apart() -> None:

@@ -1,0 +1,33 @@
+"""What is drawn anew after a change of the draft: the quick parts first, then those that read every row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """The steps of drawing, each a handler with its inputs and outputs; a part's events end in one of the methods."""
+
+    overview: tuple[Any, list[Any], list[Any]]
+    looked_at: tuple[Any, list[Any], list[Any]]
+    measured: tuple[Any, list[Any], list[Any]]
+    doctor: tuple[Any, list[Any], list[Any]]
+    template: gr.Textbox
+
+    def slow(self, event: Any) -> Any:
+        """Lengths and split, then the doctor."""
+        return event.then(*self.measured, **QUIET).then(*self.doctor, **QUIET)
+
+    def quick(self, event: Any) -> Any:
+        """The row in view, then the slow parts."""
+        return self.slow(event.then(*self.looked_at, **QUIET))
+
+    def everything(self, event: Any) -> Any:
+        """Source and table first."""
+        return self.quick(event.then(*self.overview, **QUIET))
