@@ -13,17 +13,22 @@ from pathlib import Path
 import numpy as np
 
 from core.data import readers
+from core.data.files import canonical, choose, is_pattern, matching, parted, within
 from core.data.formats import Layout
 from core.data.recognise import recognise
 from core.data.rows import Rows
+from core.data.several import read_all
+from core.data.tables import Table
 from core.errors import InputError
 from core.models.hub import fetch
 from core.models.tokenizer import looks_like_id
 from core.paths import ROOT, portable, resolve
 
-FIELD = "data.path"
+FIELD, SPLIT = "data.path", "data.split"
 SAMPLE = 200  # rows that are looked at to recognise a layout
 _SLICE = re.compile(r"^(?P<path>.*?)\[(?P<slice>[^\[\]]*)\]$", re.DOTALL)
+_PLAIN = ("train", "data", "test", "heldout", "rows")  # names that say nothing
+_SPLIT = re.compile(r"(?P<split>[\w.-]+)?\s*(?:\[(?P<slice>[^\[\]]*)\])?")
 _BOUNDS = re.compile(r"^\s*(?P<start>-?\d+%?)?\s*:\s*(?P<stop>-?\d+%?)?\s*$")
 
 
@@ -60,11 +65,14 @@ def open_data(spec: str, name: str | None = None, split: str | None = None) -> S
     """Open examples; cheap when they were opened before and have not changed.
 
     Args:
-        spec: a path (see core.paths.resolve) or a data set id on the Hub, with an optional slice of rows as Python
-            writes it: `rows.jsonl[:100]`, `rows.jsonl[-20:]`, `rows.jsonl[10%:20%]`.
+        spec: a file, a folder, a pattern (`data/part-*.jsonl`) or a data set id on the Hub, with an optional slice of
+            rows as Python writes it: `rows.jsonl[:100]`, `rows.jsonl[-20:]`, `rows.jsonl[10%:20%]`.
+        name: the configuration of a set on the Hub, or the folder of one inside a folder; the sheet of a workbook.
+        split: train, validation, test or another that there is, a slice of one (`train[:4096]`), or a slice. Without
+            it: what there is to train on. A single file is all train.
 
     Raises:
-        InputError: field "data.path"; one sentence.
+        InputError: field "data.path", "data.name" or "data.split"; one sentence.
     """
     spec = str(spec).strip()
     if not spec:
@@ -74,25 +82,65 @@ def open_data(spec: str, name: str | None = None, split: str | None = None) -> S
     path, part = spec, None
     if (found := _SLICE.match(spec)) and not _place(spec).exists():
         path, part = found["path"], found["slice"]
-    file, sheet = _place(path), name or None
-    if not file.exists() and looks_like_id(path) and not file.parent.is_dir():
-        if file.suffix.lower() not in (*readers.KINDS, ".gz"):
-            file, sheet = fetch_data(path), None
+    of = None
+    if split and split.strip():
+        asked = _SPLIT.fullmatch(split.strip())
+        if not asked:
+            raise InputError(
+                f"{split!r} is no split: write train, validation or test, or a slice such as train[:100].", SPLIT
+            )
+        of = asked["split"]
+        if part is not None and asked["slice"] is not None:
+            raise InputError(f"{spec!r} has a slice already, and data.split gives another: {split}.", SPLIT)
+        part = part if asked["slice"] is None else asked["slice"]
+    chosen = _files(path, name or None, of)
+    with _LOCK:  # two visitors who ask at once wait for one reading
+        whole = _open(tuple((str(file), *_stamp(file)) for file in chosen.files), path, chosen.short, chosen.sheet)
+    if chosen.notes:
+        whole = dataclasses.replace(whole, notes=[*chosen.notes, *whole.notes])
+    return whole if part is None else _sliced(whole, spec, part, path)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What a path stands for: files, a short name for them, the sheet to read of a workbook, notes."""
+
+    files: list[Path]
+    short: str
+    sheet: str | None = None
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+
+def _files(path: str, name: str | None, split: str | None) -> _Files:
+    place = _place(path)
+    if place.is_dir():
+        if name and (place / name).is_dir():
+            place, name = place / name, None
+        return _chosen(within(place), name, split, path, _folder(place.resolve()))
+    if not place.exists():
+        if is_pattern(path):
+            return _chosen(matching(path), name, split, path, "")
+        known = place.suffix.lower() in (*readers.KINDS, ".gz")
+        if looks_like_id(path) and not place.parent.is_dir() and not known:
+            return _Files(fetch_data(path, name, split), path.rsplit("/", 1)[-1])
+    elif split and canonical(split) != "train":
+        raise InputError(f"There is no split {split!r} in {place.name}: a single file is all train.", SPLIT)
+    return _Files([place], _short(place), name)
+
+
+def _chosen(found: dict[str, Path], sheet: str | None, split: str | None, path: str, short: str) -> _Files:
+    names, notes = choose(parted(list(found)), split, path)
+    files = [found[name] for name in names]
+    short = short or (_short(files[0]) if len(files) == 1 else _folder(files[0].parent))
+    return _Files(files, short, sheet, notes)
+
+
+def _stamp(file: Path) -> tuple[int, int]:
     try:
         stat = file.stat()
-        stamp = (stat.st_mtime_ns, stat.st_size)
     except OSError:
-        stamp = (0, 0)
-    if split:
-        if part is not None:
-            raise InputError(f"{spec!r} has a slice already, and data.split gives another: {split}.", "data.split")
-        found = re.fullmatch(r"train\s*(?:\[(?P<slice>[^\[\]]*)\])?", split.strip())
-        if not found:
-            raise InputError(f"There is no split {split!r}: write train, or a slice such as train[:100].", "data.split")
-        part = found["slice"]
-    with _LOCK:  # two visitors who ask at once wait for one reading
-        whole = _open(str(file), stamp, path, sheet)
-        return whole if part is None else _sliced(whole, spec, part, path)
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
 
 
 def _place(path: str) -> Path:
@@ -109,26 +157,33 @@ def _place(path: str) -> Path:
 
 
 @functools.lru_cache(maxsize=8)
-def _open(file: str, stamp: tuple[int, int], spec: str, sheet: str | None) -> Source:
-    try:
-        table = readers.read(file, sheet)
-    except OSError as error:
-        raise InputError(
-            f"{Path(file).name[:80]!r} cannot be read: {(error.strerror or str(error)).lower()}.", FIELD
-        ) from None
+def _open(files: tuple[tuple[str, int, int], ...], spec: str, short: str, sheet: str | None) -> Source:
+    table = read_all([Path(file) for file, *_ in files], lambda file: _read(file, sheet))
     rows = Rows(table.data, table.json)
     step = max(1, len(rows) / SAMPLE)
     layout = recognise(table.columns, rows.take([int(i * step) for i in range(min(SAMPLE, len(rows)))]))
-    return Source(_short(Path(file)), spec, rows, table.columns, layout, table.digest, table.notes)
+    return Source(short, spec, rows, table.columns, layout, table.digest, table.notes)
+
+
+def _read(file: Path, sheet: str | None) -> Table:
+    try:
+        return readers.read(file, sheet)
+    except OSError as error:
+        raise InputError(
+            f"{file.name[:80]!r} cannot be read: {(error.strerror or str(error)).lower()}.", FIELD
+        ) from None
 
 
 def _short(file: Path) -> str:
     """A short name: the file's, or its folder's where the file's says nothing."""
     stem = file.name.removesuffix(".gz")
     stem = stem.rsplit(".", 1)[0] if "." in stem else stem
-    return (
-        file.parent.name if stem.lower() in ("train", "data", "test", "heldout", "rows") and file.parent.name else stem
-    )
+    return file.parent.name if stem.lower() in _PLAIN and file.parent.name else stem
+
+
+def _folder(folder: Path) -> str:
+    """A folder's name, or that of the one it is in where its own says nothing."""
+    return folder.parent.name if folder.name.lower() in _PLAIN and folder.parent.name else folder.name
 
 
 def _sliced(whole: Source, spec: str, part: str, path: str) -> Source:
@@ -170,14 +225,14 @@ def _bound(text: str | None, count: int) -> int | None:
     return int(text)
 
 
-def fetch_data(name: str) -> Path:
+def fetch_data(name: str, config: str | None = None, split: str | None = None) -> list[Path]:
     """The training file of a data set on the Hub (fetching is not verified here, where there is no network).
 
     Raises:
         InputError: the Hub cannot be reached, there is no such set, or it has no single file that can be read.
     """
 
-    def choose(files: list[str]) -> list[str]:
+    def wanted(files: list[str]) -> list[str]:
         readable = [f for f in files if Path(f.lower().removesuffix(".gz")).suffix in set(readers.KINDS) - {".md"}]
         readable = [f for f in readable if Path(f).stem.lower() not in ("license", "dataset_infos", "requirements")]
         train = sorted(f for f in readable if "train" in f.lower()) or sorted(readable)
@@ -190,7 +245,7 @@ def fetch_data(name: str) -> Path:
             )
         return train[:1]
 
-    return fetch("dataset", name, choose, FIELD)[0]
+    return fetch("dataset", name, wanted, FIELD)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,6 @@ def test_a_file_is_read_once_and_again_when_it_changes(ten, monkeypatch):
     ("spec", "words"),
     [
         ("", "No data is chosen"), ("{ten}x", "Did you mean 'zehn ü.jsonl'"),
-        ("{folder}", "is a folder: name one file"),
         ("~nobody-here/x", "is no path"), ("x" * 5000, "file name too long"), ("a\0b", "no path has"),
         ("/no/such/folder/rows.csv", "There is no folder '/no/such/folder' either"),
     ],
