@@ -114,8 +114,8 @@ class _Files:
 def _files(path: str, name: str | None, split: str | None) -> _Files:
     place = _place(path)
     if place.is_dir():
-        if name and (place / name).is_dir():
-            place, name = place / name, None
+        if name and (inside := resolve(place / name, "data.name")).is_dir():
+            place, name = inside, None
         return _chosen(within(place), name, split, path, _folder(place.resolve()))
     if not place.exists():
         if is_pattern(path):

@@ -196,6 +196,12 @@ def test_a_stranger_reaches_no_file_by_a_folder_a_pattern_or_a_link(public, spec
         open_data(spec.format(out=public / "secret", up=uploads_dir()))
 
 
+def test_a_stranger_reaches_no_folder_by_the_name_of_a_configuration(public):
+    make(uploads_dir() / "set", a="1")
+    with pytest.raises(InputError, match="open to everybody"):
+        open_data(str(uploads_dir() / "set"), "../../../secret")
+
+
 def test_a_stranger_opens_an_own_folder_and_is_told_no_names_of_others(public):
     make(uploads_dir() / "abc123", a="1", b="2")
     assert numbers(open_data(str(uploads_dir() / "abc123"))) == "1 2"
