@@ -27,7 +27,7 @@ class Encoded:
         input_ids: token ids, at most max_tokens.
         labels: the same ids, -100 where no loss is taken. Not shifted: transformers' models shift.
         dropped: tokens that did not fit.
-        answer_dropped: those of them that belong to an answer; if any, the end token is gone.
+        answer_dropped: those of them that belong to the last answer; if any, its end token is gone.
     """
 
     input_ids: list[int]
@@ -71,15 +71,18 @@ class Preview:
 def _keep(lengths: Sequence[int], answers: Sequence[bool], limit: int) -> list[tuple[int, int]]:
     """For each segment (head, tail): how many tokens are kept at its start and, after the gap, at its end.
 
-    The longest prompt loses its middle first, down to PROMPT_KEPT tokens (or a quarter of the limit), then the next
-    longest; only then the row loses its end.
+    Where all prompts together cannot lose enough, the earliest turns go. The longest prompt loses its middle first,
+    down to PROMPT_KEPT tokens (or a quarter of the limit), then the next longest; only then the row loses its end.
     """
     keep = [(n, 0) for n in lengths]
-    over = sum(lengths) - limit
-    if over <= 0:
+    if sum(lengths) <= limit:
         return keep
     least = max(1, min(PROMPT_KEPT, limit // 4))
-    for i in sorted((i for i, answer in enumerate(answers) if not answer), key=lambda i: -lengths[i]):
+    first, begin = _first_kept(lengths, answers, limit, least)
+    keep[begin:first] = [(0, 0)] * (first - begin)
+    over = sum(head for head, _ in keep) - limit
+    prompts = (i for i, answer in enumerate(answers) if not answer and keep[i][0])
+    for i in sorted(prompts, key=lambda i: -lengths[i]):
         if over <= 0:
             return keep
         left = max(min(least, lengths[i]), lengths[i] - over)
@@ -96,22 +99,41 @@ def _keep(lengths: Sequence[int], answers: Sequence[bool], limit: int) -> list[t
     return keep
 
 
+def _first_kept(lengths: Sequence[int], answers: Sequence[bool], limit: int, least: int) -> tuple[int, int]:
+    """The first segment that is kept so that the last answer fits with its end, and where those dropped begin.
+
+    A beginning token stays, and so does the prompt of the last answer.
+    """
+    last = max((i for i, answer in enumerate(answers) if answer), default=len(lengths) - 1)
+    begin = int(len(lengths) > 1 and lengths[0] == 1 and not answers[0])
+    stop = last - 1 if last > begin and not answers[last - 1] else last
+    needed = [n if answer else min(n, least) for n, answer in zip(lengths[: last + 1], answers, strict=False)]
+    first = begin
+    while first < stop and begin + sum(needed[first:]) > limit:
+        first += 1
+        while first < stop and answers[first]:  # an answer goes with its prompt
+            first += 1
+    return first, begin
+
+
 def fit(
     segments: Sequence[Segment], tokens: Sequence[list[int]], limit: int, tokenizer: PreTrainedTokenizerFast
 ) -> tuple[Encoded, list[tuple[int, int]]]:
     """A row of at most `limit` tokens from the ids of its segments; and of each segment how many it keeps (head, tail).
 
-    Over the limit the middle of the longest prompt is dropped, so that its beginning, its end and the answer stay; the
-    answer's end goes only when nothing else is left to drop.
+    Over the limit the middle of the longest prompt is dropped, so that its beginning, its end and the answer stay;
+    where that is not enough, the earliest turns. The last answer's end goes only when nothing else is left to drop.
     """
     lengths = [len(ids) for ids in tokens]
+    last = max((i for i, segment in enumerate(segments) if segment.answer), default=-1)
     keep = _keep(lengths, [s.answer for s in segments], limit)
     input_ids, labels, lost = list[int](), list[int](), 0
-    for segment, ids, (head, tail), length in zip(segments, tokens, keep, lengths, strict=True):
+    for i, (segment, ids, (head, tail)) in enumerate(zip(segments, tokens, keep, strict=True)):
+        length = lengths[i]
         kept = ids if head + tail == length else ids[:head] + (ids[-tail:] if tail else [])
         input_ids += kept
         labels += kept if segment.trained else [IGNORED] * len(kept)
-        lost += length - len(kept) if segment.answer else 0
+        lost += length - len(kept) if i == last else 0
     if opens_unsaid(segments, input_ids, tokenizer):
         labels[0] = IGNORED
     return Encoded(input_ids, labels, sum(lengths) - len(input_ids), lost), keep
@@ -184,6 +206,7 @@ def preview(
             pieces[-1]["tokens"].append(
                 {"id": token, "text": text, "special": token in special, "dropped": gone, "newline": "\n" in text}
             )
+    early = any(s.answer and not kept[0] for s, kept in zip(segments, keep, strict=True))
     flat = [token for piece in pieces for token in piece["tokens"]]
     if flat:
         flat[-1]["text"] += passed
@@ -193,7 +216,7 @@ def preview(
         n_tokens=len(encoded.input_ids),
         n_trained=encoded.trained,
         n_dropped=encoded.dropped,
-        warnings=[*_warnings(segments, encoded, max_tokens), *more],
+        warnings=[*_warnings(segments, encoded, max_tokens, early), *more],
         text="".join(s.text for s in segments),
         messages=talk,
     )
@@ -204,7 +227,7 @@ def is_blank(segments: Iterable[Segment]) -> bool:
     return not any(s.answer and s.text[: len(s.text) - s.end].strip() for s in segments)
 
 
-def _warnings(segments: Sequence[Segment], encoded: Encoded, max_tokens: int) -> list[str]:
+def _warnings(segments: Sequence[Segment], encoded: Encoded, max_tokens: int, early: bool) -> list[str]:
     said = []
     if is_blank(segments):
         said.append("The answer of this row is empty, so the row is left out of the training.")
@@ -216,9 +239,8 @@ def _warnings(segments: Sequence[Segment], encoded: Encoded, max_tokens: int) ->
             "with them the end token are cut off."
         )
     elif encoded.dropped:
-        said.append(
-            f"{encoded.dropped:,} tokens in the middle of the prompt do not fit into {max_tokens:,} and are dropped."
-        )
+        where = "at the beginning of the conversation" if early else "in the middle of the prompt"
+        said.append(f"{encoded.dropped:,} tokens {where} do not fit into {max_tokens:,} and are dropped.")
     if any(s.answer for s in segments) and not [s for s in segments if s.answer][-1].end:
         said.append("This tokenizer has no end token, so the model cannot learn where an answer stops.")
     return said

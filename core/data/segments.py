@@ -68,8 +68,8 @@ def fill(row: dict[str, Any], parts: Sequence[Part], t: Traits, train_on: str) -
     if t.eos and not (end and runs[final].text.endswith(t.eos)):
         runs[final].text += t.eos
         end += len(t.eos)
-    first = runs[0].text or (runs[1].text if len(runs) > 1 else "")
-    head = [Segment(t.bos, False)] if t.bos and not first.startswith(t.bos) else []
+    begun = next((run.own_head(t) for run in runs if run.text), "")
+    head = [Segment(t.bos, False)] if t.bos and begun != t.bos else []
     body = [
         Segment(
             run.text,

@@ -104,6 +104,7 @@ def test_an_empty_answer_is_only_the_end(tok):
 def test_the_beginning_token_comes_once(tok_bos):
     assert shown("{q}{a}", tok_bos)[0] == ("<s>", False)
     assert [t for t, _ in shown("<s>{q}{a}", tok_bos)] == ["<s>Why?", "So.<|im_end|>"]
+    assert [t for t, _ in shown("{q}{a}", tok_bos, {"q": "", "a": "<s>"})] == ["<s>", "<s><|im_end|>"]
 
 
 def test_answer_and_prompt(tok):
