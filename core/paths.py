@@ -20,6 +20,11 @@ def uploads_dir() -> Path:
     return Path(os.environ.get("TUNESMITH_UPLOADS") or runs_dir().parent / "uploads").expanduser().resolve()
 
 
+def cache_dir() -> Path:
+    """The folder of what can be made anew from files of examples: TUNESMITH_CACHE, or `cache` beside the runs."""
+    return Path(os.environ.get("TUNESMITH_CACHE") or runs_dir().parent / "cache").expanduser().resolve()
+
+
 def is_public() -> bool:
     """Whether strangers may use this page: on a Hugging Face Space (SPACE_ID is set), or where TUNESMITH_PUBLIC=1.
 

@@ -114,7 +114,8 @@ def check_names(names: list[str], name: str) -> None:
 # JSON
 
 
-def _parse(text: str, where: str) -> Any:
+def parse(text: str, where: str) -> Any:
+    """A JSON value, or an error that says where and what is wrong in words."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -156,10 +157,12 @@ def read_json(text: io.TextIOWrapper, name: str) -> Table:
     lines = content.strip().splitlines()
     if len(lines) > 1 and lines[0].lstrip().startswith("{") and _is_json(lines[0]):
         text.seek(0)
+        from core.data.jsonlines import read_jsonl  # which reads by this module what is one array
+
         table = read_jsonl(text, name)
         table.notes.append("The file holds one JSON object a line; it was read as JSON Lines.")
         return table
-    value, notes = _parse(content, name), list[str]()
+    value, notes = parse(content, name), list[str]()
     if isinstance(value, dict):
         lists = [k for k, v in value.items() if isinstance(v, list) and v and all(isinstance(i, dict) for i in v)]
         if len(lists) == 1:
@@ -170,12 +173,12 @@ def read_json(text: io.TextIOWrapper, name: str) -> Table:
         else:
             fail(f"{name} holds one object without a list of rows: an array of objects is needed, [{{...}}, {{...}}].")
     if not isinstance(value, list):
-        fail(f"{name} holds {_what(value)}: an array of objects is needed, [{{...}}, {{...}}].")
+        fail(f"{name} holds {what(value)}: an array of objects is needed, [{{...}}, {{...}}].")
     if not value:
         fail(f"{name} holds an empty array: there are no rows.")
     for number, item in enumerate(value, 1):
         if not isinstance(item, dict):
-            fail(f"{name}: item {number} of the array is {_what(item)}, not an object with named values.")
+            fail(f"{name}: item {number} of the array is {what(item)}, not an object with named values.")
     table = collect(value)
     table.notes = notes
     return table
@@ -188,38 +191,14 @@ def _is_json(line: str) -> bool:
         return False
 
 
-def _what(value: Any) -> str:
+def what(value: Any) -> str:
+    """A value of JSON, by its kind."""
     if value is None or isinstance(value, bool):
         return "just " + json.dumps(value)
     return {str: "a text", int: "a number", float: "a number", list: "a list", dict: "an object"}[type(value)]
 
 
-def read_jsonl(text: io.TextIOWrapper, name: str) -> Table:
-    """One object a line; blank lines are passed over."""
-    first = ""
-    while not first and (line := text.readline()):
-        first = line.strip()
-    text.seek(0)
-    if not first:
-        fail(f"{name} holds nothing but white space.")
-    if first.startswith("[") and not _is_list_line(first):
-        table = read_json(text, name)
-        table.notes.append("The file holds one JSON array; it was read as JSON.")
-        return table
-
-    def rows() -> Iterator[dict[str, Any]]:
-        for number, line in enumerate(text, 1):
-            if not line.strip():
-                continue
-            value = _parse(line.strip(), f"{name}, line {number}")
-            if not isinstance(value, dict):
-                fail(f"{name}, line {number}: this is {_what(value)}, not an object with named values.")
-            yield value
-
-    return collect(rows())
-
-
-def _is_list_line(line: str) -> bool:
+def is_list_line(line: str) -> bool:
     """Whether a first line is a whole list that holds no objects: a broken JSON Lines file rather than an array."""
     try:
         value = json.loads(line)

@@ -8,17 +8,22 @@ import hashlib
 import io
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
 
-from core.data.parsers import check_names, fail, find_delimiter, read_csv, read_json, read_jsonl, read_plain
+from core.data import store
+from core.data.jsonlines import read_jsonl
+from core.data.parsers import check_names, fail, find_delimiter, read_csv, read_json, read_plain
 from core.data.sheets import ENDINGS, is_workbook, read_workbook
 from core.data.tables import Table
 from core.errors import InputError, nearest
 from core.paths import portable
 
+VERSION = 1  # of how files are read: what another one kept is read anew
+CHUNK = 8 << 20
 KINDS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".parquet": "parquet", ".pq": "parquet", ".txt": "text", ".text": "text", ".md": "text",
@@ -50,7 +55,23 @@ def read(path: str | Path, sheet: str | None = None) -> Table:
     path = Path(path)
     name = path.name
     _check_file(path)
-    digest, head = _digest(path)
+    key = store.key_of(path, VERSION, sheet)
+    if (found := store.find(key)) is not None:
+        return found
+    with ThreadPoolExecutor(1) as beside:
+        digest = beside.submit(_digest, path)
+        table = _read(path, name, sheet)
+        table.digest = digest.result()
+    if sheet is not None:
+        table.digest = hashlib.sha256(f"{table.digest}:{sheet}".encode()).hexdigest()
+    if store.key_of(path, VERSION, sheet) != key:
+        fail(f"{name} was changed while it was being read: try again.")
+    return store.keep(key, table)
+
+
+def _read(path: Path, name: str, sheet: str | None) -> Table:
+    with path.open("rb") as file:
+        head = file.read(1024)
     packed = head[:2] == b"\x1f\x8b"
 
     def opener() -> IO[bytes]:
@@ -72,7 +93,6 @@ def read(path: str | Path, sheet: str | None = None) -> Table:
         )
         if workbook:
             table = read_workbook(path, sheet)
-            digest = digest if sheet is None else hashlib.sha256(f"{digest}:{sheet}".encode()).hexdigest()
         elif head[:4] == b"PAR1" or kind == "parquet":
             table = _read_parquet(path, packed)
         else:
@@ -90,7 +110,6 @@ def read(path: str | Path, sheet: str | None = None) -> Table:
         fail(f"{name} cannot be read: {(error.strerror or str(error)).lower()}.")
     if not table.data.num_rows:
         fail(f"{name} holds no rows.")
-    table.digest = digest
     return table
 
 
@@ -116,13 +135,12 @@ def _check_file(path: Path) -> None:
         fail(f"{path.name} is empty: it has no bytes at all.")
 
 
-def _digest(path: Path) -> tuple[str, bytes]:
-    sha, head = hashlib.sha256(), b""
+def _digest(path: Path) -> str:
+    sha = hashlib.sha256()
     with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            head = head or chunk[:1024]
+        while chunk := stream.read(CHUNK):
             sha.update(chunk)
-    return sha.hexdigest(), head
+    return sha.hexdigest()
 
 
 def _check_magic(name: str, head: bytes) -> None:
