@@ -1,12 +1,16 @@
 """Layouts are found whatever the rows hold: odd names, missing and mixed values, no rows at all."""
 
+import json
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.data.formats import ROLES_OF, suggest_task, suggest_template, to_messages
+from core.data.formats import LAYOUTS, ROLES_OF, suggest_task, suggest_template, to_messages
 from core.data.recognise import folded, recognise
 from core.errors import InputError
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -80,6 +84,13 @@ def test_odd_rows_always_have_some_layout(columns, data):
             assert str(error).endswith(".")
         else:
             assert all(isinstance(m["content"], str) for m in messages)
+
+
+def test_the_rows_in_the_docs_have_the_layouts_that_they_stand_for():
+    table = re.findall(r"^\| `(\w+)` \| `(\{.*\})` \|", (ROOT / "docs" / "data.md").read_text("utf-8"), re.MULTILINE)
+    rows = {name: json.loads(row) for name, row in table}
+    assert set(rows) == set(LAYOUTS)
+    assert {name: recognise(list(row), [row]).name for name, row in rows.items()} == {name: name for name in rows}
 
 
 def test_names_that_differ_in_spelling_only():
