@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import hashlib
 import io
-import re
-from collections.abc import Callable
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
 
-from core.data import store
+from core.data import conll, store
+from core.data.encodings import find_encoding
 from core.data.jsonlines import read_jsonl
 from core.data.parsers import check_names, fail, find_delimiter, read_csv, read_json, read_plain
 from core.data.sheets import ENDINGS, is_workbook, read_workbook
@@ -27,7 +26,7 @@ CHUNK = 8 << 20
 KINDS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".parquet": "parquet", ".pq": "parquet", ".txt": "text", ".text": "text", ".md": "text",
-    **dict.fromkeys(ENDINGS, "sheet"),
+    **dict.fromkeys(ENDINGS, "sheet"), **dict.fromkeys(conll.ENDINGS, "conll"),
 }  # fmt: skip
 # The first bytes of files that are no table of examples, and what to say of them.
 ARCHIVE = "an archive: unpack it and give the file of examples inside"
@@ -41,7 +40,7 @@ MAGIC = {
 
 
 def read(path: str | Path, sheet: str | None = None) -> Table:
-    """Read a file of examples: CSV or TSV, JSON, JSON Lines, Parquet, a workbook or plain text, each also in gzip.
+    """Read a file of examples: CSV or TSV, JSON, JSON Lines, Parquet, a workbook, CoNLL or plain text, also in gzip.
 
     The kind is taken from the name's ending, or found from the content. Values of CSV stay text as they are written.
 
@@ -96,11 +95,11 @@ def _read(path: Path, name: str, sheet: str | None) -> Table:
         elif head[:4] == b"PAR1" or kind == "parquet":
             table = _read_parquet(path, packed)
         else:
-            encoding, notes = _find_encoding(opener, name)
+            encoding, notes = find_encoding(opener, name)
             with io.TextIOWrapper(opener(), encoding=encoding, newline="") as text:
                 table = _read_text_kind(kind.removeprefix("sheet") or _sniff(head, encoding), text, name, endings)
             table.notes = notes + table.notes
-    except (gzip.BadGzipFile, EOFError):
+    except (gzip.BadGzipFile, EOFError, zlib.error):
         fail(f"{name} is packed with gzip but damaged: it ends too early or was changed.")
     except RecursionError:
         fail(f"{name}: lists or objects are nested too deeply to be read.")
@@ -151,66 +150,6 @@ def _check_magic(name: str, head: bytes) -> None:
             fail(f"{name} is {what}.")
 
 
-# Text
-
-
-def _find_encoding(opener: Callable[[], IO[bytes]], name: str) -> tuple[str, list[str]]:
-    """The encoding of a text file, and notes. Reads all of it once, a megabyte at a time."""
-    with opener() as stream:
-        head = stream.read(4096)
-    for bom, encoding in ((codecs.BOM_UTF8, "utf-8-sig"),
-                          (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
-                          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):  # fmt: skip
-        if head.startswith(bom):
-            _decodes(opener, encoding, name)
-            return encoding, [] if "8" in encoding else [f"The file is {encoding.upper()}."]
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    if len(head) >= 4 and max(even, odd) > 0.4 * len(head) / 2 and min(even, odd) < 0.05 * len(head) / 2:
-        encoding = "utf-16-le" if odd > even else "utf-16-be"
-        _decodes(opener, encoding, name)
-        return encoding, ["The file is UTF-16 without a mark at its beginning."]
-    control = sum(b < 32 and b not in b"\t\n\r\f\x1b" for b in head)
-    if control > 0.02 * len(head) and (0 in head or control > 0.1 * len(head)):
-        fail(f"{name} is a binary file, not text: CSV, JSON, JSON Lines, Parquet and plain text can be read.")
-    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
-    with opener() as stream:
-        while chunk := stream.read(1 << 20):
-            if 0 in chunk:
-                line += chunk[: chunk.index(0)].count(b"\n")
-                fail(f"{name}, line {line}: there is a NUL byte, which no text has. The file may be damaged.")
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError as error:
-                line += chunk[: error.start].count(b"\n")
-                encoding = _eight_bit(opener)
-                label = "Windows-1252" if encoding == "cp1252" else "Latin-1"
-                return encoding, [f"The file is not UTF-8 (see line {line}); it was read as {label}."]
-            line += chunk.count(b"\n")
-    return "utf-8", []
-
-
-def _eight_bit(opener: Callable[[], IO[bytes]]) -> str:
-    """Windows-1252, or Latin-1 where a byte has no meaning in it."""
-    with opener() as stream:
-        while chunk := stream.read(1 << 20):
-            if re.search(rb"[\x81\x8d\x8f\x90\x9d]", chunk):
-                return "latin-1"
-    return "cp1252"
-
-
-def _decodes(opener: Callable[[], IO[bytes]], encoding: str, name: str) -> None:
-    try:
-        with io.TextIOWrapper(opener(), encoding=encoding, newline="") as text:
-            line = 1
-            while chunk := text.read(1 << 20):
-                if "\0" in chunk:
-                    line += chunk[: chunk.index("\0")].count("\n")
-                    fail(f"{name}, line {line}: there is a NUL character, which no text has. The file may be damaged.")
-                line += chunk.count("\n")
-    except UnicodeError:
-        fail(f"{name} begins as {encoding.upper()} but cannot be decoded as such: the file may be damaged.")
-
-
 def _sniff(head: bytes, encoding: str) -> str:
     """The kind of a text file whose name does not tell."""
     text = head.decode(encoding, "ignore").lstrip("\ufeff \t\r\n")
@@ -220,7 +159,13 @@ def _sniff(head: bytes, encoding: str) -> str:
 
 
 def _read_text_kind(kind: str, text: io.TextIOWrapper, name: str, endings: list[str]) -> Table:
+    sample = text.read(1 << 16)
+    text.seek(0)
+    if kind == "text" or (kind == "csv" and "\t" in sample):
+        kind = "conll" if conll.is_conll(sample, len(sample) < 1 << 16) else kind
     match kind:
+        case "conll":
+            return conll.read_conll(text, name, ".conllu" in endings)
         case "csv":
             return read_csv(text, name, "\t" if ".tsv" in endings or ".tab" in endings else "")
         case "json":
