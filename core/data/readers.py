@@ -21,7 +21,7 @@ from core.data.tables import Table
 from core.errors import InputError, nearest
 from core.paths import portable
 
-VERSION = 1  # of how files are read: what another one kept is read anew
+VERSION = 2  # of how files are read: what another one kept is read anew
 CHUNK = 8 << 20
 KINDS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
