@@ -142,7 +142,7 @@ def _at_once(block: bytes, collector: Collector) -> tuple[dict[str, pa.Array], l
 def _by_lines(block: bytes, number: int, name: str, collector: Collector) -> None:
     loads = orjson.loads
     lines = block.split(b"\n")[:-1]
-    long_numbers = _may_hold_long_numbers(block)
+    long_numbers = may_hold_long_numbers(block)
     for start in range(0, len(lines), STEP):
         some = lines[start : start + STEP]
         size = sum(map(len, some))
@@ -170,7 +170,7 @@ def _by_lines(block: bytes, number: int, name: str, collector: Collector) -> Non
             collector.add(rows, size, plain)
 
 
-def _may_hold_long_numbers(block: bytes) -> bool:
+def may_hold_long_numbers(block: bytes) -> bool:
     """Whether there may be a whole number that orjson would round: 19 digits or more, so each sixth byte tells."""
     digit = np.frombuffer(block, np.uint8)[::6] - np.uint8(48) < 10
     return bool((digit[:-2] & digit[1:-1] & digit[2:]).any())

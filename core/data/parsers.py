@@ -14,6 +14,7 @@ from core.data.tables import Table, collect
 from core.errors import InputError
 
 FIELD = "data.path"
+WHOLE = 16 << 20  # characters of JSON that are parsed at once
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -120,7 +121,7 @@ def parse(text: str, where: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         line = f"{where}, line {error.lineno}" if "\n" in text.rstrip() else where
-        fail(f"{line}: this is not JSON: {_json_words(error)} (character {error.colno}).")
+        fail(f"{line}: this is not JSON: {json_words(error)} (character {error.colno}).")
     except RecursionError:
         fail(f"{where}: lists or objects are nested too deeply to be read.")
     except ValueError:
@@ -130,7 +131,8 @@ def parse(text: str, where: str) -> Any:
         )
 
 
-def _json_words(error: json.JSONDecodeError) -> str:
+def json_words(error: json.JSONDecodeError) -> str:
+    """What is wrong with a text that is no JSON."""
     found = error.doc[error.pos : error.pos + 1]
     if not found:
         return "it ends too early"
@@ -151,7 +153,7 @@ def _json_words(error: json.JSONDecodeError) -> str:
 
 def read_json(text: io.TextIOWrapper, name: str) -> Table:
     """An array of objects, or an object that holds one."""
-    content = text.read()
+    content = text.read(WHOLE)
     if not content.strip():
         fail(f"{name} holds nothing but white space.")
     lines = content.strip().splitlines()
@@ -162,6 +164,11 @@ def read_json(text: io.TextIOWrapper, name: str) -> Table:
         table = read_jsonl(text, name)
         table.notes.append("The file holds one JSON object a line; it was read as JSON Lines.")
         return table
+    if len(content) == WHOLE:
+        text.seek(0)
+        from core.data.jsonarrays import read_large  # which says what is wrong in this module's words
+
+        return read_large(text, name)
     value, notes = parse(content, name), list[str]()
     if isinstance(value, dict):
         lists = [k for k, v in value.items() if isinstance(v, list) and v and all(isinstance(i, dict) for i in v)]

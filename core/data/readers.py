@@ -8,7 +8,7 @@ import io
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -17,7 +17,7 @@ from core.data.encodings import find_encoding
 from core.data.jsonlines import read_jsonl
 from core.data.parsers import check_names, fail, find_delimiter, read_csv, read_json, read_plain
 from core.data.sheets import ENDINGS, is_workbook, read_workbook
-from core.data.tables import Table
+from core.data.tables import BATCH_BYTES, SPILL_BYTES, Table
 from core.errors import InputError, nearest
 from core.paths import portable
 
@@ -183,6 +183,11 @@ def _read_parquet(path: Path, packed: bool) -> Table:
     if packed:
         fail(f"{name} is packed with gzip on top of Parquet: unpack it first.")
     try:
+        with pq.ParquetFile(path, memory_map=True) as file:
+            size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups))
+            names = file.schema_arrow.names
+            if names and len(set(names)) == len(names) and size > SPILL_BYTES:
+                return _spilled(file, size)
         data = pq.read_table(path, memory_map=True)
     except pa.ArrowNotImplementedError as error:
         fail(f"{name} uses a part of Parquet that cannot be read here: {str(error).splitlines()[0].rstrip('.')}.")
@@ -193,3 +198,12 @@ def _read_parquet(path: Path, packed: bool) -> Table:
         fail(f"{name} has no columns.")
     check_names(list(data.column_names), name)
     return Table(data, list(data.column_names))
+
+
+def _spilled(file: Any, size: int) -> Table:
+    """A large Parquet file, batch by batch: it is packed, so it cannot be mapped as it is."""
+    spill = store.Spill()
+    for batch in file.iter_batches(max(1, file.metadata.num_rows * BATCH_BYTES // size)):
+        arrays = [a.dictionary_decode() if pa.types.is_dictionary(a.type) else a for a in batch.columns]
+        spill.write(pa.RecordBatch.from_arrays(arrays, batch.schema.names))
+    return Table(spill.table(), list(file.schema_arrow.names), spill=spill)

@@ -91,5 +91,5 @@ def test_a_line_that_is_too_long_is_refused(tmp_path, monkeypatch):
 
 def test_numbers_that_orjson_would_round_are_seen():
     for start in range(12):
-        assert jsonlines._may_hold_long_numbers(b"x" * start + b"1234567890123456789" + b"y" * 30)
-    assert not jsonlines._may_hold_long_numbers(b'{"n": 123456789012, "q": "text"}' * 50)
+        assert jsonlines.may_hold_long_numbers(b"x" * start + b"1234567890123456789" + b"y" * 30)
+    assert not jsonlines.may_hold_long_numbers(b'{"n": 123456789012, "q": "text"}' * 50)
