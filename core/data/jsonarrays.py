@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from core.data.jsonlines import BLOCK, LONGEST, may_hold_long_numbers
-from core.data.parsers import fail, json_words, what
+from core.data.jsonlines import BLOCK, may_hold_long_numbers
+from core.data.parsers import LONGEST, fail, json_words, what
 from core.data.tables import STEP, Collector, Table
 
 _SPACE = re.compile(r"[ \t\n\r]*")

@@ -12,11 +12,10 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from core.data.parsers import fail, is_list_line, parse, read_json, what
+from core.data.parsers import LONGEST, fail, is_list_line, parse, read_json, what
 from core.data.tables import STEP, TEXT, Collector, Table
 
 BLOCK = 8 << 20
-LONGEST = 100 << 20  # bytes of one line
 TRIES = 3  # blocks in a row that Arrow's reader could not take, after which it is not asked again
 _LONG_NUMBER = re.compile(rb"\d{19}")
 _PLAIN = {str: TEXT, int: pa.int64(), bool: pa.bool_(), type(None): TEXT}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -14,6 +13,7 @@ from core.data.tables import Table, collect
 from core.errors import InputError
 
 FIELD = "data.path"
+LONGEST = 100 << 20  # of one row or value: what is longer is a mistake, and would fill the memory
 WHOLE = 16 << 20  # characters of JSON that are parsed at once
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -25,7 +25,7 @@ def fail(sentence: str) -> NoReturn:
 
 def read_csv(text: io.TextIOWrapper, name: str, delimiter: str) -> Table:
     """CSV with any of DELIMITERS (found where it is not given); the first line names the columns."""
-    csv.field_size_limit(sys.maxsize if sys.maxsize < 2**31 else 2**31 - 1)
+    csv.field_size_limit(LONGEST)
     sample = text.read(1 << 16)
     if not sample.strip():
         fail(f"{name} holds nothing but white space.")
@@ -70,6 +70,11 @@ def _csv_records(reader: Any, name: str) -> Iterator[tuple[int, list[str]]]:
         except csv.Error as error:
             if "unexpected end of data" in str(error):
                 fail(f"{name}, line {line}: a quotation mark is opened here and never closed.")
+            if "field larger than" in str(error):
+                fail(
+                    f"{name}, line {line}: a value has more than {LONGEST >> 20} million characters. Is a quotation "
+                    "mark opened here and never closed?"
+                )
             if "expected after" in str(error):
                 fail(
                     f"{name}, line {reader.line_num}: text goes on after a closing quotation mark; "
@@ -219,13 +224,30 @@ def is_list_line(line: str) -> bool:
 
 def read_plain(text: io.TextIOWrapper, name: str) -> Table:
     """Paragraphs where blank lines part them, otherwise lines."""
-    content = text.read().replace("\r\n", "\n").replace("\r", "\n")
-    paragraphs = [p.strip("\n") for p in re.split(r"\n[ \t]*\n", content) if p.strip()]
-    lines = [line for line in content.split("\n") if line.strip()]
-    by_paragraph = 1 < len(paragraphs) < len(lines)
-    found = paragraphs if by_paragraph else lines
-    if not found:
+    blank = lines = parts = 0
+    for line in text:  # a first time, to see whether blank lines part it
+        if not line.strip():
+            blank = 1
+        else:
+            parts += not lines or blank
+            lines, blank = lines + 1, 0
+    if not lines:
         fail(f"{name} holds nothing but white space.")
+    text.seek(0)
+    by_paragraph = 1 < parts < lines
+    found = _paragraphs(text) if by_paragraph else (line.rstrip("\r\n") for line in text if line.strip())
     table = collect({"text": item} for item in found)
     table.notes = ["Each paragraph is a row." if by_paragraph else "Each line is a row."]
     return table
+
+
+def _paragraphs(text: io.TextIOWrapper) -> Iterator[str]:
+    lines: list[str] = []
+    for line in text:
+        if line.strip():
+            lines.append(line.rstrip("\r\n"))
+        elif lines:
+            yield "\n".join(lines)
+            lines.clear()
+    if lines:
+        yield "\n".join(lines)

@@ -18,6 +18,7 @@ from core.data.jsonlines import read_jsonl
 from core.data.parsers import check_names, fail, find_delimiter, read_csv, read_json, read_plain
 from core.data.sheets import ENDINGS, is_workbook, read_workbook
 from core.data.tables import BATCH_BYTES, SPILL_BYTES, Table
+from core.data.unpacked import unpacked
 from core.errors import InputError, nearest
 from core.paths import portable
 
@@ -74,7 +75,7 @@ def _read(path: Path, name: str, sheet: str | None) -> Table:
     packed = head[:2] == b"\x1f\x8b"
 
     def opener() -> IO[bytes]:
-        return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+        return unpacked(path) if packed else path.open("rb")
 
     try:
         if packed:
