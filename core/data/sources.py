@@ -9,16 +9,19 @@ import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from core.data import readers
+from core.data.entities import add_entities
 from core.data.files import canonical, choose, is_pattern, matching, parted, within
 from core.data.formats import Layout
 from core.data.recognise import recognise
 from core.data.rows import Rows
 from core.data.several import read_all
 from core.data.tables import Table
+from core.data.unfold import unfold
 from core.errors import InputError
 from core.models.hub import fetch
 from core.models.tokenizer import looks_like_id
@@ -159,10 +162,18 @@ def _place(path: str) -> Path:
 @functools.lru_cache(maxsize=8)
 def _open(files: tuple[tuple[str, int, int], ...], spec: str, short: str, sheet: str | None) -> Source:
     table = read_all([Path(file) for file, *_ in files], lambda file: _read(file, sheet))
+    table = unfold(table, _sample(table))
+    table = add_entities(table, _sample(table))
+    rows = Rows(table.data, table.json)
+    layout = recognise(table.columns, _sample(table))
+    return Source(short, spec, rows, table.columns, layout, table.digest, table.notes)
+
+
+def _sample(table: Table) -> list[dict[str, Any]]:
+    """At most SAMPLE rows, evenly spaced."""
     rows = Rows(table.data, table.json)
     step = max(1, len(rows) / SAMPLE)
-    layout = recognise(table.columns, rows.take([int(i * step) for i in range(min(SAMPLE, len(rows)))]))
-    return Source(short, spec, rows, table.columns, layout, table.digest, table.notes)
+    return list(rows.take([int(i * step) for i in range(min(SAMPLE, len(rows)))]))
 
 
 def _read(file: Path, sheet: str | None) -> Table:

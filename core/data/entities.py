@@ -1,0 +1,150 @@
+"""Tokens and their tags as a text and the entities in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from core.data.recognise import TAGS, TOKENS, Look
+from core.data.rows import Rows
+from core.data.tables import Table, collect
+from core.data.turns import as_text
+from core.errors import InputError
+
+TEXT, ENTITIES = "text", "entities"  # the columns that are made
+OUTSIDE = ("", "O", "0", "-100", "_")  # tags of tokens that belong to no entity; -100: not counted
+UNNAMED = "entity"  # the type of a tag that is a mark alone: B, I
+_MARKED = re.compile(r"(?P<mark>[BIESLUMO])-(?P<type>.+)|(?P<bare>[BIES])")
+_MARKS = {"L": "E", "U": "S", "M": "I"}  # BILOU and BMES in the letters of IOBES
+_CLOSE, _OPEN = re.compile(r"[,.;:!?)\]%]+"), ("(", "[")
+
+
+def add_entities(table: Table, sample: Sequence[dict[str, Any]]) -> Table:
+    """The table with the columns "text" and "entities" where its rows are tokens and tags; else as it is.
+
+    The text is the tokens with spaces between them; the entities are JSON text: {"PER": ["Ada Lovelace"], ...}, in the
+    order of the text. A column that has such a name already stays as it is. Numbers that are tags get the names that
+    the Parquet file gives them; without names the number is the type, and 0 is outside.
+
+    Raises:
+        InputError: field "data.path"; a row has another number of tags than of tokens.
+    """
+    look = Look(table.columns, list(sample))
+    tokens, tags = look.named(TOKENS), look.named(TAGS)
+    made = [name for name in (TEXT, ENTITIES) if name not in table.columns]
+    if not tokens or not tags or not made or not _side_by_side(sample, tokens, tags):
+        return table
+    names = tag_names(table.data.schema, tags)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        both = Rows(table.data.select([tokens, tags]), table.json & {tokens, tags})
+        for number, row in enumerate(both, 1):
+            words, marks = _listed(row[tokens], tokens, number), _listed(row[tags], tags, number)
+            if len(words) != len(marks):
+                raise InputError(
+                    f"Row {number}: {len(words)} in {tokens!r}, but {len(marks)} in {tags!r}; there must be a tag for "
+                    "each token.",
+                    "data.path",
+                )
+            words = [as_text(word) for word in words]
+            named = [_named(mark, names) for mark in marks]
+            found = {TEXT: join(words), ENTITIES: json.dumps(entities(words, named), ensure_ascii=False)}
+            yield {name: found[name] for name in made}
+
+    more = collect(rows(), made)
+    data = table.data
+    for name in made:
+        data = data.append_column(name, more.data.column(name))
+    note = f"{' and '.join(map(repr, made))} {'was' if len(made) == 1 else 'were'} made from {tokens!r} and {tags!r}."
+    return Table(data, [*table.columns, *made], table.json, [*table.notes, note], table.digest)
+
+
+def _side_by_side(sample: Sequence[dict[str, Any]], tokens: str, tags: str) -> bool:
+    """Whether most rows hold a list of words and a list of tags, as many in the first of them."""
+    both = ((row.get(tokens), row.get(tags)) for row in sample)
+    pairs = [(a, b) for a, b in both if isinstance(a, list) and isinstance(b, list)]
+    flat = all(isinstance(v, str | int) for _, b in pairs for v in b if v is not None)
+    full = next(((a, b) for a, b in pairs if a), ([], None))
+    return flat and 2 * len(pairs) > len(sample) and full[1] is not None and len(full[0]) == len(full[1])
+
+
+def _listed(value: Any, column: str, number: int) -> list[Any]:
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return value
+    raise InputError(f"Row {number}: {column!r} holds {as_text(value)[:40]!r} where a list is expected.", "data.path")
+
+
+def _named(tag: Any, names: Sequence[str]) -> str:
+    if isinstance(tag, int) and not isinstance(tag, bool) and 0 <= tag < len(names):
+        return names[tag]
+    return as_text(tag).strip()
+
+
+def tag_names(schema: pa.Schema, column: str) -> list[str]:
+    """The names of a column's numbers, which Parquet files written by `datasets` carry with them; [] without any."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        feature = features[column]
+        for key in ("feature", "names"):
+            feature = feature.get(key, feature) if isinstance(feature, dict) else feature[0]
+        return [str(name) for name in feature] if isinstance(feature, list) else []
+    except (KeyError, IndexError, TypeError, ValueError):
+        return []
+
+
+def join(tokens: Sequence[str]) -> str:
+    """Tokens as a text: single spaces between them, none before closing punctuation, none after an opening bracket."""
+    text = ""
+    for token in tokens:
+        if text and token and not _CLOSE.fullmatch(token) and not text.endswith(_OPEN):
+            text += " "
+        text += token
+    return text
+
+
+def entities(tokens: Sequence[str], tags: Sequence[str]) -> dict[str, list[str]]:
+    """The entities that tags mark, by type, in the order of the text.
+
+    Tags are BIO, IOB1, IOBES or BILOU, read as the CoNLL scorer and seqeval read them: an entity ends where its type
+    changes, a new one begins, or the last one's end was marked; one that begins without its mark counts. A tag without
+    a mark ("PER") is the type alone.
+    """
+    found: dict[str, list[str]] = {}
+    for kind, start, stop in spans(tags):
+        found.setdefault(kind, []).append(join(tokens[start:stop]))
+    return found
+
+
+def spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
+    """(type, first token, one behind the last) of each entity that tags mark."""
+    found: list[tuple[str, int, int]] = []
+    before, kind, start = "O", "", 0
+    for place, tag in enumerate([*tags, "O"]):
+        mark, new = _parts(tag)
+        inside = before != "O"
+        if inside and (mark in "OBS" or before in "ES" or new != kind):
+            found.append((kind, start, place))
+            inside = False
+        if mark != "O" and not inside:
+            start = place
+        before, kind = mark, new
+    return found
+
+
+def _parts(tag: str) -> tuple[str, str]:
+    """A tag's mark, one of B I E S O, and its type."""
+    if tag in OUTSIDE:
+        return "O", ""
+    marked = _MARKED.fullmatch(tag)
+    if not marked:
+        return "I", tag
+    if marked["bare"]:
+        return marked["bare"], UNNAMED
+    mark = _MARKS.get(marked["mark"], marked["mark"])
+    return (mark, marked["type"]) if mark != "O" else ("O", "")

@@ -1,0 +1,112 @@
+"""Rows that hold a list of examples become one row for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from core.data.files import listed
+from core.data.recognise import LABELS, PAIRS, PREFERRED, PROMPTS, TALKS, TEXTS, TOOLS, Look, folded, keys_of
+from core.data.rows import Rows
+from core.data.tables import Table, collect
+from core.data.turns import role_of
+from core.errors import InputError
+
+Row = dict[str, Any]
+ANSWERED = (("instruction", "output"), *PAIRS, *PREFERRED)  # columns of which the second is an answer
+
+
+def unfold(table: Table, sample: Sequence[Row]) -> Table:
+    """The table with one row for each item of its list of examples; as it is where it has no such list.
+
+    A list is taken for one of examples where it is the only column of flat objects in most rows, its items hold an
+    answer (or a text and its label) by their names, and the row beside it does not: {"instruction": ..., "instances":
+    [{"input": ..., "output": ...}]}. Conversations, tools, and lists that are an answer themselves stay whole.
+
+    Args:
+        sample: some of its rows.
+
+    Raises:
+        InputError: field "data.path"; an item of the list is no object.
+    """
+    column = list_of_examples(table, sample)
+    if column is None:
+        return table
+    own = [c for c in table.columns if c != column]
+    fields = dict.fromkeys(key for row in sample for item in _items(row, column) for key in item)
+    names: dict[str, str] = {}
+    for field in fields:
+        _name(field, names, own, column)
+    empty = 0
+
+    def rows() -> Iterator[Row]:
+        nonlocal empty
+        for number, row in enumerate(Rows(table.data, table.json), 1):
+            items = row.pop(column) or []
+            empty += not items
+            for item in items if isinstance(items, list) else [items]:
+                if not isinstance(item, dict):
+                    raise InputError(
+                        f"Row {number}: {column!r} holds {str(item)[:40]!r} where an object with "
+                        f"{', '.join(list(fields)[:4])} is expected.",
+                        "data.path",
+                    )
+                yield row | {_name(key, names, own, column): value for key, value in item.items()}
+
+    made = collect(rows(), [*own, *names.values()])
+    note = (
+        f"{column!r} is a list in each row: every item became a row of its own, with "
+        f"{listed(list(names.values()))} beside the row's other columns ({table.data.num_rows:,} rows -> "
+        f"{made.data.num_rows:,})."
+    )
+    notes = [*table.notes, note]
+    if empty:
+        notes.append(f"Left out: {empty:,} {'row' if empty == 1 else 'rows'} without any item in {column!r}.")
+    return Table(made.data, made.columns, made.json, notes, table.digest)
+
+
+def list_of_examples(table: Table, sample: Sequence[Row]) -> str | None:
+    """The column of a table that holds a list of examples, going by a sample of its rows; None where there is none."""
+    nested = [c for c in table.columns if c in table.json or pa.types.is_nested(table.data.schema.field(c).type)]
+    lists = [c for c in nested if 2 * sum(_is_list(row.get(c)) for row in sample) > len(sample)]
+    if len(lists) != 1 or folded(lists[0]) in (*TALKS, *TOOLS):
+        return None
+    [column] = lists
+    items = [item for row in sample for item in _items(row, column)]
+    if (keys := keys_of(items)) and any(role_of(item.get(keys["role"])) for item in items):
+        return None
+    own, fields = [c for c in table.columns if c != column], list(dict.fromkeys(key for item in items for key in item))
+    if Look(own, []).both(ANSWERED):
+        return None
+    answer = Look([*own, *(f for f in fields if f not in own)], []).both(ANSWERED)
+    if answer and answer[1] in fields:
+        return column
+    worded = any(isinstance(row[c], str) and " " in row[c].strip() for row in sample for c in own if c in row)
+    inner, asked = Look(fields, []), Look(own, []).named((*PROMPTS, *TEXTS))
+    return column if inner.named(TEXTS) and inner.named(LABELS) and not worded and not asked else None
+
+
+def _is_list(value: Any) -> bool:
+    """Whether this is a list of flat objects."""
+    return (
+        isinstance(value, list)
+        and len(value) > 0
+        and all(isinstance(i, dict) and i and not any(isinstance(v, dict | list) for v in i.values()) for i in value)
+    )
+
+
+def _items(row: Row, column: str) -> list[Row]:
+    value = row.get(column)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _name(field: str, names: dict[str, str], own: Sequence[str], column: str) -> str:
+    """The column of an item's field: its name, with the list's in front where the row has a column of that name."""
+    if field not in names:
+        name = field
+        while name in own or name in names.values():
+            name = f"{column}_{name}"
+        names[field] = name
+    return names[field]
