@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from core.data.derived import derived
 from core.data.recognise import TAGS, TOKENS, Look
 from core.data.rows import Rows
 from core.data.tables import Table, collect
@@ -55,7 +56,7 @@ def add_entities(table: Table, sample: Sequence[dict[str, Any]]) -> Table:
             found = {TEXT: join(words), ENTITIES: json.dumps(entities(words, named), ensure_ascii=False)}
             yield {name: found[name] for name in made}
 
-    more = collect(rows(), made)
+    more = derived(f"entities {tokens} {tags} {made}", table.digest, lambda: collect(rows(), made))
     data = table.data
     for name in made:
         data = data.append_column(name, more.data.column(name))
@@ -68,8 +69,8 @@ def _side_by_side(sample: Sequence[dict[str, Any]], tokens: str, tags: str) -> b
     both = ((row.get(tokens), row.get(tags)) for row in sample)
     pairs = [(a, b) for a, b in both if isinstance(a, list) and isinstance(b, list)]
     flat = all(isinstance(v, str | int) for _, b in pairs for v in b if v is not None)
-    full = next(((a, b) for a, b in pairs if a), ([], None))
-    return flat and 2 * len(pairs) > len(sample) and full[1] is not None and len(full[0]) == len(full[1])
+    fits = next((len(a) == len(b) for a, b in pairs if a), False)
+    return flat and 2 * len(pairs) > len(sample) and fits
 
 
 def _listed(value: Any, column: str, number: int) -> list[Any]:

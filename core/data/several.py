@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from core.data.derived import derived
 from core.data.files import listed
 from core.data.rows import Rows
 from core.data.tables import Table, collect
@@ -27,16 +28,16 @@ def read_all(files: Sequence[Path], read: Callable[[Path], Table]) -> Table:
     if len(tables) == 1:
         return tables[0]
     columns = list(dict.fromkeys(name for table in tables for name in table.columns))
+    digest = hashlib.sha256("".join(t.digest for t in tables).encode()).hexdigest()
     if _agree(tables):
         data = pa.concat_tables([t.data for t in tables], promote_options="default").select(columns)
         joined = Table(data, columns, frozenset().union(*(t.json for t in tables)))
     else:
         rows = itertools.chain.from_iterable(Rows(t.data, t.json) for t in tables)
-        joined = collect(rows, columns)
+        joined = derived("joined", digest, lambda: collect(rows, columns))
     names = [file.name for file in files]
-    joined.notes = [*_notes(names, tables), *_differences(names, tables, columns)]
-    joined.digest = hashlib.sha256("".join(t.digest for t in tables).encode()).hexdigest()
-    return joined
+    notes = [*_notes(names, tables), *_differences(names, tables, columns)]
+    return Table(joined.data, columns, joined.json, notes, digest)
 
 
 def _agree(tables: Sequence[Table]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from core.data.derived import derived
 from core.data.files import listed
 from core.data.recognise import LABELS, PAIRS, PREFERRED, PROMPTS, TALKS, TEXTS, TOOLS, Look, folded, keys_of
 from core.data.rows import Rows
@@ -34,6 +35,11 @@ def unfold(table: Table, sample: Sequence[Row]) -> Table:
     column = list_of_examples(table, sample)
     if column is None:
         return table
+    made = derived(f"unfolded {column}", table.digest, lambda: _unfolded(table, column, sample))
+    return Table(made.data, made.columns, made.json, [*table.notes, *made.notes], table.digest)
+
+
+def _unfolded(table: Table, column: str, sample: Sequence[Row]) -> Table:
     own = [c for c in table.columns if c != column]
     fields = dict.fromkeys(key for row in sample for item in _items(row, column) for key in item)
     names: dict[str, str] = {}
@@ -56,15 +62,14 @@ def unfold(table: Table, sample: Sequence[Row]) -> Table:
                 yield row | {_name(key, names, own, column): value for key, value in item.items()}
 
     made = collect(rows(), [*own, *names.values()])
-    note = (
+    made.notes.append(
         f"{column!r} is a list in each row: every item became a row of its own, with "
         f"{listed(list(names.values()))} beside the row's other columns ({table.data.num_rows:,} rows -> "
         f"{made.data.num_rows:,})."
     )
-    notes = [*table.notes, note]
     if empty:
-        notes.append(f"Left out: {empty:,} {'row' if empty == 1 else 'rows'} without any item in {column!r}.")
-    return Table(made.data, made.columns, made.json, notes, table.digest)
+        made.notes.append(f"Left out: {empty:,} {'row' if empty == 1 else 'rows'} without any item in {column!r}.")
+    return made
 
 
 def list_of_examples(table: Table, sample: Sequence[Row]) -> str | None:

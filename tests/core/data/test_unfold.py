@@ -92,6 +92,31 @@ def test_more_rows_than_are_looked_at_at_once(tmp_path):
     assert len(source.rows) == 12_000 and source.rows[-1]["instruction"] == "11999"
 
 
+def test_many_rows_go_to_the_disk_and_are_found_there_again(tmp_path, monkeypatch):
+    """The rows, the entities of rows and the joined files: each once, with all notes, and the same the second time."""
+    from core.data import sources, tables
+
+    monkeypatch.setattr(tables, "SPILL_BYTES", 10_000)
+    monkeypatch.setattr(tables, "BATCH_BYTES", 1_000)
+    monkeypatch.setenv("TUNESMITH_CACHE", str(tmp_path / "cache"))
+    rows = [{"instruction": f"{i}" * 50, "instances": [{"input": "a", "output": "b"}] * (i % 3)} for i in range(300)]
+    tagged = [{"tokens": ["Ada", f"{i}" * 100], "tags": ["B-PER", "O"]} for i in range(300)]
+    paths = [str(write_jsonl(tmp_path / "lists.jsonl", rows)), str(write_jsonl(tmp_path / "tagged.jsonl", tagged))]
+    write_jsonl(tmp_path / "both" / "a.jsonl", [{"text": f"{i}" * 100} for i in range(300)])
+    write_jsonl(tmp_path / "both" / "b.jsonl", [{"text": 5}])
+    paths.append(str(tmp_path / "both"))
+    first = [open_data(path) for path in paths]
+    assert [len(source.rows) for source in first] == [300, 300, 301]
+    before = sorted((tmp_path / "cache").iterdir())
+    assert len(before) == 6  # each file but the last, and what was made of each
+    sources._open.cache_clear()
+    for path, source in zip(paths, first, strict=True):
+        again = open_data(path)
+        assert list(again.rows) == list(source.rows)
+        assert (again.notes, again.fingerprint) == (source.notes, source.fingerprint)
+    assert sorted((tmp_path / "cache").iterdir()) == before
+
+
 @pytest.mark.skipif(not SEEDS.is_file(), reason="the real files of ../shared/data are not here")
 def test_the_seed_tasks_of_alpaca():
     source = open_data(str(SEEDS))
