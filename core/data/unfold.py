@@ -75,7 +75,7 @@ def _unfolded(table: Table, column: str, sample: Sequence[Row]) -> Table:
 def list_of_examples(table: Table, sample: Sequence[Row]) -> str | None:
     """The column of a table that holds a list of examples, going by a sample of its rows; None where there is none."""
     nested = [c for c in table.columns if c in table.json or pa.types.is_nested(table.data.schema.field(c).type)]
-    lists = [c for c in nested if 2 * sum(_is_list(row.get(c)) for row in sample) > len(sample)]
+    lists = [c for c in nested if _holds_lists([row.get(c) for row in sample])]
     if len(lists) != 1 or folded(lists[0]) in (*TALKS, *TOOLS):
         return None
     [column] = lists
@@ -93,12 +93,16 @@ def list_of_examples(table: Table, sample: Sequence[Row]) -> str | None:
     return column if inner.named(TEXTS) and inner.named(LABELS) and not worded and not asked else None
 
 
+def _holds_lists(values: Sequence[Any]) -> bool:
+    """Whether most of these are lists of flat objects, and not too many of them empty."""
+    lists = [value for value in values if _is_list(value)]
+    return 2 * len(lists) > len(values) and 4 * sum(map(bool, lists)) >= len(values)
+
+
 def _is_list(value: Any) -> bool:
-    """Whether this is a list of flat objects."""
-    return (
-        isinstance(value, list)
-        and len(value) > 0
-        and all(isinstance(i, dict) and i and not any(isinstance(v, dict | list) for v in i.values()) for i in value)
+    """Whether this is a list of flat objects, or an empty one."""
+    return isinstance(value, list) and all(
+        isinstance(i, dict) and i and not any(isinstance(v, dict | list) for v in i.values()) for i in value
     )
 
 
