@@ -11,7 +11,7 @@ from core.data.dialect import Tools, dialect, put, write
 from core.data.guard import Guard
 from core.data.segments import Segment
 from core.data.template import Wording
-from core.data.turns import Message, said
+from core.data.turns import Message, as_text, is_answer, said
 from core.errors import InputError
 from core.models.tokenizer import traits, turn_end
 
@@ -78,13 +78,13 @@ def with_system(messages: list[Message], wording: Wording) -> list[Message]:
     """The conversation with the wording's system prompt in front, where it has none of its own."""
     if not (wording.system or "").strip() or any(m["role"] == "system" for m in messages):
         return messages
-    return [{"role": "system", "content": wording.system}, *messages]
+    return [{"role": "system", "content": as_text(wording.system)}, *messages]
 
 
 def answers_of(messages: Sequence[Message]) -> list[int]:
-    """The places of the turns in which the assistant answers."""
+    """The places of the turns in which the assistant answers, and that are to be learned."""
     first = next((i for i, m in enumerate(messages) if m["role"] != "system"), 0)
-    return [i for i, m in enumerate(messages) if i > first and m["role"] == "assistant"]
+    return [i for i, m in enumerate(messages) if i > first and is_answer(m)]
 
 
 @dataclass
@@ -129,12 +129,12 @@ class _Talk:
             [self.messages], tools=tools, chat_template=self.tokenizer.get_chat_template(self.template, tools),
             return_assistant_tokens_mask=True, **self.tokenizer.special_tokens_map,
         )  # fmt: skip
-        answers = [m for m in self.messages if m["role"] == "assistant"]
-        if rendered[0] != self.full or len(found[0]) != len(answers):
+        said_by = [i for i, m in enumerate(self.messages) if m["role"] == "assistant"]
+        if rendered[0] != self.full or len(found[0]) != len(said_by):
             return None
-        stops = [start for start, _ in found[0][1:]] + [len(self.full)]
-        spans = [self._span(a, stop, m) for (a, _), stop, m in zip(found[0], stops, answers, strict=True)]
-        return spans[-len(answers_of(self.messages)) :]
+        starts = [start for start, _ in found[0]]
+        borders = dict(zip(said_by, zip(starts, [*starts[1:], len(self.full)], strict=True), strict=True))
+        return [self._span(*borders[i], self.messages[i]) for i in answers_of(self.messages)]
 
     def _given(self, before: list[Message], text: str, start: int) -> int:
         """The length of what the template writes before any words of a turn that calls: a given, not the model's."""

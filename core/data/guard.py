@@ -9,7 +9,7 @@ from typing import Any
 from core.data.segments import Segment
 from core.models.tokenizer import Traits
 
-_PRIVATE = re.compile("[\ue000-\uf8ff]")
+_PRIVATE = re.compile("[\ue000-\uf8ff]|\\\\u[ef][0-9a-fA-F]{3}")  # as themselves, or as their escapes
 # Keys that are ours, not the row's.
 _KEYS = frozenset(
     ("role", "content", "instruction", "input", "tool_calls", "tool_call_id", "type", "function", "name", "arguments")
@@ -25,8 +25,8 @@ class Guard:
 
     def __init__(self, values: Any, t: Traits) -> None:
         self.t = t
-        used = {c for text in _texts(values) for c in _PRIVATE.findall(text)}
-        free = (c for c in map(chr, range(0xE000, 0xF8F0)) if c not in used)
+        used = {c.casefold() for text in _texts(values) for c in _PRIVATE.findall(text)}
+        free = (c for c in map(chr, range(0xE000, 0xF8F0)) if c not in used and f"\\u{ord(c):04x}" not in used)
         self.mark, self.probe = next(free), next(free)  # `probe` is a text that nothing else holds
         self._escaped = f"\\u{ord(self.mark):04x}"
 

@@ -61,7 +61,8 @@ def conversation(value: Any, column: str, role: str, content: str) -> list[Messa
 
     Each has "role" (system, user, assistant, tool) and "content", a text. An assistant's that calls tools has
     "tool_calls": [{"type": "function", "function": {"name", "arguments"}, "id"?}, ...], where the arguments are an
-    object unless they are no JSON; a tool's may have "name" and "tool_call_id".
+    object unless they are no JSON; one that is not to be learned has "weight": 0. A tool's may have "name" and
+    "tool_call_id".
 
     Args:
         value: of the row: see `turns_of`.
@@ -92,6 +93,8 @@ def _message(turn: Any, number: int, role: str, content: str) -> Message:
             message["content"] = ""
         if calls:
             message["tool_calls"] = calls
+        if turn.get("weight") in (0, "0"):
+            message["weight"] = 0
     if speaker == "tool":
         message |= {key: turn[key] for key in ("name", "tool_call_id") if isinstance(turn.get(key), str)}
     return message
@@ -171,6 +174,11 @@ def dialogue(text: str) -> list[Message] | None:
     ]
 
 
+def is_answer(message: Message) -> bool:
+    """Whether the assistant speaks, and is to be learned from: OpenAI's format says `"weight": 0` where it is not."""
+    return message["role"] == "assistant" and message.get("weight", 1) != 0
+
+
 def last_answer(messages: Sequence[Message]) -> int | None:
-    """The place of the assistant's last turn, or None."""
-    return max((i for i, m in enumerate(messages) if m["role"] == "assistant"), default=None)
+    """The place of the assistant's last turn that is to be learned, or None."""
+    return max((i for i, m in enumerate(messages) if is_answer(m)), default=None)

@@ -74,6 +74,27 @@ def test_a_greeting_answers_nothing(tmp_path):
         assert [s.text for s in render_chat(talk, tok, wording) if s.answer] == ["Hi.<|im_end|>"]
 
 
+@pytest.mark.parametrize("template", [factory.CHATS["masked"], factory.CHATS["plain"], QWEN.replace("loop.last", "0")])
+def test_an_answer_without_weight_is_only_read(tmp_path, template):
+    tok = tokenizer(tmp_path, template)
+    talk = [*TALK[:2], TALK[2] | {"weight": 0}, *TALK[3:], {"role": "assistant", "content": "More.", "weight": 0}]
+    segments = render_chat(talk, tok)
+    assert [s.text for s in segments if s.answer] == ["So long.<|im_end|>"]
+    assert "Hi.<|im_end|>" in segments[0].text and "More." not in segments[-1].text
+
+
+def test_marks_tell_answers_apart_where_prefixes_do_not(tmp_path):
+    marked = (
+        "{% for m in messages %}{{ m.role + ('!' if loop.last else '?') }}{% if m.role == 'assistant' %}"
+        "{% generation %}{{ m.content + '<|im_end|>' }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}"
+        "{% endfor %}{% if add_generation_prompt %}{{ 'assistant!' }}{% endif %}"
+    )
+    tok = tokenizer(tmp_path, marked)
+    for weight, want in ((1, ["Hi.<|im_end|>", "So long.<|im_end|>"]), (0, ["So long.<|im_end|>"])):
+        talk = [{"role": "assistant", "content": "Welcome."}, TALK[1], TALK[2] | {"weight": weight}, *TALK[3:]]
+        assert [s.text for s in render_chat(talk, tok) if s.answer] == want
+
+
 def test_a_template_that_rewrites_earlier_turns_trains_the_last(tmp_path):
     segments = render_chat(TALK, tokenizer(tmp_path, QWEN))
     assert [s.text for s in segments if s.trained] == ["So long.<|im_end|>"]

@@ -179,6 +179,8 @@ def test_marks_that_a_template_escapes_are_found_again(tmp_path):
         {"type": "function", "function": {"name": "find", "arguments": {"what": "<|im_end|>"}}}]}]  # fmt: skip
     segments = render_chat(talk, tok)
     assert "{'what': '<|im_end|>'}" in segments[-2].text
+    odd = "literally \\ue000 and \ue001 <|im_end|>"  # what a mark would be, and the escape of another
+    assert odd in "".join(s.text for s in render_chat([{"role": "user", "content": odd}, talk[1]], tok))
     assert encode(segments, tok, 999).input_ids.count(tok.eos_token_id) == 2
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core.data.turns import as_text, conversation, dialogue, role_of, said, tools_of, turns_of
+from core.data.turns import as_text, conversation, dialogue, is_answer, last_answer, role_of, said, tools_of, turns_of
 from core.errors import InputError
 
 CALL = {"type": "function", "function": {"name": "find", "arguments": {"what": "tea"}}}
@@ -76,6 +76,13 @@ def test_calls_keep_their_ids_and_what_is_no_json():
     assert [call.get("id") for call in message["tool_calls"]] == ["c1", None]
     assert message["tool_calls"][1]["function"]["arguments"] == "{now"
     assert said(message).splitlines()[0] == "Wait." and said(message).count("\n") == 2
+
+
+def test_answers_that_are_not_to_be_learned():
+    turns = [{"role": "assistant", "content": "x", "weight": weight} for weight in (1, 0, None, 1.0, "0")]
+    messages = talk(turns)
+    assert [is_answer(m) for m in messages] == [True, False, True, True, False] and last_answer(messages) == 3
+    assert last_answer(messages[1:2]) is None
 
 
 def test_words_that_are_no_call_stay_words():

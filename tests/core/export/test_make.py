@@ -120,8 +120,9 @@ def test_the_script_gives_the_tokens_of_pytorch(tuned_run, tiny_llama, method):
         assert ask(run.export_dir("cpu", "fp32"), "--field", f"phrase={phrase}").stdout.strip() == want.text
 
 
-def test_chats_are_rendered_as_in_training(tuned_run, tiny_llama):
-    run = tuned_run(tiny_llama, template=None)
+@pytest.mark.parametrize("template", [None, "llama-3"])
+def test_chats_are_rendered_as_in_training(tuned_run, tiny_llama, template):
+    run = tuned_run(tiny_llama, template=template)
     report = build(run)
     assert report["status"] == "verified", report["message"]
     assert "jinja2" in (run.export_dir("cpu", "fp32") / "requirements.txt").read_text()
