@@ -19,6 +19,7 @@ MOST = 2_000_000  # rows that are looked at: their signatures take 128 MB
 TRIED = 8  # rows that one row is compared with
 SEED = 1
 CHUNK = 2000
+_ODD, _BUCKET = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xFFFF_FFFF_FF00_0000)
 # What turns the sense of a sentence, however few letters it has.
 _TELLING = re.compile(r"\d+|\b(?:yes|no|not|never|none|without|cannot)\b|n['’]t\b")
 
@@ -26,10 +27,11 @@ Pairs = np.ndarray  # int64 [pairs, 2]: two rows, the one that is kept first
 
 
 class Signatures:
-    """The MinHash signatures of rows, 64 bytes each."""
+    """The MinHash signatures of rows, 64 bytes each, and 8 for the numbers in them, which must be the same."""
 
     def __init__(self) -> None:
         self._parts: list[np.ndarray] = []
+        self._numbers: list[np.ndarray] = []
         self._blank: list[np.ndarray] = []
         self.count = 0
 
@@ -40,10 +42,11 @@ class Signatures:
         said = said[: MOST - self.count]
         if not said:
             return
-        hashes, bounds = shingles([text for s in said for text in (s.question, s.answer)])
-        bounds = bounds[::2].astype(np.uint64)
-        made = RMinHash.digest_matrix_from_flat_token_hashes(hashes, bounds, SIZE, SEED).to_rows()
-        self._parts.append(np.array(made, np.uint32).astype(np.uint8))
+        made = shingles([text for s in said for text in (s.question, s.answer)])
+        bounds: np.ndarray = made.bounds[::2].astype(np.uint64)
+        rows = RMinHash.digest_matrix_from_flat_token_hashes(made.hashes, bounds, SIZE, SEED).to_rows()
+        self._parts.append(np.array(rows, np.uint32).astype(np.uint8))
+        self._numbers.append(made.numbers[::2] * _ODD + made.numbers[1::2])
         self._blank.append(bounds[1:] == bounds[:-1])
         self.count += len(said)
 
@@ -59,21 +62,22 @@ class Signatures:
         order = order[order < self.count]
         order = order[~blank[order]]
         signatures = np.concatenate(self._parts)[order]
-        bands = signatures.view(np.uint32)
+        bands, numbers = signatures.view(np.uint32), np.concatenate(self._numbers)[order]
         found, size = [], np.uint64(len(order))
         for band in range(BANDS):
-            keys = bands[:, band].astype(np.uint64) << np.uint64(32) | bands[:, (band + 1) % BANDS]
+            # Rows of a bucket have 40 bits in common; those that agree in the next band as well stand side by side.
+            keys = (bands[:, band].astype(np.uint64) * _ODD + numbers) * _ODD & _BUCKET
+            keys |= bands[:, (band + 1) % BANDS] & ~_BUCKET
             ranks = np.argsort(keys, kind="stable")
-            same = keys[ranks] >> np.uint64(32)
+            same = keys[ranks] & _BUCKET
             new = np.concatenate([[True], same[1:] != same[:-1]])
             if new.all():
                 continue
             starts = np.flatnonzero(new)
             first = np.minimum.reduceat(ranks, starts)[np.cumsum(new) - 1]
-            before = np.concatenate([[0], ranks[:-1]])
-            for others in (first, before):
-                both = np.stack([np.minimum(others, ranks), np.maximum(others, ranks)])[:, ~new | (others == first)]
-                both = both[:, both[0] != both[1]]
+            inside = ~new[1:]  # two that stand side by side are of one bucket
+            for one, other in ((first, ranks), (ranks[:-1][inside], ranks[1:][inside])):
+                both = np.sort(np.stack([one, other])[:, one != other], axis=0)
                 found.append(_promising(signatures, both, size))
         if not found:
             return np.zeros((0, 2), np.int64)
@@ -114,8 +118,7 @@ def alike(pairs: Pairs, rows: Rows, reading: Reading) -> np.ndarray:
         part = pairs[start : start + CHUNK]
         numbers = np.unique(part)
         said = [reading.said_if_any(row) for row in rows.take(numbers)]
-        hashes, bounds = shingles([text for s in said for text in (s.question, s.answer)])
-        sets = [frozenset(hashes[a:b].tolist()) for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)]
+        sets = shingles([text for s in said for text in (s.question, s.answer)]).sets()
         telling = [_TELLING.findall(f"{s.question} {s.answer}") for s in said]
         places: Any = np.searchsorted(numbers, part)
         for i, (one, other) in enumerate(places.tolist(), start):

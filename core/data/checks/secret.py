@@ -41,7 +41,7 @@ _WRITTEN: dict[str, tuple[str, str]] = {
     "password in an address": (
         "://",
         r"(?:postgres(?:ql)?|mysql|mariadb|mongodb|rediss?|amqps?|mssql|sqlserver|oracle|clickhouse|s?ftp|ssh|https?|smtps?|"
-        r"ldaps?)(?:\+\w+)?://[^\s:/@\"'<>]{0,64}:(?P<value>[^\s/@\"'<>{}$]{3,100})@[\w.-]+",
+        r"ldaps?)(?:\+\w+)?://[^\s:/@\"'<>]{0,64}:(?P<value>[^\s/@\"'<>{}$\[\]]{3,100})@[\w.-]+",
     ),
     "password": (
         "passw passphrase pwd secret key token",
