@@ -122,9 +122,9 @@ def label_counts(draft: dict[str, Any]) -> list[labels.LabelCount]:
 
 
 def _split(data: Source, config: RunConfig) -> Split:
-    d = config.data
-    key = (data.fingerprint, str(data.layout), d.validation, d.stratify, d.group_by, d.folds, d.fold, d.fixes)
-    return SPLITS.get((*key, config.training.seed, config.evaluation.data), lambda: split_source(data, config))
+    settings = config.model_dump_json(include={"data", "evaluation"})
+    key = (data.fingerprint, str(data.layout), settings, config.training.seed)
+    return SPLITS.get(key, lambda: split_source(data, config))
 
 
 def lengths(draft: dict[str, Any]) -> Lengths:

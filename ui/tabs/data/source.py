@@ -224,19 +224,21 @@ def put_layout(name: str, draft: Draft) -> tuple[Any, ...]:
 
 def put_roles(draft: Draft, *columns: str | None) -> tuple[Any, ...]:
     """Which column plays which part; with that the layout is chosen by hand."""
-    before = _layout(draft)
-    if before is None:
+    before = _layout(draft)  # None while roles are wrong: the layout is set by then
+    name = before.name if before else str(form.value_of(draft, "data.layout"))
+    if name not in ROLES_OF:
         return draft, gr.skip()
-    named = {role.name: column or NONE for role, column in zip(ROLES_OF[before.name], columns, strict=False)}
-    changed = form.with_value(form.with_value(draft, "data.layout", before.name), "data.roles", named)
+    named = {role.name: column or NONE for role, column in zip(ROLES_OF[name], columns, strict=False)}
+    changed = form.with_value(form.with_value(draft, "data.layout", name), "data.roles", named)
     changed = _follow(changed, before)
     return changed, dataset.text_template(changed) or gr.skip()
 
 
 def _follow(draft: Draft, before: Layout | None) -> Draft:
     """The draft with the template suggested for its layout, where the one before was suggested too."""
-    after = _layout(draft)
-    if before is None or after is None or dataset.text_template(draft) != suggest_template(before):
+    after, words = _layout(draft), dataset.text_template(draft)
+    before = before or _layout(form.with_value(draft, "data.roles", None))
+    if before is None or after is None or words != suggest_template(before):
         return draft
     return form.with_value(draft, "data.template", suggest_template(after))
 
