@@ -61,7 +61,9 @@ def find_encoding(opener: Opener, name: str) -> tuple[str, list[str]]:
         return encoding, [f"The file is {UNMARKED[encoding]} without a mark at its beginning."]
     control = sum(b < 32 and b not in b"\t\n\r\f\x1b" for b in head)
     if control > 0.02 * len(head) and (0 in head or control > 0.1 * len(head)):
-        fail(f"{name} is a binary file, not text: CSV, JSON, JSON Lines, Parquet and plain text can be read.")
+        fail(
+            f"{name} is a binary file, not text: CSV, JSON, JSON Lines, Parquet, workbooks and plain text can be read."
+        )
     decoder, line, good = codecs.getincrementaldecoder("utf-8")(), 1, 0
     with opener() as stream:
         while chunk := stream.read(CHUNK):
@@ -76,7 +78,8 @@ def find_encoding(opener: Opener, name: str) -> tuple[str, list[str]]:
                 return _eight_bit(opener, line)
             line += chunk.count(b"\n")
     if decoder.getstate()[0]:  # it ends within a letter
-        _check_mixed(b"\xff", good, name, line)
+        if good > 3:
+            fail(f"{name}, line {line}: the file ends within a letter: it may have been cut.")
         return _eight_bit(opener, line)
     return "utf-8", []
 

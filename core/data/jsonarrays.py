@@ -11,8 +11,9 @@ from typing import Any
 
 import orjson
 
+from core.data.json_words import words
 from core.data.jsonlines import BLOCK, may_hold_long_numbers
-from core.data.parsers import LONGEST, fail, json_words, what
+from core.data.parsers import LONGEST, fail, what
 from core.data.tables import STEP, Collector, Table
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -84,7 +85,7 @@ class _Text:
         before = self.window[: error.pos]
         line = self.line + before.count("\n")
         column = len(before) - before.rfind("\n") if "\n" in before else self.column + len(before) + 1
-        fail(f"{self.name}, line {line}: this is not JSON: {json_words(error)} (character {column}).")
+        fail(f"{self.name}, line {line}: this is not JSON: {words(error)} (character {column}).")
 
     def chunk(self, key: str) -> tuple[list[Any], int] | None:
         """The objects up to the last place in the window where one that begins with `key` follows another."""

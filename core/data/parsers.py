@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from core.data.tables import Table, collect
+from core.data.json_words import Twice, once, several, twice, words
+from core.data.tables import MOST_COLUMNS, Table, collect
 from core.errors import InputError
 
 FIELD = "data.path"
 LONGEST = 100 << 20  # of one row or value: what is longer is a mistake, and would fill the memory
 WHOLE = 16 << 20  # characters of JSON that are parsed at once
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_SAID = re.compile(r"\ufeff?\"?sep=(?P<delimiter>[,;\t|])\"?\r?\n", re.IGNORECASE)  # Excel's own first line
 
 
 def fail(sentence: str) -> NoReturn:
@@ -31,12 +34,19 @@ def read_csv(text: io.TextIOWrapper, name: str, delimiter: str) -> Table:
         fail(f"{name} holds nothing but white space.")
     complete = len(sample) < 1 << 16
     text.seek(0)
-    if not delimiter or delimiter not in sample.splitlines()[0]:
-        delimiter = find_delimiter(sample, complete)[0]
+    said = _SAID.match(sample)
+    if said:
+        delimiter, sample = said["delimiter"], sample[said.end() :]
+        text.readline()
+    elif not delimiter or delimiter not in sample.splitlines()[0]:
+        found, sure = find_delimiter(sample, complete)
+        delimiter = found if sure or not delimiter else delimiter
     notes = [] if delimiter == "," else [f"Columns are separated by {DELIMITERS[delimiter]}."]
     reader = csv.reader(text, delimiter=delimiter, strict=True)
-    records = _csv_records(reader, name)
-    _, header = next(records)
+    records = _csv_records(reader, name, 1 if said else 0)
+    _, header = next(records, (0, []))
+    if not header:
+        fail(f"{name} holds nothing but the line that names its delimiter.")
     header = [column.strip().lstrip("\ufeff") for column in header]
     if header[0] == "" and len(header) > 1 and "index" not in header:
         header[0] = "index"
@@ -59,10 +69,10 @@ def read_csv(text: io.TextIOWrapper, name: str, delimiter: str) -> Table:
     return table
 
 
-def _csv_records(reader: Any, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Records that are not blank, each with the number of the line on which it begins."""
+def _csv_records(reader: Any, name: str, before: int) -> Iterator[tuple[int, list[str]]]:
+    """Records that are not blank, each with the number of the line on which it begins; `before` lines were read."""
     while True:
-        line = reader.line_num + 1
+        line = reader.line_num + 1 + before
         try:
             record = next(reader)
         except StopIteration:
@@ -77,10 +87,10 @@ def _csv_records(reader: Any, name: str) -> Iterator[tuple[int, list[str]]]:
                 )
             if "expected after" in str(error):
                 fail(
-                    f"{name}, line {reader.line_num}: text goes on after a closing quotation mark; "
+                    f"{name}, line {reader.line_num + before}: text goes on after a closing quotation mark; "
                     "write a mark inside quotes twice."
                 )
-            fail(f"{name}, line {reader.line_num}: {error}.")
+            fail(f"{name}, line {reader.line_num + before}: {error}.")
         if record and (len(record) > 1 or record[0].strip()):
             yield line, record
 
@@ -108,7 +118,12 @@ def find_delimiter(sample: str, complete: bool) -> tuple[str, bool]:
 
 
 def check_names(names: list[str], name: str) -> None:
-    """Refuse columns without a name, and two of the same name."""
+    """Refuse columns without a name, two of the same name, and more than a table has."""
+    if len(names) > MOST_COLUMNS:
+        fail(
+            f"{name} has {len(names):,} columns; at most {MOST_COLUMNS:,} can be read. Are rows and columns swapped, "
+            "or is the delimiter another one?"
+        )
     empty = next((i for i, n in enumerate(names, 1) if not n), None)
     if empty is not None:
         fail(f"{name}: column {empty} of {len(names)} has no name in the first line. Name it, or remove the column.")
@@ -123,10 +138,16 @@ def check_names(names: list[str], name: str) -> None:
 def parse(text: str, where: str) -> Any:
     """A JSON value, or an error that says where and what is wrong in words."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=once)
+    except Twice:
+        _check_twice(text, where)
+        raise
     except json.JSONDecodeError as error:
         line = f"{where}, line {error.lineno}" if "\n" in text.rstrip() else where
-        fail(f"{line}: this is not JSON: {json_words(error)} (character {error.colno}).")
+        told = "" if text[: error.pos].strip() or error.msg != "Expecting value" else text[error.pos : error.pos + 1]
+        if told and told not in "'/#“":
+            fail(f"{where} is no JSON but plain text or a table; name the file .txt or .csv if it is meant so.")
+        fail(f"{line}: this is not JSON: {words(error)} (character {error.colno}).")
     except RecursionError:
         fail(f"{where}: lists or objects are nested too deeply to be read.")
     except ValueError:
@@ -136,24 +157,10 @@ def parse(text: str, where: str) -> Any:
         )
 
 
-def json_words(error: json.JSONDecodeError) -> str:
-    """What is wrong with a text that is no JSON."""
-    found = error.doc[error.pos : error.pos + 1]
-    if not found:
-        return "it ends too early"
-    words = {
-        "Expecting value": f"a value is missing before {found!r}",
-        "Expecting ',' delimiter": f"a comma is missing before {found!r}",
-        "Expecting ':' delimiter": f"a colon is missing before {found!r}",
-        "Expecting property name enclosed in double quotes": "a name in double quotes is missing",
-        "Illegal trailing comma before end of object": "there is a comma too many before }",
-        "Illegal trailing comma before end of array": "there is a comma too many before ]",
-        "Extra data": f"something follows the end of the object: {found!r}",
-        "Invalid control character at": "there is a raw line break or control character inside a text; write \\n",
-    }
-    if error.msg.startswith("Unterminated string"):
-        return "a text is opened with a quotation mark and never closed"
-    return words.get(error.msg, error.msg[:1].lower() + error.msg[1:])
+def _check_twice(text: str, where: str) -> None:
+    if found := twice(text):
+        line = f"{where}, line {found[1]}" if "\n" in text.rstrip() else where
+        fail(f"{line}: the name {found[0][:60]!r} stands twice in one object. Rename or remove one.")
 
 
 def read_json(text: io.TextIOWrapper, name: str) -> Table:
@@ -173,8 +180,14 @@ def read_json(text: io.TextIOWrapper, name: str) -> Table:
         text.seek(0)
         from core.data.jsonarrays import read_large  # which says what is wrong in this module's words
 
+        _check_twice(content[: 1 << 16], name)
         return read_large(text, name)
-    value, notes = parse(content, name), list[str]()
+    notes = list[str]()
+    value: Any = several(content) if content.lstrip().startswith("{") else None
+    if value is None or len(value) == 1:
+        value = parse(content, name)
+    else:
+        notes.append("The file holds JSON objects one after the other; each is a row.")
     if isinstance(value, dict):
         lists = [k for k, v in value.items() if isinstance(v, list) and v and all(isinstance(i, dict) for i in v)]
         if len(lists) == 1:
@@ -217,6 +230,28 @@ def is_list_line(line: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return not (value and all(isinstance(i, dict) for i in value))
+
+
+def check_lines(name: str, sample: str) -> str:
+    """Look at the first lines of JSON Lines for names that stand twice, which the fast reader does not see.
+
+    Returns:
+        "jsonl", or "json" where the first objects go over several lines or stand together on one.
+    """
+    parts = sample.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = [(number, line.strip()) for number, line in enumerate(parts, 1) if line.strip()]
+    if lines and lines[0][1].startswith("{"):
+        first = lines[0][1]
+        if first[-1] in "{[,:" or len(several(first) or []) > 1:
+            return "json"
+    for number, line in lines:
+        try:
+            json.loads(line, object_pairs_hook=once)
+        except Twice:
+            parse(line, f"{name}, line {number}")
+        except (ValueError, RecursionError):
+            break  # the reader says it, or the sample ends here
+    return "jsonl"
 
 
 # Plain text

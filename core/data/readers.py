@@ -13,30 +13,22 @@ from typing import IO, Any
 import pyarrow as pa
 
 from core.data import conll, store
+from core.data.disguises import check_bytes, check_text
 from core.data.encodings import find_encoding
 from core.data.jsonlines import read_jsonl
-from core.data.parsers import check_names, fail, find_delimiter, read_csv, read_json, read_plain
+from core.data.parsers import check_lines, check_names, fail, find_delimiter, read_csv, read_json, read_plain
 from core.data.sheets import ENDINGS, is_workbook, read_workbook
 from core.data.tables import BATCH_BYTES, SPILL_BYTES, Table
 from core.data.unpacked import unpacked
 from core.errors import InputError, nearest
 from core.paths import portable
 
-VERSION = 2  # of how files are read: what another one kept is read anew
+VERSION = 3  # of how files are read: what another one kept is read anew
 CHUNK = 8 << 20
 KINDS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".parquet": "parquet", ".pq": "parquet", ".txt": "text", ".text": "text", ".md": "text",
     **dict.fromkeys(ENDINGS, "sheet"), **dict.fromkeys(conll.ENDINGS, "conll"),
-}  # fmt: skip
-# The first bytes of files that are no table of examples, and what to say of them.
-ARCHIVE = "an archive: unpack it and give the file of examples inside"
-MAGIC = {
-    b"PK\x03\x04": ARCHIVE, b"PK\x05\x06": ARCHIVE, b"7z\xbc\xaf\x27\x1c": ARCHIVE, b"Rar!": ARCHIVE,
-    b"BZh": "packed with bzip2: unpack it first", b"\xfd7zXZ": "packed with xz: unpack it first",
-    b"\x28\xb5\x2f\xfd": "packed with zstd: unpack it first", b"%PDF": "a PDF: copy its text into a table first",
-    b"SQLite format 3": "an SQLite database: export the table as CSV", b"ARROW1": "an Arrow file: save it as Parquet",
-    b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GGUF": "a model's weights, not examples",
 }  # fmt: skip
 
 
@@ -86,7 +78,7 @@ def _read(path: Path, name: str, sheet: str | None) -> Table:
         if sheet is not None and not workbook:
             raise InputError(f"{name} is no workbook, so it has no sheet {sheet!r}.", "data.name")
         if not workbook:
-            _check_magic(name, head)
+            check_bytes(name, head)
         endings = [s.lower() for s in path.suffixes]
         kind = KINDS.get(
             endings[-2] if len(endings) > 1 and endings[-1] == ".gz" else endings[-1] if endings else "", ""
@@ -143,17 +135,9 @@ def _digest(path: Path) -> str:
     return sha.hexdigest()
 
 
-def _check_magic(name: str, head: bytes) -> None:
-    if head[257:262] == b"ustar":
-        fail(f"{name} is {ARCHIVE}.")
-    for magic, what in MAGIC.items():
-        if head.startswith(magic):
-            fail(f"{name} is {what}.")
-
-
 def _sniff(head: bytes, encoding: str) -> str:
     """The kind of a text file whose name does not tell."""
-    text = head.decode(encoding, "ignore").lstrip("\ufeff \t\r\n")
+    text = head.decode(encoding, "ignore").lstrip("\ufeff\x1e \t\r\n")
     if text.startswith(("{", "[")):
         return "jsonl" if text.startswith("{") else "json"
     return "csv" if find_delimiter(text, complete=len(head) < 1024)[1] else "text"
@@ -162,6 +146,9 @@ def _sniff(head: bytes, encoding: str) -> str:
 def _read_text_kind(kind: str, text: io.TextIOWrapper, name: str, endings: list[str]) -> Table:
     sample = text.read(1 << 16)
     text.seek(0)
+    check_text(name, sample, plain="text" in map(KINDS.get, endings))
+    if kind == "jsonl":
+        kind = check_lines(name, sample)
     if kind == "text" or (kind == "csv" and "\t" in sample):
         kind = "conll" if conll.is_conll(sample, len(sample) < 1 << 16) else kind
     match kind:
@@ -187,17 +174,18 @@ def _read_parquet(path: Path, packed: bool) -> Table:
         with pq.ParquetFile(path, memory_map=True) as file:
             size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups))
             names = file.schema_arrow.names
-            if names and len(set(names)) == len(names) and size > SPILL_BYTES:
+            check_names(names, name)
+            if names and size > SPILL_BYTES:
                 return _spilled(file, size)
         data = pq.read_table(path, memory_map=True)
     except pa.ArrowNotImplementedError as error:
         fail(f"{name} uses a part of Parquet that cannot be read here: {str(error).splitlines()[0].rstrip('.')}.")
     except (pa.ArrowException, OSError):
-        whole = path.read_bytes()[:4] == b"PAR1"
+        with path.open("rb") as file:
+            whole = file.read(4) == b"PAR1"
         fail(f"{name} is a damaged Parquet file." if whole else f"{name} is named as a Parquet file and is none.")
     if not data.num_columns:
         fail(f"{name} has no columns.")
-    check_names(list(data.column_names), name)
     return Table(data, list(data.column_names))
 
 

@@ -4,6 +4,8 @@ import csv
 import gzip
 import io
 import json
+import os
+import pickle
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,10 +33,12 @@ def test_a_bad_file_gets_its_sentence(name):
         open_data(str(BAD / name))
     assert str(error.value) == SENTENCES[name]
     assert error.value.field == "data.path"
+    assert len(SENTENCES[name]) < 300 and "\n" not in SENTENCES[name] and str(BAD) not in SENTENCES[name]
 
 
 def test_every_bad_file_has_a_sentence():
     assert {p.name for p in BAD.iterdir()} - {"sentences.json"} == set(SENTENCES)
+    assert len(SENTENCES) >= 66
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -128,6 +132,118 @@ def test_parquet_keeps_types_and_makes_dates_text(tmp_path):
 def test_half_a_surrogate_pair_does_no_harm(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"q": "x\\ud83d", "n": ["\\ud83d"]}\n')
     assert rows_of(tmp_path / "rows.jsonl") == [{"q": "x?", "n": ["?"]}]
+
+
+def refused(path):
+    """The sentence of something odd, which is never written with a path that the user did not give."""
+    with pytest.raises(InputError) as error:
+        open_data(str(path))
+    assert "\n" not in str(error.value) and len(str(error.value)) < 400
+    return str(error.value)
+
+
+def test_things_that_are_no_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert refused(tmp_path / "pipe.csv").endswith("pipe.csv' is no ordinary file.")
+    assert refused("/dev/zero") == "'/dev/zero' is no ordinary file."
+    (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
+    (tmp_path / "lost.csv").symlink_to(tmp_path / "gone.csv")
+    assert refused(tmp_path / "loop.csv").startswith("There is no file")
+    assert refused(tmp_path / "lost.csv").startswith("There is no file")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "data").symlink_to(tmp_path / "folder")
+    assert "folder" in refused(tmp_path / "folder")
+    (tmp_path / "rows.csv").mkdir()
+    assert "is a folder" in refused(tmp_path / "rows.csv")
+
+
+@pytest.mark.parametrize(
+    "path", ["a\0b.csv", "a\nb.csv", "a" * 5000, "~nobody-of-this-name/x.csv", "x/" * 3000, ".csv"]
+)
+def test_paths_that_are_none(path):
+    assert refused(path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_the_right_to_read(tmp_path):
+    (tmp_path / "rows.csv").write_text("q\nx\n")
+    (tmp_path / "rows.csv").chmod(0)
+    assert refused(tmp_path / "rows.csv") == "rows.csv cannot be opened: you have no right to read it."
+
+
+def test_a_name_with_a_line_break_and_an_emoji_is_as_good_as_any(tmp_path):
+    (tmp_path / "a\n😀.csv").write_text("q\nx\n")
+    assert rows_of(tmp_path / "a\n😀.csv") == [{"q": "x"}]
+
+
+def test_more_columns_than_a_table_has(tmp_path):
+    (tmp_path / "wide.csv").write_text(",".join(f"c{i}" for i in range(20_000)) + "\n" + "," * 19_999 + "\n")
+    assert refused(tmp_path / "wide.csv").startswith("wide.csv has 20,000 columns; at most 2,000 can be read.")
+
+
+@pytest.mark.parametrize("cut", [0, 1, 5, 17, 25])
+def test_gzip_that_is_cut(tmp_path, cut):
+    (tmp_path / "rows.csv.gz").write_bytes(gzip.compress(b"q,a\n" + b"x,y\n" * 9)[:cut])
+    sentence = refused(tmp_path / "rows.csv.gz")
+    assert sentence.startswith("rows.csv.gz ")
+    assert cut < 2 or sentence.endswith("packed with gzip but damaged: it ends too early or was changed.")
+
+
+def test_a_line_of_20_megabytes(tmp_path):
+    (tmp_path / "long.jsonl").write_text('{"q": "' + "x" * 20_000_000 + '"}\n')
+    assert [len(row["q"]) for row in rows_of(tmp_path / "long.jsonl")] == [20_000_000]
+    (tmp_path / "long.csv").write_text("q,a\n" + "x" * 20_000_000 + "\n")
+    assert refused(tmp_path / "long.csv") == "long.csv, line 2: 1 value, but the header names 2 columns (q, a)."
+
+
+def test_a_pickle_is_never_loaded(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    for protocol in range(6):
+        (tmp_path / "rows.jsonl").write_bytes(pickle.dumps(Trap(), protocol))
+        refused(tmp_path / "rows.jsonl")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_the_first_line_of_excel_that_names_the_delimiter(tmp_path):
+    (tmp_path / "rows.csv").write_bytes(b"\xef\xbb\xbfsep=;\r\nq;a\r\nx, y;1,5\r\n")
+    assert rows_of(tmp_path / "rows.csv") == [{"q": "x, y", "a": "1,5"}]
+    (tmp_path / "bars.csv").write_text('"sep=|"\nq|a\nx;y|z\n')
+    assert rows_of(tmp_path / "bars.csv") == [{"q": "x;y", "a": "z"}]
+
+
+def test_tsv_that_holds_commas_or_one_column(tmp_path):
+    (tmp_path / "commas.tsv").write_text("q,a\nx,y\n")
+    (tmp_path / "one.tsv").write_text("text\nwell, yes\nno, thanks, no\n")
+    assert rows_of(tmp_path / "commas.tsv") == [{"q": "x", "a": "y"}]
+    assert rows_of(tmp_path / "one.tsv") == [{"text": "well, yes"}, {"text": "no, thanks, no"}]
+
+
+@pytest.mark.parametrize("name", ["rows.json", "rows.jsonl", "rows"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"q": "x"}{"q": "y"}',
+        '{"q": "x"} {"q": "y"}\n',
+        '{"q": "x"},\n{"q": "y"},\n',
+        '{\n "q": "x"\n}\n{\n "q": "y"\n}\n',
+        '\x1e{"q":\n"x"}\n\x1e{"q": "y"}\n',
+    ],
+)
+def test_objects_one_after_the_other_are_read(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert rows_of(tmp_path / name) == [{"q": "x"}, {"q": "y"}]
+
+
+def test_a_name_that_stands_twice_names_its_line(tmp_path):
+    (tmp_path / "a.json").write_text(
+        '[{"a": "{\\"b\\": 1, \\"b\\": 2}", "b": {"a": 1}},\n\n {"a": [{"x": 1,\n "x": 2}]}]'
+    )
+    assert refused(tmp_path / "a.json") == (
+        "a.json, line 4: the name 'x' stands twice in one object. Rename or remove one."
+    )
 
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=20)
