@@ -68,6 +68,6 @@ class Classes:
             message,
             "warning",
             "A model that says the frequent label is right most of the time, and so it learns to.",
-            [f"{shorten(name, 60)}: {count_of(n)}" for name, n in (*ranked[:1], *ranked[-(EXAMPLES - 1) :])],
+            [f"{shorten(name, 60)}: {count_of(n)}" for name, n in (ranked[0], *ranked[1:][1 - EXAMPLES :])],
             Remedy("Repeat rows of the rare labels", "augmentation.balance", "over"),
         )
