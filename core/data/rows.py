@@ -10,6 +10,8 @@ from typing import Any, overload
 import numpy as np
 import pyarrow as pa
 
+from core.data.mapped import TOUCH, was_read
+
 PAGE = 256  # rows that are turned into Python values at once
 
 Edit = Callable[[dict[str, Any]], dict[str, Any]]
@@ -76,13 +78,16 @@ class Rows(Sequence[dict[str, Any]]):
 
     def _read(self, start: int, stop: int) -> list[dict[str, Any]]:
         if self.order is None:
-            data = self.data.slice(start, stop - start)
+            data, touched = self.data.slice(start, stop - start), 0
         else:
             places = self.order[start:stop]
             first, last = int(places[0]), int(places[-1])
             whole = last - first == len(places) - 1 and bool((np.diff(places) == 1).all())
-            data = self.data.slice(first, len(places)) if whole else gather(self.data, places)
+            data, touched = (
+                (self.data.slice(first, len(places)), 0) if whole else (gather(self.data, places), len(places) * TOUCH)
+            )
         rows = self._plain(data)
+        was_read(touched or data.nbytes)
         for edit in self.edits:
             rows = [edit(row) for row in rows]
         return rows

@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from core.data.mapped import mapped
 from core.data.tables import Table
 from core.errors import InputError
 from core.paths import cache_dir
@@ -175,7 +176,7 @@ def tidy() -> None:
 
 
 def _mapped(parts: list[Path]) -> pa.Table:
-    return pa.concat_tables([pa.ipc.open_file(pa.memory_map(str(part))).read_all() for part in parts])
+    return pa.concat_tables([mapped(part) for part in parts])
 
 
 @contextlib.contextmanager

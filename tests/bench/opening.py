@@ -1,7 +1,7 @@
 """A big JSONL file to its first page of rows, beside datasets.load_dataset: cold, again, and what memory it takes.
 
-Each opening is a process of its own with an empty cache; a small file was opened before the clock starts. `again` opens the
-file a second time in another process, from what the first has kept.
+Each opening is a process of its own with an empty cache; a small file was opened before the clock starts. `again` is a
+second process, which opens the file from what the first has kept.
 """
 
 from __future__ import annotations

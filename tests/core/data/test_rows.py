@@ -53,3 +53,25 @@ def test_scattered_rows_of_a_mapped_file_do_not_bring_it_into_memory(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code, file], cwd=ROOT, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 50
+
+
+def test_to_go_through_a_mapped_file_does_not_bring_it_into_memory(tmp_path):
+    schema, file = pa.schema([("t", pa.large_string())]), tmp_path / "rows.arrow"
+    batch = pa.record_batch([pa.array(["x" * 1000] * 5000, pa.large_string())], schema=schema)
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for _ in range(40):
+            writer.write_batch(batch)
+    code = (
+        "import sys, numpy as np, psutil, pathlib\n"
+        "from core.data import mapped\n"
+        "from core.data.rows import Rows\n"
+        "mapped.HELD = 16 << 20\n"
+        "rows, most = Rows(mapped.mapped(pathlib.Path(sys.argv[1]))), 0\n"
+        "before = psutil.Process().memory_info().rss\n"
+        "for number, row in enumerate(rows):\n"
+        "    assert len(row['t']) == 1000\n"
+        "    if number % 1000 == 0: most = max(most, psutil.Process().memory_info().rss)\n"
+        "print((most - before) >> 20)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, file], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 60

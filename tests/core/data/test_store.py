@@ -144,6 +144,34 @@ def test_a_file_that_changes_while_it_is_read(file, monkeypatch):
     assert not list(cache_dir().iterdir())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["text", "conversations", "array"])
+def test_a_large_file_is_opened_and_gone_through_in_bounded_memory(tmp_path, monkeypatch, kind):
+    """230 MB, of which the first and the last page are read, and then all rows. The two gigabytes are in the docs."""
+    monkeypatch.setenv("TUNESMITH_CACHE", str(tmp_path / "cache"))
+    file, count = tmp_path / ("rows.json" if kind == "array" else "rows.jsonl"), 250_000
+    text = "x" * 900
+    with file.open("w") as out:
+        for i in range(count):
+            turns = [{"role": "user", "content": f"{i} {text}"}, {"role": "assistant", "content": "yes"}]
+            row = {"messages": turns} if kind == "conversations" else {"question": f"{i} {text}", "answer": "yes"}
+            mark = ("[" if i == 0 else ",") if kind == "array" else ""
+            out.write(f"{mark}{json.dumps(row)}\n")
+        out.write("]" if kind == "array" else "")
+    code = (
+        "import resource, sys\nfrom core.data import mapped\nfrom core.data.sources import open_data\n"
+        "mapped.HELD = 16 << 20\n"
+        "open_data('assets/data/tone/train.jsonl')\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "rows = open_data(sys.argv[1]).rows\nlist(rows[:256]), list(rows[-256:])\n"
+        "assert sum(1 for row in rows) == len(rows) == int(sys.argv[2])\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)\n"
+    )
+    line = [sys.executable, "-c", code, file, str(count)]
+    took = [int(subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout) for _ in range(2)]
+    assert file.stat().st_size > 220_000_000 and took[0] < 320 and took[1] < 220, took
+
+
 def test_what_was_not_used_for_longest_goes_first(file, monkeypatch):
     keys = []
     for i in range(3):
