@@ -84,9 +84,9 @@ def describe_model(path: str | Path, revision: str | None = None) -> ModelInfo:
         InputError: field "model.path": no such model, a folder that is none, a damaged file.
     """
     folder = model_folder(path, revision)
-    config = _config(path, folder)
+    config = read_config(path, folder)
     inner: dict[str, Any] = config.get("text_config") or {}  # of models that also see
-    parameters, size, dtype = _weights(folder)
+    parameters, size, dtype = weights(folder)
     context = config.get("max_position_embeddings") or inner.get("max_position_embeddings") or config.get("n_positions")
     return ModelInfo(
         name=folder.name if resolve(path).is_dir() else str(path),
@@ -101,7 +101,8 @@ def describe_model(path: str | Path, revision: str | None = None) -> ModelInfo:
     )
 
 
-def _config(path: str | Path, folder: Path) -> dict[str, Any]:
+def read_config(path: str | Path, folder: Path) -> dict[str, Any]:
+    """The config.json of a model's folder. Raises InputError, which names the model as `path` does."""
     file = folder / "config.json"
     if not file.is_file():
         raise InputError(f"{str(path)!r} is no model folder: it has no config.json.", FIELD)
@@ -114,7 +115,7 @@ def _config(path: str | Path, folder: Path) -> dict[str, Any]:
     return value
 
 
-def _weights(folder: Path) -> tuple[int | None, int | None, str]:
+def weights(folder: Path) -> tuple[int | None, int | None, str]:
     """Parameters, bytes and the commonest dtype, from the headers of all safetensors files.
 
     A header is a little-endian 64-bit length and then JSON: name -> {"dtype", "shape", "data_offsets"}
