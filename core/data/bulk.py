@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.config import RunConfig
-from core.data.encode import encode_many, fit, is_blank, opens_unsaid
+from core.data.encode import fit, is_blank, opens_unsaid
 from core.data.encode_report import EncodeReport
 from core.data.encoded import IGNORED, EncodedRows
 from core.data.formats import Layout
@@ -190,26 +190,3 @@ def _nothing(made: _Made, drop_long: bool, limit: int) -> InputError:
         "No row teaches anything: the answer is empty in all of them. Choose another answer column in the template.",
         "data.template",
     )
-
-
-def lengths(
-    rows: Sequence[dict[str, Any]],
-    layout: Layout,
-    config: RunConfig,
-    tokenizer: PreTrainedTokenizerFast,
-    sample: int = 2000,
-) -> list[int]:
-    """Tokens of each row before any is dropped, for a histogram: of all rows, or of `sample` evenly spaced ones.
-
-    Rows that cannot be rendered are passed over.
-    """
-    step = max(1, len(rows) / sample)
-    chosen = [int(i * step) for i in range(min(len(rows), sample))]
-    rendered = []
-    for number in chosen:
-        try:
-            rendered.append(render(rows[number], layout, Wording.of(config.data), tokenizer))
-        except InputError as error:
-            if concerns_every_row(error, layout):
-                raise
-    return [len(e.input_ids) for e in encode_many(rendered, tokenizer, 2**31)]

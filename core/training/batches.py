@@ -7,15 +7,13 @@ never interrupted, which transformers' own group_by_length does not (both measur
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch.utils.data import Sampler
 
 from core.data.encoded import IGNORED, Row, lengths_of
-
-STRETCH = 16  # batches that are drawn at random together, then sorted by length
+from core.data.lengths import STRETCH
 
 
 class GroupedOrder(Sampler[int]):
@@ -82,10 +80,3 @@ def by_length(rows: Sequence[Row], most_rows: int, most_numbers: int, width: int
         else:
             batches.append([i])
     return batches
-
-
-def total_steps(rows: int, batch_size: int, accumulation: int, epochs: float, max_steps: int | None) -> int:
-    """How many updates a training makes; a last group of fewer batches counts as one update, as in transformers."""
-    if max_steps is not None:
-        return max_steps
-    return math.ceil(epochs * max(1, math.ceil(math.ceil(rows / batch_size) / accumulation)))

@@ -14,6 +14,7 @@ import torch
 from transformers import PrinterCallback, TrainingArguments, set_seed
 
 from core.config import RunConfig
+from core.data.lengths import count_updates
 from core.errors import InputError
 from core.methods import method
 from core.models.load import Precision, fingerprint, load_base, parameters, precision
@@ -24,7 +25,7 @@ from core.runs.eventlog import EventLog
 from core.runs.files import whole_folder, write_json
 from core.runs.state import Job
 from core.runs.store import Run
-from core.training.batches import Collator, total_steps
+from core.training.batches import Collator
 from core.training.events import Follow
 from core.training.examples import Examples, prepare
 from core.training.losses import token_loss
@@ -134,9 +135,7 @@ def _train(
 ) -> tuple[Follow, int]:
     """Run the Trainer to its end, early or not; (what followed it, steps taken)."""
     t, folder = config.training, run.dir / "checkpoints"
-    steps = total_steps(
-        len(rows.train), t.per_device_train_batch_size, t.gradient_accumulation_steps, t.num_train_epochs, t.max_steps
-    )
+    steps = count_updates(len(rows.train), config)
     start = _start(folder, log, resume)
     follow = Follow(log, job, config.learning_rate, steps)
     width = model.get_input_embeddings().num_embeddings

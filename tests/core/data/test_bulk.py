@@ -8,7 +8,7 @@ import pytest
 
 from core.config import build
 from core.data import bulk
-from core.data.bulk import encode_rows, lengths
+from core.data.bulk import encode_rows
 from core.data.encode import encode
 from core.data.encoded import EncodedRows
 from core.data.formats import Layout
@@ -101,13 +101,6 @@ def test_rows_that_teach_nothing_are_refused(toks, rows, layout, field, words):
     with pytest.raises(InputError, match=words) as error:
         encode_rows(rows, layout, config(None if layout is CHAT else "{phrase}\n{tone}"), toks["bpe"])
     assert error.value.field == field
-
-
-def test_lengths_of_all_and_of_a_sample(toks):
-    tok, rows = toks["bpe"], factory.tone_rows(24)
-    whole = lengths(rows, LAYOUT, config("{phrase}\n{tone}", 8), tok)
-    assert whole == [len(encode(render(r, LAYOUT, "{phrase}\n{tone}", tok), tok, 10**6).input_ids) for r in rows]
-    assert lengths(rows, LAYOUT, config("{phrase}\n{tone}"), tok, sample=6) == whole[::4]
 
 
 # With workers

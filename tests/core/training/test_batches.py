@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.training.batches import Collator, GroupedOrder, by_length, total_steps
+from core.training.batches import Collator, GroupedOrder, by_length
 
 
 @given(st.lists(st.integers(1, 99), min_size=1, max_size=200), st.integers(1, 9), st.integers(0, 3))
@@ -47,10 +47,3 @@ def test_measuring_batches_respect_the_budget():
     groups = by_length(rows, most_rows=2, most_numbers=1999, width=10)
     assert sorted(i for g in groups for i in g) == [0, 1, 2, 3, 4]
     assert groups == [[3], [0, 2], [4, 1]]
-
-
-def test_steps_as_transformers_counts_them():
-    assert total_steps(100, 8, 1, 3, None) == 39
-    assert total_steps(100, 8, 4, 3, None) == 12
-    assert total_steps(3, 8, 4, 0.5, None) == 1
-    assert total_steps(100, 8, 1, 3, 5) == 5

@@ -1,0 +1,160 @@
+"""Lengths in tokens, and what a limit makes of them: what is cut, the padding of the batches, the updates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.config import RunConfig
+from core.data.encode import encode_many, is_blank
+from core.data.formats import Layout
+from core.data.template import Wording, concerns_every_row, render
+from core.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+STRETCH = 16  # batches that are drawn at random together, then sorted by length (core/training/batches.py)
+SAMPLE = 2000
+NO_LIMIT = 2**31
+
+
+@dataclass(frozen=True)
+class Load:
+    """What training reads in an epoch under a limit.
+
+    Attributes:
+        rows: those trained on. truncated: share of all rows over the limit: cut, or left out.
+        tokens: without padding. padded: with it.
+        longest: tokens of the longest row.
+        batches: how many. width: tokens of a batch's rows, padding included, in the mean, weighed by their number:
+            what a token attends to.
+    """
+
+    rows: int
+    truncated: float
+    tokens: int
+    padded: int
+    longest: int
+    batches: int
+    width: float
+
+    @property
+    def padding(self) -> float:
+        """The share of padding in all that is computed."""
+        return 1 - self.tokens / self.padded if self.padded else 0.0
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """The lengths of rows, or of a sample of them.
+
+    Attributes:
+        tokens: of each row looked at, before any is dropped.
+        rows: how many rows these stand for.
+        trained: the share of the tokens that carry loss.
+    """
+
+    tokens: tuple[int, ...]
+    rows: int
+    trained: float = 1.0
+
+    def under(self, limit: int, batch_size: int, drop_long: bool = False) -> Load:
+        """What a limit makes of the rows, in batches of like length as core/training/batches.py makes them.
+
+        Of a sample all figures are estimates, and the longest row is that of the sample.
+
+        Args:
+            limit: data.max_tokens. drop_long: rows over it are left out, not cut.
+        """
+        tokens = self._drawn(batch_size)
+        over = tokens > limit
+        truncated = float(over.mean()) if len(tokens) else 0.0
+        kept = tokens[~over] if drop_long else np.minimum(tokens, limit)
+        if not len(kept):
+            return Load(0, truncated, 0, 0, 0, 0, 0.0)
+        rows = round(self.rows * len(kept) / len(tokens))
+        longest, counts = _batches(kept, batch_size)
+        padded, scale = int((longest * counts).sum()), rows / len(kept)
+        return Load(
+            rows=rows,
+            truncated=truncated,
+            tokens=round(int(kept.sum()) * scale),
+            padded=round(padded * scale),
+            longest=int(kept.max()),
+            batches=math.ceil(rows / batch_size),
+            width=float((longest.astype(np.float64) ** 2 * counts).sum() / padded),
+        )
+
+    def _drawn(self, batch_size: int) -> np.ndarray:
+        """The lengths in a random order; a sample that is smaller than a few stretches, and not all there is, is taken
+        several times over, so that batches are filled as they will be."""
+        found = self._shuffled
+        wanted = min(self.rows, 4 * STRETCH * batch_size)
+        return np.resize(found, wanted) if 0 < len(found) < wanted else found
+
+    @cached_property
+    def _shuffled(self) -> np.ndarray:
+        return np.random.default_rng(0).permutation(np.asarray(self.tokens, np.int64))
+
+
+def _batches(tokens: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each batch the longest row, and the number of its rows: as GroupedOrder parts them."""
+    stretch = size * STRETCH
+    filled: np.ndarray = np.zeros(-(-len(tokens) // stretch) * stretch, np.int64)
+    filled[: len(tokens)] = tokens
+    batches = -np.sort(-filled.reshape(-1, stretch), axis=1).reshape(-1, size)
+    counts = (batches > 0).sum(axis=1)
+    return batches[counts > 0, 0], counts[counts > 0]
+
+
+def measure_lengths(
+    rows: Sequence[dict[str, Any]],
+    layout: Layout,
+    config: RunConfig,
+    tokenizer: PreTrainedTokenizerFast,
+    sample: int = SAMPLE,
+) -> Lengths:
+    """The lengths of all rows, or of `sample` evenly spaced ones. Rows that training leaves out are passed over.
+
+    Raises:
+        InputError: the template cannot be used, or no row can be.
+    """
+    step = max(1.0, len(rows) / sample)
+    chosen, rendered, wrong = [int(i * step) for i in range(min(len(rows), sample))], [], None
+    for number in chosen:
+        try:
+            segments = render(rows[number], layout, Wording.of(config.data), tokenizer)
+        except InputError as error:
+            if concerns_every_row(error, layout):
+                raise
+            wrong = wrong or error
+            continue
+        if not is_blank(segments):
+            rendered.append(segments)
+    encoded = encode_many(rendered, tokenizer, NO_LIMIT)
+    tokens = tuple(len(row.input_ids) for row in encoded)
+    if not tokens:
+        raise wrong or InputError("There are no rows to learn from.", "data.path")
+    trained = sum(row.trained for row in encoded)
+    return Lengths(tokens, round(len(rows) * len(tokens) / len(chosen)), trained / sum(tokens))
+
+
+def count_updates(rows: int, config: RunConfig) -> int:
+    """The updates of a whole training, which may stop earlier: see `total_steps`."""
+    t = config.training
+    return total_steps(
+        rows, t.per_device_train_batch_size, t.gradient_accumulation_steps, t.num_train_epochs, t.max_steps
+    )
+
+
+def total_steps(rows: int, batch_size: int, accumulation: int, epochs: float, max_steps: int | None) -> int:
+    """How many updates a training makes; a last group of fewer batches counts as one update, as in transformers."""
+    if max_steps is not None:
+        return max_steps
+    return math.ceil(epochs * max(1, math.ceil(math.ceil(rows / batch_size) / accumulation)))
