@@ -91,11 +91,16 @@ def choose(splits: dict[str, list[str]], split: str | None, where: str) -> tuple
     """
     known = [s for s in splits if s]
     if split is None:
+        own = [s for s in known if s not in KEYWORDS]
+        if "train" not in splits and own:
+            if len(known) > 1:
+                raise InputError(f"{where} has no split train: say which is meant of {listed(known)}.", SPLIT)
+            return splits[own[0]], [f"The files of the split {own[0]} are read; there is no other."]
         if "train" not in splits:
             every = sorted((name for names in splits.values() for name in names), key=natural)
             return every, [f"None of the files is named for training, so all are read: {', '.join(known)}."]
         found, others = "train", [s for s in known if s != "train"]
-        notes = [f"The files of the split train are read; there are {listed(others)} too."] if others else []
+        notes = [f"The files of the split train are read; there is {listed(others)} too."] if others else []
     else:
         found, notes = (split if split in splits else canonical(split)), []
         if found not in known:

@@ -17,13 +17,13 @@ from core.data import readers
 from core.data.entities import add_entities
 from core.data.files import canonical, choose, is_pattern, matching, parted, within
 from core.data.formats import Layout
+from core.data.hubsets import fetch_set
 from core.data.recognise import recognise
 from core.data.rows import Rows
 from core.data.several import read_all
 from core.data.tables import Table
 from core.data.unfold import unfold
 from core.errors import InputError
-from core.models.hub import fetch
 from core.models.tokenizer import looks_like_id
 from core.paths import ROOT, portable, resolve
 
@@ -125,7 +125,8 @@ def _files(path: str, name: str | None, split: str | None) -> _Files:
             return _chosen(matching(path), name, split, path, "")
         known = place.suffix.lower() in (*readers.KINDS, ".gz")
         if looks_like_id(path) and not place.parent.is_dir() and not known:
-            return _Files(fetch_data(path, name, split), path.rsplit("/", 1)[-1])
+            fetched = fetch_set(path, name, split)
+            return _Files(fetched.files, path.rsplit("/", 1)[-1], notes=fetched.notes)
     elif split and canonical(split) != "train":
         raise InputError(f"There is no split {split!r} in {place.name}: a single file is all train.", SPLIT)
     return _Files([place], _short(place), name)
@@ -234,29 +235,6 @@ def _bound(text: str | None, count: int) -> int | None:
             raise InputError(f"{text} is no share of the rows: between -100% and 100%.", FIELD)
         return round(count * share / 100)
     return int(text)
-
-
-def fetch_data(name: str, config: str | None = None, split: str | None = None) -> list[Path]:
-    """The training file of a data set on the Hub (fetching is not verified here, where there is no network).
-
-    Raises:
-        InputError: the Hub cannot be reached, there is no such set, or it has no single file that can be read.
-    """
-
-    def wanted(files: list[str]) -> list[str]:
-        readable = [f for f in files if Path(f.lower().removesuffix(".gz")).suffix in set(readers.KINDS) - {".md"}]
-        readable = [f for f in readable if Path(f).stem.lower() not in ("license", "dataset_infos", "requirements")]
-        train = sorted(f for f in readable if "train" in f.lower()) or sorted(readable)
-        if not train:
-            raise InputError(f"The data set {name!r} on the Hub has no CSV, JSON, Parquet or text file.", FIELD)
-        if re.search(r"-of-\d+", train[0]) and len(train) > 1:
-            raise InputError(
-                f"The data set {name!r} comes in {len(train)} parts: download the one you want and give its path.",
-                FIELD,
-            )
-        return train[:1]
-
-    return fetch("dataset", name, wanted, FIELD)
 
 
 @dataclass(frozen=True)

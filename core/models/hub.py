@@ -1,26 +1,110 @@
-"""Small files from the Hugging Face Hub, with a quick and plain answer where it cannot be reached.
+"""Files from the Hugging Face Hub, with a quick and plain answer where it cannot be reached.
 
-Written against huggingface_hub's documentation. What is verified here is the answer without a network; a fetch is not.
+Written against huggingface_hub's documentation. Tried against a small server that answers as the Hub is said to; not
+verified against the real one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from core.errors import InputError
+from core.paths import is_public
 
 TIMEOUT_S = 6.0
 WORDS = {"model": ("model folder", "model"), "dataset": ("file", "data set")}
+Kind = Literal["model", "dataset"]
+_TOKEN: ContextVar[str | None] = ContextVar("hub_token", default=None)
+
+
+@contextlib.contextmanager
+def session_token(value: str | None) -> Iterator[None]:
+    """Within it, the Hub is asked with this token, in this thread; it is written nowhere. Nothing: as without it.
+
+    Raises:
+        InputError: it holds what no token does.
+    """
+    value = (value or "").strip()
+    if not re.fullmatch(r"[\x21-\x7e]*", value):
+        raise InputError("The token for the Hub holds a character that no token has.", "data.path")
+    mark = _TOKEN.set(value or None)
+    try:
+        yield
+    finally:
+        _TOKEN.reset(mark)
+
+
+def _token(kind: Kind) -> str | bool | None:
+    """The session's token, else this machine's (HF_TOKEN); strangers do not read data sets with the latter."""
+    return _TOKEN.get() or (False if kind == "dataset" and is_public() else None)
+
+
+def token_mark(kind: Kind) -> str:
+    """What tells one token from another and tells nothing of it: what was fetched with one is not shown to another."""
+    from huggingface_hub import get_token
+
+    token = _token(kind)
+    token = (get_token() or "") if token is None else token or ""
+    return hashlib.sha256(str(token).encode()).hexdigest() if token else ""
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a repository holds at one commit: `sha`, and its files with their sizes in bytes (0 where not told)."""
+
+    sha: str
+    files: dict[str, int]
+
+
+def look_up(kind: Kind, name: str, field: str, revision: str | None = None, sizes: bool = False) -> Listing:
+    """The files of a repository.
+
+    Raises:
+        InputError: see `fetch`; a revision that is not there has the field "model.revision".
+    """
+    from huggingface_hub import HfApi
+
+    with _plain(kind, name, field, revision):
+        api = HfApi(endpoint=_endpoint(), token=_token(kind))
+        ask = api.model_info if kind == "model" else api.dataset_info
+        info = ask(name, revision=revision, timeout=TIMEOUT_S, files_metadata=sizes)
+        return Listing(info.sha or "", {s.rfilename: s.size or 0 for s in info.siblings or []})
+
+
+def download(kind: Kind, name: str, files: list[str], field: str, sha: str) -> list[Path]:
+    """Fetch files of a repository at a commit; they are kept in huggingface_hub's cache.
+
+    Raises:
+        InputError: see `fetch`.
+    """
+    from huggingface_hub import hf_hub_download
+
+    with _plain(kind, name, field, sha):
+        return [
+            Path(
+                hf_hub_download(
+                    name, file, repo_type=kind, revision=sha, endpoint=_endpoint(), token=_token(kind),
+                    etag_timeout=TIMEOUT_S,
+                )
+            )
+            for file in files
+        ]  # fmt: skip
 
 
 def fetch(
-    kind: Literal["model", "dataset"],
-    name: str,
-    choose: Callable[[list[str]], list[str]],
-    field: str,
-    revision: str | None = None,
+    kind: Kind, name: str, choose: Callable[[list[str]], list[str]], field: str, revision: str | None = None
 ) -> list[Path]:
     """Fetch some files of a repository; they are kept in huggingface_hub's cache.
 
@@ -34,15 +118,18 @@ def fetch(
     Raises:
         InputError: no such repository or revision, a gated one, or the Hub cannot be reached.
     """
-    from huggingface_hub import HfApi, hf_hub_download
+    found = look_up(kind, name, field, revision)
+    return download(kind, name, choose(list(found.files)), field, found.sha)
+
+
+@contextlib.contextmanager
+def _plain(kind: Kind, name: str, field: str, revision: str | None) -> Iterator[None]:
+    """Whatever goes wrong with the Hub, in one sentence."""
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     here, there = WORDS[kind]
     try:
-        look_up = HfApi().model_info if kind == "model" else HfApi().dataset_info
-        info = look_up(name, revision=revision, timeout=TIMEOUT_S)
-        wanted = choose([sibling.rfilename for sibling in info.siblings or []])
-        return [Path(hf_hub_download(name, file, repo_type=kind, revision=info.sha)) for file in wanted]
+        yield
     except InputError:
         raise
     except GatedRepoError:
@@ -53,10 +140,18 @@ def fetch(
         raise InputError(f"The {there} {name!r} has no revision {revision!r}.", "model.revision") from None
     except RepositoryNotFoundError:
         raise InputError(
-            f"There is no {there} {name!r}: neither a {here} here nor an open repository on the Hub.", field
+            f"There is no {there} {name!r}: neither a {here} here nor an open repository on the Hub. One that is "
+            "private needs a token (HF_TOKEN) of somebody who may read it.",
+            field,
         ) from None
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else "an error"
+        if status in (401, 403):
+            raise InputError(
+                f"The Hugging Face Hub refuses the {there} {name!r} ({status}): the token (HF_TOKEN) is not accepted, "
+                "or gives no right to read it.",
+                field,
+            ) from None
         raise InputError(
             f"The Hugging Face Hub answered {status} for the {there} {name!r}: try again later.", field
         ) from None

@@ -90,7 +90,7 @@ def test_splits_by_the_names_of_files(tmp_path, split, want):
     assert numbers(source) == want
     if split is None:
         assert source.notes[:2] == [
-            "The files of the split train are read; there are validation and test too.",
+            "The files of the split train are read; there is validation and test too.",
             "Not read, since other files are named for training: other.jsonl.",
         ]
 

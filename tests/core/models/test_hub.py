@@ -1,0 +1,219 @@
+"""The Hub and data sets on it, against a small server of our own: which files, which errors, whose token."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from core.errors import InputError
+from core.models.hub import session_token, token_mark
+from core.paths import ROOT
+from tests.core.models.fake_hub import GOOD, FakeHub, serve
+
+FRONT = """---
+configs:
+- config_name: easy
+  default: true
+  data_files:
+  - {split: train, path: "easy/train-*.csv"}
+  - {split: test, path: easy/test.csv}
+- config_name: hard
+  data_dir: hard
+---
+# A set
+"""
+
+
+def csv(*numbers):
+    return ("n\n" + "".join(f"{n}\n" for n in numbers)).encode()
+
+
+def jsonl(*numbers):
+    return "".join(f'{{"n": "{n}"}}\n' for n in numbers).encode()
+
+
+def parquet(*numbers):
+    import io
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"n": [str(n) for n in numbers]}), sink)
+    return sink.getvalue()
+
+
+def on_main(files, **more):
+    return {"files": {"main": files}, **more}
+
+
+SETS = {
+    "own/plain": on_main({"README.md": b"# No front", "train.csv": csv(1, 2), "test.csv": csv(3), "logo.png": b"x"}),
+    "own/parts": on_main({
+        "data/train-00000-of-00002.parquet": parquet(1, 2), "data/train-00001-of-00002.parquet": parquet(3),
+        "data/test-00000-of-00001.parquet": parquet(4), "data/train.csv": csv(9), "notes.txt": b"no rows",
+    }),
+    "own/configs": on_main({
+        "README.md": FRONT.encode(), "easy/train-1.csv": csv(1), "easy/train-2.csv": csv(2), "easy/test.csv": csv(3),
+        "hard/train.jsonl": jsonl(5), "hard/dev.jsonl": jsonl(6),
+    }),
+    "own/folders": on_main({"de/train.csv": csv(1), "en/train.csv": csv(2), "en/test.csv": csv(3)}),
+    "own/names": on_main({"news-train.csv": csv(1), "news-test.csv": csv(2), "talk-train.csv": csv(3)}),
+    "own/chat": on_main({"data/train_sft-00000-of-00001.parquet": parquet(1),
+                         "data/test_sft-00000-of-00001.parquet": parquet(2)}),
+    "own/script": {"files": {
+        "main": {"README.md": b"", "script.py": b"raise SystemExit"},
+        "refs/convert/parquet": {
+            "a/train/0000.parquet": parquet(1), "a/train/0001.parquet": parquet(2), "a/test/0000.parquet": parquet(3),
+            "b/partial-train/0000.parquet": parquet(4),
+        },
+    }},
+    "own/nothing": on_main({"README.md": b"", "script.py": b"", "picture.png": b""}),
+    "own/private": on_main({"train.csv": csv(7)}, private=True),
+    "own/gated": on_main({"train.csv": csv(8)}, gated=True),
+    "own/forbidden": on_main({}, status=403),
+    "own/broken": on_main({}, status=503),
+    "own/huge": on_main({"train.csv": csv(1)}, sizes={"train.csv": 90_000_000_000}),
+}  # fmt: skip
+
+# Each: the key of its answer, the set, name, split, a session's token, more environment.
+ASKED = {
+    "plain": ("own/plain", None, None), "plain test": ("own/plain", None, "test"),
+    "plain slice": ("own/plain", None, "train[1:]"), "plain none": ("own/plain", None, "dev"),
+    "plain wrong": ("own/plain", "de", None), "plain default": ("own/plain", "default", None),
+    "parts": ("own/parts", None, None), "parts test": ("own/parts", None, "test"),
+    "configs": ("own/configs", None, None), "configs test": ("own/configs", "easy", "test"),
+    "configs hard": ("own/configs", "hard", None), "configs dev": ("own/configs", "hard", "validation"),
+    "configs wrong": ("own/configs", "hrad", None), "configs no split": ("own/configs", "easy", "dev"),
+    "folders": ("own/folders", None, None), "folders en": ("own/folders", "en", None),
+    "folders wrong": ("own/folders", "fr", None),
+    "names": ("own/names", "news", None), "names test": ("own/names", "news", "test"),
+    "chat": ("own/chat", None, None), "chat sft": ("own/chat", None, "train_sft"),
+    "script": ("own/script", "a", None), "script test": ("own/script", "a", "test"),
+    "script partial": ("own/script", "b", None), "script none": ("own/script", None, None),
+    "nothing": ("own/nothing", None, None), "missing": ("own/missing", None, None),
+    "private": ("own/private", None, None), "private token": ("own/private", None, None, GOOD),
+    "private again": ("own/private", None, None), "private wrong": ("own/private", None, None, "hf_wrong"),
+    "gated": ("own/gated", None, None), "gated token": ("own/gated", None, None, GOOD),
+    "forbidden": ("own/forbidden", None, None), "broken": ("own/broken", None, None), "huge": ("own/huge", None, None),
+    "plain again": ("own/plain", None, None),
+    "machine": ("own/private", None, None, None, {"HF_TOKEN": GOOD}),
+    "stranger": ("own/private", None, None, None, {"HF_TOKEN": GOOD, "SPACE_ID": "a/b"}),
+    "stranger token": ("own/private", None, None, GOOD, {"SPACE_ID": "a/b"}),
+}  # fmt: skip
+
+CHILD = """
+import json, os, sys
+from core.data.sources import open_data
+from core.errors import InputError
+from core.models.hub import session_token
+for key, (path, name, split, *rest) in json.load(sys.stdin).items():
+    token, more = [*rest, None, None][:2]
+    os.environ.update(more or {})
+    try:
+        with session_token(token):
+            source = open_data(path, name, split)
+        found = {"n": " ".join(r["n"] for r in source.rows), "notes": source.notes, "name": source.name}
+    except InputError as error:
+        found = {"error": str(error), "field": error.field}
+    for one in more or {}:
+        del os.environ[one]
+    print(json.dumps([key, found]))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """What open_data says of ASKED, in a process whose huggingface_hub may ask; and what the server was asked."""
+    hub, home = FakeHub(SETS), tmp_path_factory.mktemp("home")
+    env = {k: v for k, v in os.environ.items() if k not in ("HF_HUB_OFFLINE", "HF_TOKEN", "TRANSFORMERS_OFFLINE")}
+    with serve(hub) as address:
+        env |= {"HF_ENDPOINT": address, "HF_HOME": str(home), "TUNESMITH_RUNS": str(home / "runs"), "NO_PROXY": "*",
+                "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", CHILD], input=json.dumps(ASKED), cwd=ROOT, env=env, capture_output=True, text=True,
+            encoding="utf-8", timeout=120,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert GOOD not in done.stdout + done.stderr and "hf_wrong" not in done.stdout + done.stderr
+    kept = [p for p in home.rglob("*") if p.is_file()]
+    assert kept and not any(GOOD.encode() in p.read_bytes() for p in kept)
+    return dict(map(json.loads, done.stdout.splitlines())), hub.asked
+
+
+@pytest.mark.parametrize(("key", "numbers"), [
+    ("plain", "1 2"), ("plain test", "3"), ("plain slice", "2"), ("plain default", "1 2"), ("parts", "1 2 3"),
+    ("parts test", "4"), ("configs", "1 2"), ("configs test", "3"), ("configs hard", "5"), ("configs dev", "6"),
+    ("folders en", "2"), ("names", "1"), ("names test", "2"), ("chat sft", "1"), ("script", "1 2"),
+    ("script test", "3"), ("script partial", "4"), ("private token", "7"), ("gated token", "8"), ("machine", "7"),
+    ("stranger token", "7"),
+])  # fmt: skip
+def test_the_rows_of_a_set(answers, key, numbers):
+    assert answers[0][key].get("n") == numbers, answers[0][key]
+    assert answers[0][key]["name"] == ASKED[key][0].split("/")[1]
+
+
+@pytest.mark.parametrize(("key", "field", "words"), [
+    ("plain none", "data.split", "no split 'dev' in own/plain"),
+    ("plain wrong", "data.name", "There is no configuration 'de'"),
+    ("configs wrong", "data.name", "no configuration 'hrad'. Did you mean 'hard'? Known: easy, hard."),
+    ("configs no split", "data.split", "There is train and test."),
+    ("folders", "data.name", "several configurations: choose one of de and en"),
+    ("folders wrong", "data.name", "Known: de, en"),
+    ("chat", "data.split", "no split train: say which is meant of test_sft and train_sft"),
+    ("script none", "data.name", "choose one of a and b"),
+    ("nothing", "data.path", "has no file that can be read"),
+    ("missing", "data.path", "There is no data set 'own/missing'"),
+    ("private", "data.path", "One that is private needs a token"),
+    ("private again", "data.path", "One that is private needs a token"),
+    ("private wrong", "data.path", "the token (HF_TOKEN) is not accepted"),
+    ("gated", "data.path", "is gated: accept its terms"),
+    ("forbidden", "data.path", "refuses the data set 'own/forbidden' (403)"),
+    ("broken", "data.path", "answered 503"),
+    ("huge", "data.path", "has 90 GB in 1 files"),
+    ("stranger", "data.path", "One that is private needs a token"),
+])  # fmt: skip
+def test_what_is_wrong_with_a_set(answers, key, field, words):
+    found = answers[0][key]
+    assert words in found.get("error", ""), found
+    assert found["field"] == field and len(found["error"].splitlines()) == 1
+
+
+def test_notes_say_what_was_chosen(answers):
+    notes = {key: " ".join(found.get("notes", [])) for key, found in answers[0].items()}
+    assert "The configuration easy is read, of 2." in notes["configs"]
+    assert "The files of the split train are read; there is test too." in notes["plain"]
+    assert "2 files, read one after another" in notes["parts"]
+    assert "is a script, which is not run" in notes["script"]
+    assert "only the first part" in notes["script partial"]
+
+
+def test_the_hub_is_not_asked_anew_and_files_are_fetched_once(answers):
+    listings = [a for a in answers[1] if a.startswith("GET /api/datasets/own/plain")]
+    assert len(listings) == 6  # for None (asked twice), test, train, dev, and the configurations de and default
+    fetched = [a for a in answers[1] if a.startswith("GET /datasets/own/plain") and "train.csv" in a]
+    assert len(fetched) == 1
+
+
+def test_a_token_is_of_its_session(monkeypatch):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    assert token_mark("dataset") == ""
+    with session_token(" one "):
+        one = token_mark("dataset")
+        with session_token("two"):
+            assert token_mark("dataset") not in ("", one)
+        assert token_mark("dataset") == one and "one" not in one
+    with session_token(None):
+        assert token_mark("dataset") == ""
+    monkeypatch.setenv("HF_TOKEN", "machine")
+    assert token_mark("dataset") != ""
+    monkeypatch.setenv("SPACE_ID", "a/b")
+    assert token_mark("dataset") == "" and token_mark("model") != ""
+
+
+def test_a_token_that_is_none_is_refused_without_being_shown():
+    with pytest.raises(InputError, match="holds a character that no token has") as error, session_token("hf_x\ny"):
+        pass
+    assert "hf_x" not in str(error.value)
