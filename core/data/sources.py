@@ -17,6 +17,7 @@ from core.data import readers
 from core.data.entities import add_entities
 from core.data.files import canonical, choose, is_pattern, matching, parted, within
 from core.data.formats import Layout
+from core.data.hubsets import fetch_data as fetch_data
 from core.data.hubsets import fetch_set
 from core.data.recognise import recognise
 from core.data.rows import Rows
