@@ -13,7 +13,7 @@ import orjson
 
 from core.data.json_words import words
 from core.data.jsonlines import BLOCK, may_hold_long_numbers
-from core.data.parsers import LONGEST, fail, what
+from core.data.parsers import LONGEST, fail, shown, what
 from core.data.tables import STEP, Collector, Table
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -148,7 +148,7 @@ def _inside(source: _Text, name: str, collector: Collector) -> Table:
             source.take(",", "Expecting ',' delimiter")
     source.at += 1
     if len(lists) > 1:
-        fail(f"{name} holds several lists of objects ({', '.join(lists)}): keep the one with the examples.")
+        fail(f"{name} holds several lists of objects ({shown(lists)}): keep the one with the examples.")
     if not lists:
         fail(f"{name} holds one object without a list of rows: {_NEEDED}.")
     table = collector.finish()

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 from core.data.json_words import Twice, once, several, twice, words
@@ -24,6 +25,19 @@ _SAID = re.compile(r"\ufeff?\"?sep=(?P<delimiter>[,;\t|])\"?\r?\n", re.IGNORECAS
 def fail(sentence: str) -> NoReturn:
     """Raise the error of a file that is wrong."""
     raise InputError(sentence, FIELD)
+
+
+def spoken(path: Path) -> str:
+    """A file's name as a sentence has it: on one line, and such as any terminal can print."""
+    return "".join(c if c.isprintable() else "?" for c in path.name)
+
+
+def shown(names: list[str]) -> str:
+    """Names as a sentence has them: the first few, each on one line and not too long."""
+    short = [" ".join(name.split()) for name in names[:6]]
+    return ", ".join(name if len(name) <= 40 else name[:37] + "..." for name in short) + (
+        ", ..." if len(names) > 6 else ""
+    )
 
 
 def read_csv(text: io.TextIOWrapper, name: str, delimiter: str) -> Table:
@@ -58,14 +72,14 @@ def read_csv(text: io.TextIOWrapper, name: str, delimiter: str) -> Table:
             if len(record) != len(header):
                 fail(
                     f"{name}, line {line}: {len(record)} {'value' if len(record) == 1 else 'values'}, but the header "
-                    f"names {len(header)} columns ({', '.join(header[:6])}{', ...' if len(header) > 6 else ''})."
+                    f"names {len(header)} columns ({shown(header)})."
                 )
             yield dict(zip(header, record, strict=True))
 
     table = collect(rows(), header)
     table.notes = notes
     if not table.data.num_rows:
-        fail(f"{name} has a header ({', '.join(header[:6])}) and no rows.")
+        fail(f"{name} has a header ({shown(header)}) and no rows.")
     return table
 
 
@@ -129,7 +143,7 @@ def check_names(names: list[str], name: str) -> None:
         fail(f"{name}: column {empty} of {len(names)} has no name in the first line. Name it, or remove the column.")
     twice = next((n for i, n in enumerate(names) if n in names[:i]), None)
     if twice is not None:
-        fail(f"{name}: two columns are named {twice!r}. Rename one of them.")
+        fail(f"{name}: two columns are named {twice[:60]!r}. Rename one of them.")
 
 
 # JSON
@@ -194,7 +208,7 @@ def read_json(text: io.TextIOWrapper, name: str) -> Table:
             notes.append(f"The rows are those under {lists[0]!r}.")
             value = value[lists[0]]
         elif lists:
-            fail(f"{name} holds several lists of objects ({', '.join(lists)}): keep the one with the examples.")
+            fail(f"{name} holds several lists of objects ({shown(lists)}): keep the one with the examples.")
         else:
             fail(f"{name} holds one object without a list of rows: an array of objects is needed, [{{...}}, {{...}}].")
     if not isinstance(value, list):

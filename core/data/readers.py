@@ -16,7 +16,7 @@ from core.data import conll, store
 from core.data.disguises import check_bytes, check_text
 from core.data.encodings import find_encoding
 from core.data.jsonlines import read_jsonl
-from core.data.parsers import check_lines, check_names, fail, find_delimiter, read_csv, read_json, read_plain
+from core.data.parsers import check_lines, check_names, fail, find_delimiter, read_csv, read_json, read_plain, spoken
 from core.data.sheets import ENDINGS, is_workbook, read_workbook
 from core.data.tables import BATCH_BYTES, SPILL_BYTES, Table
 from core.data.unpacked import unpacked
@@ -45,7 +45,7 @@ def read(path: str | Path, sheet: str | None = None) -> Table:
             where there is one.
     """
     path = Path(path)
-    name = path.name
+    name = spoken(path)
     _check_file(path)
     key = store.key_of(path, VERSION, sheet)
     if (found := store.find(key)) is not None:
@@ -122,9 +122,9 @@ def _check_file(path: Path) -> None:
         size = path.stat().st_size
         path.open("rb").close()
     except PermissionError:
-        fail(f"{path.name} cannot be opened: you have no right to read it.")
+        fail(f"{spoken(path)} cannot be opened: you have no right to read it.")
     if size == 0:
-        fail(f"{path.name} is empty: it has no bytes at all.")
+        fail(f"{spoken(path)} is empty: it has no bytes at all.")
 
 
 def _digest(path: Path) -> str:
@@ -167,7 +167,7 @@ def _read_text_kind(kind: str, text: io.TextIOWrapper, name: str, endings: list[
 def _read_parquet(path: Path, packed: bool) -> Table:
     import pyarrow.parquet as pq
 
-    name = path.name
+    name = spoken(path)
     if packed:
         fail(f"{name} is packed with gzip on top of Parquet: unpack it first.")
     try:

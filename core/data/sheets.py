@@ -12,7 +12,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import IO, Any
 
-from core.data.parsers import check_names, fail
+from core.data.parsers import check_names, fail, shown, spoken
 from core.data.tables import Table, collect
 from core.errors import InputError, nearest
 from core.paths import ROOT
@@ -72,12 +72,12 @@ def read_workbook(path: Path, sheet: str | None = None) -> Table:
     process = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
-    with process, contextlib.closing(_lines(process, path.name)) as lines:
+    with process, contextlib.closing(_lines(process, spoken(path))) as lines:
         try:
             told = next(lines)
             if "error" in told:
                 _refuse(told, path, sheet)
-            header, notes = _header(told, path.name)
+            header, notes = _header(told, spoken(path))
             table = collect((dict(zip(header, row, strict=True)) for row in lines), header)
         finally:
             process.kill()
@@ -97,14 +97,13 @@ def _lines(process: subprocess.Popen[str], name: str) -> Generator[Any, None, No
 
 
 def _refuse(told: dict[str, Any], path: Path, sheet: str | None) -> None:
-    name = path.name
+    name = spoken(path)
     match told["error"]:
         case "unknown":
             sheets = told["sheets"]
             near = nearest(str(sheet), sheets)
             hint = f" Did you mean {near!r}?" if near else ""
-            shown = ", ".join(sheets[:12]) + (", ..." if len(sheets) > 12 else "")
-            raise InputError(f"{name} has no sheet {sheet!r}.{hint} Its sheets: {shown}.", NAME)
+            raise InputError(f"{name} has no sheet {sheet!r}.{hint} Its sheets: {shown(sheets)}.", NAME)
         case "password":
             fail(f"{name} is protected by a password: save it without one, or save the sheet as CSV.")
         case "memory":
@@ -112,7 +111,7 @@ def _refuse(told: dict[str, Any], path: Path, sheet: str | None) -> None:
         case "gzip":
             fail(f"{name} is packed with gzip but damaged: it ends too early or was changed.")
         case "header only":
-            fail(f"{name}, sheet {told['sheet']!r}: there is a header ({_short(told['header'])}) and no rows.")
+            fail(f"{name}, sheet {told['sheet']!r}: there is a header ({shown(told['header'])}) and no rows.")
         case "empty":
             where = "in it" if sheet is None else f"in its sheet {sheet!r}"
             fail(f"{name} holds no rows: every cell {where} is empty.")
@@ -129,7 +128,7 @@ def _header(told: dict[str, Any], name: str) -> tuple[list[str], list[str]]:
     header, notes = told["header"], []
     others = [s for s in told["sheets"] if s != told["sheet"]]
     if others:
-        notes.append(f"The rows are those of the sheet {told['sheet']!r}; there are others: {_short(others)}.")
+        notes.append(f"The rows are those of the sheet {told['sheet']!r}; there are others: {shown(others)}.")
     if told["title"]:
         notes.append("The merged cell above the names of the columns is taken for a title and left out.")
     if told["merged"]:
@@ -145,10 +144,6 @@ def _header(told: dict[str, Any], name: str) -> tuple[list[str], list[str]]:
             )
     check_names(header, name)
     return header, notes
-
-
-def _short(names: list[str]) -> str:
-    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
 
 
 def _letters(place: int) -> str:

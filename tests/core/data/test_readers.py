@@ -171,9 +171,16 @@ def test_a_file_without_the_right_to_read(tmp_path):
     assert refused(tmp_path / "rows.csv") == "rows.csv cannot be opened: you have no right to read it."
 
 
+def test_names_of_columns_are_shown_short_and_on_one_line(tmp_path):
+    (tmp_path / "a.csv").write_text('"q\nx",' + "n" * 900 + "\n")
+    assert refused(tmp_path / "a.csv") == f"a.csv has a header (q x, {'n' * 37}...) and no rows."
+
+
 def test_a_name_with_a_line_break_and_an_emoji_is_as_good_as_any(tmp_path):
     (tmp_path / "a\n😀.csv").write_text("q\nx\n")
     assert rows_of(tmp_path / "a\n😀.csv") == [{"q": "x"}]
+    (tmp_path / "b\n\udcff.csv").write_text("q\n")
+    assert refused(tmp_path / "b\n\udcff.csv") == "b??.csv has a header (q) and no rows."
 
 
 def test_more_columns_than_a_table_has(tmp_path):
