@@ -164,11 +164,12 @@ def _place(path: str) -> Path:
 @functools.lru_cache(maxsize=8)
 def _open(files: tuple[tuple[str, int, int], ...], spec: str, short: str, sheet: str | None) -> Source:
     table = read_all([Path(file) for file, *_ in files], lambda file: _read(file, sheet))
-    table = unfold(table, _sample(table))
-    table = add_entities(table, _sample(table))
-    rows = Rows(table.data, table.json)
-    layout = recognise(table.columns, _sample(table))
-    return Source(short, spec, rows, table.columns, layout, table.digest, table.notes)
+    sample = _sample(table)
+    for change in (unfold, add_entities):
+        if (changed := change(table, sample)) is not table:
+            table, sample = changed, _sample(changed)
+    layout = recognise(table.columns, sample)
+    return Source(short, spec, Rows(table.data, table.json), table.columns, layout, table.digest, table.notes)
 
 
 def _sample(table: Table) -> list[dict[str, Any]]:
