@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.data.formats import Layout, answer_column, to_messages
 from core.data.template import Wording, parse
@@ -14,8 +14,7 @@ from core.errors import InputError
 ASKED = ("context", "prompt", "instruction", "input", "text", "first", "second")  # roles of a layout
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(NamedTuple):
     """What a row says.
 
     Attributes:
@@ -92,15 +91,17 @@ class Reading:
 
     def _words(self, row: dict[str, Any]) -> tuple[str, str, tuple[Message, ...]]:
         if self.answered:
-            asked, answered = ([_text(row.get(name)) for name in names] for names in (self.asked, self.answered))
-            return " ".join(asked), " ".join(answered), ()
+            return _values(row, self.asked), _values(row, self.answered), ()
         turns = tuple([m for m in to_messages(row, self.layout) if m["role"] != "system"])
         last = max((i for i, m in enumerate(turns) if m["role"] == "assistant"), default=len(turns))
         return " ".join(map(said, turns[:last])), said(turns[last]) if last < len(turns) else "", turns
 
 
-def _text(value: Any) -> str:
-    return value if type(value) is str else as_text(value)
+def _values(row: dict[str, Any], columns: tuple[str, ...]) -> str:
+    """The values of some columns in one text."""
+    if len(columns) == 1 and type(value := row.get(columns[0])) is str:
+        return value
+    return " ".join([as_text(row.get(name)) for name in columns])
 
 
 def _one_line(text: str) -> str:
