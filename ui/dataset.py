@@ -15,6 +15,8 @@ from core.data import augment, encode, extremes, labels, report, template
 from core.data.altered import Marked
 from core.data.dataset import open_examples, sample
 from core.data.formats import suggest_task, suggest_template
+from core.data.lengths import Lengths as SomeLengths
+from core.data.lengths import Load
 from core.data.look import look
 from core.data.sources import DemoSet, Source, demo_sets
 from core.data.split import Split, split_source
@@ -26,6 +28,7 @@ from ui import form
 LARGE = 50_000  # rows up to which the doctor looks at all of them by itself
 LOOKED_AT = 20_000  # rows of a bigger file that it looks at by itself
 SAMPLE = 2000  # rows whose length is measured; of longer files an even sample
+LIMITS = 40  # limits that are looked at between the shortest and the longest
 NO_LIMIT = 2**31
 
 
@@ -146,6 +149,18 @@ def _measured(data: Source, words: template.Wording, tok: Any) -> Lengths:
         raise wrong or InputError("There are no rows.", "data.path")
     tokens = [len(e.input_ids) for e in encode.encode_many(rendered, tok, NO_LIMIT)]
     return Lengths(tuple(rows), tuple(tokens), total)
+
+
+def costs(draft: dict[str, Any]) -> list[tuple[int, Load]]:
+    """What training reads in an epoch under each of some limits, evenly spaced, and under the draft's own."""
+    found, config, rows = lengths(draft), usable(draft), training_rows(draft)
+    if rows is None:
+        return []
+    most, own = max(32, max(found.tokens) * 11 // 10), config.data.max_tokens
+    limits = sorted({*(8 + (most - 8) * i // LIMITS for i in range(LIMITS + 1)), own})
+    of = SomeLengths(found.tokens, rows)
+    size, drop_long = config.training.per_device_train_batch_size, "drop_long" in config.data.fixes
+    return [(limit, of.under(limit, size, drop_long)) for limit in limits]
 
 
 def longest(draft: dict[str, Any]) -> int:

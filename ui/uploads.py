@@ -14,8 +14,8 @@ from core.errors import InputError
 from core.paths import portable, uploads_dir
 
 KINDS = (
-    ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab", ".parquet", ".pq", ".xlsx", ".xls", ".xlsb", ".ods", ".txt",
-    ".text", ".md", ".conll", ".iob", ".bio", ".gz",
+    ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab", ".parquet", ".pq", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods",
+    ".txt", ".text", ".md", ".conll", ".conllu", ".iob", ".bio", ".gz",
 )  # fmt: skip
 KINDS_IN_WORDS = "JSON, JSONL, CSV, TSV, Parquet, Excel, CoNLL or text"
 LIMIT_MB = 200
@@ -74,6 +74,22 @@ def keep(path: str | Path) -> str:
     except OSError as error:
         raise _refused(name, error) from None
     return portable(target)
+
+
+def keep_from_hub(repository: str, name: str | None, token: str) -> str:
+    """Fetch a set from the Hub with a visitor's token and keep its files as if they had been uploaded.
+
+    The token is used for this fetch and not kept; whoever runs the training later needs none. Not verified against the
+    Hub itself.
+
+    Raises:
+        InputError: not an id, or the Hub refuses it.
+    """
+    from core.data.sources import fetch_data
+    from core.models.hub import session_token
+
+    with session_token(token):
+        return keep_all(fetch_data(repository, name))
 
 
 def _checked(path: Path) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from core.config import DataConfig
+from core.config import DataConfig, RunConfig
+from core.data.lengths import Load
 from core.errors import InputError
 from ui import dataset, form, tokens
 from ui.parts import titled
@@ -72,4 +73,21 @@ def drawn(draft: Draft) -> str:
         found = dataset.lengths(draft)
     except InputError:
         return '<p class="small quiet">They are measured as soon as a row can be shown.</p>'
-    return tokens.bars(found.tokens, found.total, dataset.limit(draft))
+    config = dataset.usable(draft)
+    costs = [tokens.Cost(limit, _figures(config, load)) for limit, load in dataset.costs(draft)]
+    return tokens.bars(found.tokens, found.total, dataset.limit(draft), costs)
+
+
+def _figures(config: RunConfig, load: Load) -> tuple[tuple[str, str, str], ...]:
+    """What a limit costs, as figures."""
+    steps = -(-load.batches // config.training.gradient_accumulation_steps)
+    over = "are left out" if "drop_long" in config.data.fixes else "lose their middle"
+    return (
+        ("Over the limit", _percent(load.truncated), f"of the rows, which {over}"),
+        ("Padding", _percent(load.padding), "of what is computed"),
+        ("Steps", f"{steps:,}", "in one epoch"),
+    )
+
+
+def _percent(share: float) -> str:
+    return "0 %" if not share else f"{share * 100:.1f} %" if share < 0.1 else f"{share * 100:.0f} %"
