@@ -58,16 +58,16 @@ class Signatures:
         """
         if not self._parts:
             return np.zeros((0, 2), np.int64)
-        blank = np.concatenate(self._blank)
+        self._parts = [np.concatenate(self._parts)]
         order = order[order < self.count]
-        order = order[~blank[order]]
-        signatures = np.concatenate(self._parts)[order]
-        bands, numbers = signatures.view(np.uint32), np.concatenate(self._numbers)[order]
+        order = order[~np.concatenate(self._blank)[order]]
+        signatures, numbers = self._parts[0], np.concatenate(self._numbers)[order]
+        bands: np.ndarray = signatures.view(np.uint32)
         found, size = [], np.uint64(len(order))
         for band in range(BANDS):
             # Rows of a bucket have 40 bits in common; those that agree in the next band as well stand side by side.
-            keys = (bands[:, band].astype(np.uint64) * _ODD + numbers) * _ODD & _BUCKET
-            keys |= bands[:, (band + 1) % BANDS] & ~_BUCKET
+            keys = (bands[order, band].astype(np.uint64) * _ODD + numbers) * _ODD & _BUCKET
+            keys |= bands[order, (band + 1) % BANDS] & ~_BUCKET
             ranks = np.argsort(keys, kind="stable")
             same = keys[ranks] & _BUCKET
             new = np.concatenate([[True], same[1:] != same[:-1]])
@@ -77,13 +77,14 @@ class Signatures:
             first = np.minimum.reduceat(ranks, starts)[np.cumsum(new) - 1]
             inside = ~new[1:]  # two that stand side by side are of one bucket
             for one, other in ((first, ranks), (ranks[:-1][inside], ranks[1:][inside])):
-                both = np.sort(np.stack([one, other])[:, one != other], axis=0)
-                found.append(_promising(signatures, both, size))
+                both = np.sort(np.stack([one, other])[:, one != other], axis=0).astype(np.uint64)
+                codes = np.unique(both[1] * size + both[0])
+                found.append(codes[_agreement(signatures, order, codes, size) >= PROMISING])
         if not found:
             return np.zeros((0, 2), np.int64)
         codes = np.unique(np.concatenate(found))
+        agree = _agreement(signatures, order, codes, size)
         earlier, later = (codes % size).astype(np.int64), (codes // size).astype(np.int64)
-        agree = _agreement(signatures, earlier, later)
         best = np.lexsort([earlier, -agree, later])
         earlier, later = earlier[best], later[best]
         opens = np.concatenate([[True], later[1:] != later[:-1]])
@@ -92,19 +93,14 @@ class Signatures:
         return np.stack([order[earlier[tried]], order[later[tried]]], axis=1)
 
 
-def _agreement(signatures: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """How many numbers of two signatures agree, for many pairs."""
-    made = [
-        (signatures[one[i : i + 100_000]] == signatures[other[i : i + 100_000]]).sum(axis=1, dtype=np.int16)
-        for i in range(0, len(one), 100_000)
-    ]
-    return np.concatenate(made) if made else np.zeros(0, np.int16)
-
-
-def _promising(signatures: np.ndarray, both: np.ndarray, size: np.uint64) -> np.ndarray:
-    """The pairs whose signatures agree in enough numbers, each as one number: later * size + earlier."""
-    codes = np.unique(both[1].astype(np.uint64) * size + both[0].astype(np.uint64))
-    return codes[_agreement(signatures, (codes % size).astype(np.int64), (codes // size).astype(np.int64)) >= PROMISING]
+def _agreement(signatures: np.ndarray, order: np.ndarray, codes: np.ndarray, size: np.uint64) -> np.ndarray:
+    """In how many numbers two signatures agree, for pairs that are each one number: later * size + earlier."""
+    out: np.ndarray = np.zeros(len(codes), np.int16)
+    for start in range(0, len(codes), 100_000):
+        some = codes[start : start + 100_000]
+        one, other = (order[some // size], order[some % size])
+        out[start : start + len(some)] = (signatures[one] == signatures[other]).sum(axis=1)
+    return out
 
 
 def alike(pairs: Pairs, rows: Rows, reading: Reading) -> np.ndarray:

@@ -54,7 +54,8 @@ class Keys:
 
     def arrays(self) -> np.ndarray:
         """uint64 [3, rows]: of whole rows, of what is asked, of what is answered; 0 where nothing is."""
-        return np.concatenate(self._parts, axis=1) if self._parts else np.zeros((3, 0), np.uint64)
+        self._parts = [np.concatenate([np.zeros((3, 0), np.uint64), *self._parts], axis=1)]
+        return self._parts[0]
 
 
 def questions_of(rows: Rows, reading: Reading) -> np.ndarray:
