@@ -62,7 +62,10 @@ class DataConfig(Section):
         None, "Configuration of a data set on the Hub, or sheet of a workbook.", label="Configuration", advanced=True
     )
     split: str | None = setting(
-        None, "Which part is used, such as train or train[:4096]. Empty: what there is to train on.", label="Split", advanced=True
+        None,
+        "Which part is used, such as train or train[:4096]. Empty: what there is to train on.",
+        label="Split",
+        advanced=True,
     )
     layout: LayoutName | None = setting(
         None, "How the columns are read. Empty: found from the rows.", label="Layout", advanced=True

@@ -21,7 +21,7 @@ from core.data.sheets import ENDINGS, is_workbook, read_workbook
 from core.data.tables import BATCH_BYTES, SPILL_BYTES, Table
 from core.data.unpacked import unpacked
 from core.errors import InputError, nearest
-from core.paths import portable
+from core.paths import is_public, portable
 
 VERSION = 3  # of how files are read: what another one kept is read anew
 CHUNK = 8 << 20
@@ -112,7 +112,8 @@ def _check_file(path: Path) -> None:
         hint = f" It holds {', '.join(inside[:5])}{', ...' if len(inside) > 5 else ''}." if inside else ""
         fail(f"{shown!r} is a folder: name one file of examples.{hint}")
     if not path.exists():
-        near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
+        told = path.parent.is_dir() and not is_public()  # names of other people's files are not for strangers
+        near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if told else ""
         hint = f" Did you mean {near!r}?" if near else ""
         where = "" if path.parent.is_dir() else f" There is no folder {portable(path.parent)!r} either."
         fail(f"There is no file {shown!r}.{hint}{where}")

@@ -118,3 +118,16 @@ def test_demo_sets():
         pytest.skip("the demo sets have not been made (make demo-model)")
     assert found[0].name == "fields"
     assert all(300 <= d.rows <= 2000 for d in found)
+
+
+def test_a_stranger_is_not_told_the_names_of_other_uploads(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNESMITH_UPLOADS", str(tmp_path))
+    (tmp_path / "3fa9c0ffee12").mkdir()
+    (tmp_path / "rows of ada.jsonl").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="Did you mean 'rows of ada.jsonl'"):
+        open_data(str(tmp_path / "rows of ada.json"))
+    monkeypatch.setenv("TUNESMITH_PUBLIC", "1")
+    for name in ("rows of ada.json", "3fa9c0ffee13"):
+        with pytest.raises(InputError) as caught:
+            open_data(str(tmp_path / name))
+        assert "Did you mean" not in str(caught.value)
