@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.data import readers
+from core.data.class_names import name_classes
 from core.data.entities import add_entities
 from core.data.files import canonical, choose, is_pattern, matching, parted, within
 from core.data.formats import Layout
@@ -165,7 +166,7 @@ def _place(path: str) -> Path:
 def _open(files: tuple[tuple[str, int, int], ...], spec: str, short: str, sheet: str | None) -> Source:
     table = read_all([Path(file) for file, *_ in files], lambda file: _read(file, sheet))
     sample = _sample(table)
-    for change in (unfold, add_entities):
+    for change in (name_classes, unfold, add_entities):
         if (changed := change(table, sample)) is not table:
             table, sample = changed, _sample(changed)
     layout = recognise(table.columns, sample)
