@@ -5,19 +5,24 @@ from __future__ import annotations
 import codecs
 import io
 import re
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.json as pj
 
 from core.data.parsers import LONGEST, fail, is_list_line, parse, read_json, what
 from core.data.tables import STEP, TEXT, Collector, Table
 
 BLOCK = 8 << 20
+THREADS = 2  # Arrow's reader does not hold up Python
 TRIES = 3  # blocks in a row that Arrow's reader could not take, after which it is not asked again
 _LONG_NUMBER = re.compile(rb"\d{19}")
+Columns = tuple[dict[str, pa.Array], list[str]]  # and which of them are JSON
 _PLAIN = {str: TEXT, int: pa.int64(), bool: pa.bool_(), type(None): TEXT}
 
 
@@ -37,15 +42,35 @@ def read_jsonl(text: io.TextIOWrapper, name: str) -> Table:
             return table
     text.seek(0)
     collector, tries = Collector(), 0
-    for first, block in _blocks(text, name):
-        made = _at_once(block, collector) if tries < TRIES else None
-        if made is None:
+    waiting: deque[tuple[int, bytes, Future[Columns | None] | None]] = deque()
+
+    def settle() -> None:
+        nonlocal tries
+        first, block, future = waiting.popleft()
+        made = future.result() if future else None
+        if made is None or not _fits(made, collector):
             tries += 1
             _by_lines(block, first, name, collector)
         else:
             tries = 0
             collector.add_columns(*made)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for first, block in _blocks(text, name):
+            ask = tries < TRIES
+            known = [key for key in collector.names if key not in collector.as_json]
+            waiting.append((first, block, pool.submit(_at_once, block, known) if ask else None))
+            if len(waiting) > (THREADS if ask else 0):
+                settle()
+        while waiting:
+            settle()
     return collector.finish()
+
+
+def _fits(made: Columns, collector: Collector) -> bool:
+    """Whether the columns are of the same kind as those before: text, or JSON."""
+    columns, as_json = made
+    return all((key in as_json) == (key in collector.as_json) for key in columns if key in collector.names)
 
 
 def _blocks(text: io.TextIOWrapper, name: str) -> Iterator[tuple[int, bytes]]:
@@ -88,7 +113,7 @@ def _chunks(text: io.TextIOWrapper) -> Iterator[bytes]:
         yield chunk
 
 
-def _at_once(block: bytes, collector: Collector) -> tuple[dict[str, pa.Array], list[str]] | None:
+def _at_once(block: bytes, known: list[str]) -> Columns | None:
     """The columns of a block by Arrow's reader; None where there is anything but one flat object a line.
 
     It takes no word for it: each line begins and ends with a brace and there are as many rows as lines, no column has
@@ -96,46 +121,33 @@ def _at_once(block: bytes, collector: Collector) -> tuple[dict[str, pa.Array], l
     """
     if not block.startswith(b"{") or not block.endswith(b"}\n"):
         return None
-    lines = block.count(b"\n")
-    if block.count(b"}\n{") != lines - 1:
+    signs = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(signs == ord("\n"))
+    if (signs[ends - 1] != ord("}")).any() or (signs[ends[:-1] + 1] != ord("{")).any():
         return None
     try:
-        first = orjson.loads(block[: block.index(b"\n")])
+        first = orjson.loads(block[: ends[0]])
     except ValueError:
         return None
     types = {key: _PLAIN.get(type(value)) for key, value in first.items()}
-    for key, values in types.items():
-        if values is None or (values is TEXT and key in collector.as_json):
-            return None
-        if values is not TEXT and key in collector.names and key not in collector.as_json:
-            return None
-    if not types:
+    if not types or None in types.values():
         return None
-    import pyarrow.json as pj
-
-    known = {key: TEXT for key in collector.names if key not in collector.as_json}
+    schema = pa.schema(list((dict.fromkeys(known, TEXT) | types).items()))
     try:
         table = pj.read_json(
             pa.py_buffer(block),
             read_options=pj.ReadOptions(use_threads=False, block_size=len(block) + 1),
-            parse_options=pj.ParseOptions(
-                explicit_schema=pa.schema(list((known | types).items())), unexpected_field_behavior="error"
-            ),
+            parse_options=pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
         )
         table.validate(full=True)
     except (pa.ArrowException, UnicodeError):
         return None
-    if table.num_rows != lines:
+    if table.num_rows != len(ends):
         return None
     table = table.combine_chunks()
-    columns, as_json = {}, []
-    for key in types | known:
-        values = table.column(key).chunk(0)
-        if values.type != TEXT:
-            as_json.append(key)
-            values = values.cast(TEXT)
-        columns[key] = values
-    return columns, as_json
+    made = {key: table.column(key).chunk(0) for key in types | dict.fromkeys(known)}
+    as_json = [key for key, values in made.items() if values.type != TEXT]
+    return {key: values.cast(TEXT) for key, values in made.items()}, as_json
 
 
 def _by_lines(block: bytes, number: int, name: str, collector: Collector) -> None:
@@ -152,17 +164,18 @@ def _by_lines(block: bytes, number: int, name: str, collector: Collector) -> Non
             rows = list(map(loads, some))
         except ValueError:
             plain, rows = False, []
-            for at, line in enumerate(some, number + start):
-                if (given := line.decode("utf-8").strip()) != "":
-                    rows.append(parse(given, f"{name}, line {at}"))
-                else:
-                    rows.append(None)
+            if 0 in block:
+                line = number + block[: block.index(0)].count(b"\n")
+                fail(f"{name}, line {line}: there is a NUL byte, which no text has. The file may be damaged.")
+            for at, given in enumerate(some, number + start):
+                words = given.decode("utf-8").strip()
+                rows.append(parse(words, f"{name}, line {at}") if words else None)
         if not {dict}.issuperset(map(type, rows)):
             kept = []
-            for at, (row, line) in enumerate(zip(rows, some, strict=True), number + start):
+            for at, (row, given) in enumerate(zip(rows, some, strict=True), number + start):
                 if isinstance(row, dict):
                     kept.append(row)
-                elif row is not None or line.strip():
+                elif row is not None or given.strip():
                     fail(f"{name}, line {at}: this is {what(row)}, not an object with named values.")
             rows = kept
         if rows:
@@ -170,6 +183,12 @@ def _by_lines(block: bytes, number: int, name: str, collector: Collector) -> Non
 
 
 def may_hold_long_numbers(block: bytes) -> bool:
-    """Whether there may be a whole number that orjson would round: 19 digits or more, so each sixth byte tells."""
-    digit = np.frombuffer(block, np.uint8)[::6] - np.uint8(48) < 10
-    return bool((digit[:-2] & digit[1:-1] & digit[2:]).any())
+    """Whether there are 19 digits in a row: a whole number that orjson may round."""
+    signs = np.frombuffer(block, np.uint8)
+    some = signs[::6] - np.uint8(48) < 10
+    if not (some[:-2] & some[1:-1] & some[2:]).any():  # each sixth tells that of most texts
+        return False
+    run = signs - np.uint8(48) < 10
+    for step in (1, 2, 4, 8, 3):  # runs of 2, 4, 8, 16, 19
+        run = run[:-step] & run[step:]
+    return bool(run.any())

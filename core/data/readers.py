@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
+import re
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +28,7 @@ from core.paths import is_public, portable
 
 VERSION = 3  # of how files are read: what another one kept is read anew
 CHUNK = 8 << 20
+_PLAIN = re.compile(rb"(?!\xef\xbb\xbf|\xff\xfe|\xfe\xff)[\t\n\r -~\x80-\xff]*")  # no mark of an encoding, no NUL
 KINDS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".parquet": "parquet", ".pq": "parquet", ".txt": "text", ".text": "text", ".md": "text",
@@ -88,10 +92,7 @@ def _read(path: Path, name: str, sheet: str | None) -> Table:
         elif head[:4] == b"PAR1" or kind == "parquet":
             table = _read_parquet(path, packed)
         else:
-            encoding, notes = find_encoding(opener, name)
-            with io.TextIOWrapper(opener(), encoding=encoding, newline="") as text:
-                table = _read_text_kind(kind.removeprefix("sheet") or _sniff(head, encoding), text, name, endings)
-            table.notes = notes + table.notes
+            table = _read_text(opener, kind.removeprefix("sheet"), head, name, endings)
     except (gzip.BadGzipFile, EOFError, zlib.error):
         fail(f"{name} is packed with gzip but damaged: it ends too early or was changed.")
     except RecursionError:
@@ -102,6 +103,20 @@ def _read(path: Path, name: str, sheet: str | None) -> Table:
         fail(f"{name} cannot be read: {(error.strerror or str(error)).lower()}.")
     if not table.data.num_rows:
         fail(f"{name} holds no rows.")
+    return table
+
+
+def _read_text(opener: Callable[[], IO[bytes]], kind: str, head: bytes, name: str, endings: list[str]) -> Table:
+    def decoded(encoding: str) -> Table:
+        with io.TextIOWrapper(opener(), encoding=encoding, newline="") as text:
+            return _read_text_kind(kind or _sniff(head, encoding), text, name, endings)
+
+    if kind == "jsonl" and _PLAIN.fullmatch(head):
+        with contextlib.suppress(UnicodeError):  # this reader sees by itself whether all is UTF-8
+            return decoded("utf-8")
+    encoding, notes = find_encoding(opener, name)
+    table = decoded(encoding)
+    table.notes = notes + table.notes
     return table
 
 

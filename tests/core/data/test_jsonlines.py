@@ -32,6 +32,18 @@ def test_flat_rows_go_at_once(monkeypatch, tmp_path):
     assert exact(rows_of(file)) == exact(FLAT)
 
 
+def taken(lines):
+    return jsonlines._at_once(lines, []) is not None
+
+
+def test_columns_must_stay_of_their_kind():
+    collector = Collector()
+    collector.add([{"a": "x", "n": 1}], 1)
+    assert jsonlines._fits(({"a": None, "n": None, "new": None}, ["n"]), collector)
+    assert not jsonlines._fits(({"a": None}, ["a"]), collector)
+    assert not jsonlines._fits(({"n": None}, []), collector)
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -45,7 +57,7 @@ def test_flat_rows_go_at_once(monkeypatch, tmp_path):
     ],
 )  # fmt: skip
 def test_what_is_not_one_flat_object_a_line_does_not_go_at_once(lines):
-    assert jsonlines._at_once(lines, Collector()) is None
+    assert not taken(lines)
 
 
 ODD = [
