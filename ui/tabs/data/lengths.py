@@ -83,7 +83,7 @@ def _figures(config: RunConfig, load: Load) -> tuple[tuple[str, str, str], ...]:
     steps = -(-load.batches // config.training.gradient_accumulation_steps)
     over = "are left out" if "drop_long" in config.data.fixes else "lose their middle"
     return (
-        ("Over the limit", _percent(load.truncated), f"of the rows, which {over}"),
+        ("Over the limit", _percent(load.truncated), f"of the rows {over}"),
         ("Padding", _percent(load.padding), "of what is computed"),
         ("Steps", f"{steps:,}", "in one epoch"),
     )

@@ -22,6 +22,7 @@ FIELDS = {s.path: s for s in form.settings(DataConfig, "data")}
 SLOTS = max(len(roles) for roles in ROLES_OF.values())  # dropdowns for the roles of a layout
 FOUND = "found"  # the choice that leaves the layout to be recognised
 NONE = ""  # of an optional role: no column plays it, as core.data.mapping has it
+OPENING = say("live", "Opening", "A big file takes a while, once: what was read is kept for the next time.")
 LAYOUT_NAMES = {
     "text": "plain text",
     "text_label": "text and label",
@@ -139,7 +140,8 @@ def wire(part: SourcePart, shared: Shared, refresh: Refresh) -> None:
     draft, filled = shared.draft, shared.filled
 
     def whole(event: Any, handler: Any, inputs: list[Any]) -> None:
-        event(handler, inputs, [draft, filled, part.told, part.upload, part.token], **QUIET)
+        outputs = [draft, filled, part.told, part.upload, part.token]
+        event(lambda: OPENING, None, part.told, **QUIET).then(handler, inputs, outputs, **QUIET)
 
     whole(part.demo.input, take_demo, [part.demo, draft, filled])
     whole(part.upload.upload, take_upload, [part.upload, draft, filled])
