@@ -12,6 +12,8 @@ _UNSEEN = re.compile(
 )
 _UNSEEN_BYTES = bytes({*range(32), 127} - {*b"\t\n\r"})
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+# What ftfy's own, much slower test of a text finds has one of these in it.
+_PERHAPS_GARBLED = re.compile(r"[^\x00-\x7f]{2}|[\x80-\x9fŒœÂÃ]")
 _LINE_ENDS = "\x0b\x0c\x85"
 _DIRECTION = (
     "\u061c\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"  # of use in right-to-left text; 202d, 202e not
@@ -40,11 +42,12 @@ def strip_control(text: str) -> str:
     """
     if not _UNSEEN.search(text):
         return text
-    return _UNSEEN.sub(_kept, text)
+    to_left = _RIGHT_TO_LEFT.search(text) is not None
+    return _UNSEEN.sub(lambda match: _kept(match, to_left), text)
 
 
-def _kept(match: re.Match[str]) -> str:
-    """What stays of an unseen character."""
+def _kept(match: re.Match[str], to_left: bool) -> str:
+    """What stays of an unseen character, in a text that is written to the left or is not."""
     char, text, at = match.group(), match.string, match.start()
     if char in _LINE_ENDS:
         return "\n"
@@ -53,7 +56,7 @@ def _kept(match: re.Match[str]) -> str:
         return char
     if char == "\u200b" and (_unspaced(before) or _unspaced(after)):
         return char
-    if char in _DIRECTION and _RIGHT_TO_LEFT.search(text):
+    if to_left and char in _DIRECTION:
         return char
     return char if "\U000e0020" <= char and _FLAG in text[max(0, at - 7) : at] else ""
 
@@ -81,12 +84,11 @@ def visibly(text: str) -> str:
 
 def fix_encoding(text: str) -> str:
     """The text with mojibake such as "Ã©" turned into the letters that were meant, where that is certain."""
-    if text.isascii():
+    if text.isascii() or not _PERHAPS_GARBLED.search(text):
         return text
     import ftfy
-    from ftfy.badness import is_bad
 
-    return str(ftfy.fix_encoding(text)) if is_bad(text) else text
+    return str(ftfy.fix_encoding(text))
 
 
 def change(text: str, mended: str) -> str:

@@ -16,6 +16,8 @@ NAMES = {
 # Whether a text is worth a closer look: an @, or seven digits in a row but for what stands between them in a number.
 HINT = re.compile(r"[@0-9](?:(?<=@)|(?:[ ()./-]{0,2}[0-9A-Z]){6})")
 
+NEAR = 200  # characters around a number that tell what it is
+
 _EMAIL = re.compile(
     r"(?<![\w.+%-])[A-Za-z0-9][\w.+%-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,24})(?![\w-]|@)"
 )
@@ -83,20 +85,32 @@ _REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "IN", "AU", "CH", "AT", "P
 
 def find(text: str) -> list[Span]:
     """What a text holds of personal data, in order, without overlaps."""
+    return apart([*_ibans(text), *_cards(text), *_emails(text), *_phones(text)])
+
+
+def apart(spans: list[Span]) -> list[Span]:
+    """Spans in order; of those that overlap the one that begins first, or that was found first."""
     found: list[Span] = []
-    for start, stop, kind in (*_ibans(text), *_cards(text), *_emails(text), *_phones(text)):
-        if all(stop <= a or b <= start for a, b, _ in found):
-            found.append((start, stop, kind))
-    return sorted(found)
+    for span in sorted(spans, key=lambda s: s[0]):
+        if not found or found[-1][1] <= span[0]:
+            found.append(span)
+    return found
 
 
 def mask_personal(text: str) -> str:
     """The text with [EMAIL], [PHONE], [CARD] and [IBAN] in place of personal data."""
     if not HINT.search(text):
         return text
-    for start, stop, kind in reversed(find(text)):
-        text = text[:start] + MASKS[kind] + text[stop:]
-    return text
+    return masked(text, [(start, stop, MASKS[kind]) for start, stop, kind in find(text)])
+
+
+def masked(text: str, spans: list[Span]) -> str:
+    """The text with something else in place of each span: (start, end, what)."""
+    pieces, at = [], 0
+    for start, stop, mask in spans:
+        pieces += [text[at:start], mask]
+        at = stop
+    return "".join([*pieces, text[at:]])
 
 
 def partly(value: str, kind: str) -> str:
@@ -111,7 +125,11 @@ def _emails(text: str) -> Iterator[Span]:
     if "@" not in text:
         return
     for match in _EMAIL.finditer(text):
-        if match[1].lower() in _NO_MAIL or match[0].startswith("git@") or _IN_URL.search(text, 0, match.start()):
+        if (
+            match[1].lower() in _NO_MAIL
+            or match[0].startswith("git@")
+            or _IN_URL.search(text, max(0, match.start() - NEAR), match.start())
+        ):
             continue
         yield match.start(), match.end(), "email"
 
@@ -136,7 +154,8 @@ def _cards(text: str) -> Iterator[Span]:
     for match in _CARD.finditer(text):
         digits = re.sub(r"\D", "", match[0])
         if _ISSUERS.fullmatch(digits) and _luhn(digits) and len(set(digits)) > 1:
-            if len(digits) < len(match[0]) or _CARD_LIKE.search(text):  # a bare number may be an order's
+            around = text[max(0, match.start() - NEAR) : match.end() + NEAR]
+            if len(digits) < len(match[0]) or _CARD_LIKE.search(around):  # a bare number may be an order's
                 yield match.start(), match.end(), "card"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-Span = tuple[int, int, str]  # start, end, kind
+from core.data.checks.personal import Span, apart, masked
 
 MASK = "[SECRET]"
 
@@ -63,19 +63,14 @@ def find(text: str) -> list[Span]:
     """The secrets of a text, in order, without overlaps."""
     lower, found = text.lower(), list[Span]()
     for kind, (needles, pattern) in _PATTERNS.items():
-        if not any(needle in lower for needle in needles):
-            continue
-        for start, stop in _values(kind, pattern, text):
-            if all(stop <= a or b <= start for a, b, _ in found):
-                found.append((start, stop, kind))
-    return sorted(found)
+        if any(needle in lower for needle in needles):
+            found += [(start, stop, kind) for start, stop in _values(kind, pattern, text)]
+    return apart(found)
 
 
 def mask_secrets(text: str) -> str:
     """The text with [SECRET] in place of its secrets."""
-    for start, stop, _ in reversed(find(text)):
-        text = text[:start] + MASK + text[stop:]
-    return text
+    return masked(text, [(start, stop, MASK) for start, stop, _ in find(text)])
 
 
 def partly(value: str, kind: str) -> str:

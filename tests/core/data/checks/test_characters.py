@@ -1,7 +1,9 @@
 """Letters in a wrong encoding and characters that nobody sees: what is mended, and what must stay."""
 
+import ftfy
 import pytest
-from hypothesis import given
+from ftfy.badness import MOJIBAKE_CATEGORIES
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.data.checks.characters import change, fix_encoding, strip_control, unseen, visibly
@@ -63,6 +65,12 @@ def test_mended_text_has_nothing_left_to_mend(text):
     once = strip_control(text)
     assert strip_control(once) == once and unseen(once) is False
     assert unseen(text) is (once != text)
+
+
+@settings(max_examples=1000)
+@given(st.text(alphabet=sorted(set("".join(MOJIBAKE_CATEGORIES.values()))) + list("aZ .,°Œœ×ÃÂà√≈β€āвЂ"), max_size=8))
+def test_no_text_that_ftfy_takes_for_garbled_is_passed_over(text):
+    assert fix_encoding(text) == ftfy.fix_encoding(text)
 
 
 def test_the_place_is_shown():
