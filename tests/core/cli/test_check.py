@@ -5,7 +5,14 @@ import json
 import pytest
 
 from core.__main__ import main
+from core.config import load
 from tests.factory import tone_rows, write_jsonl
+
+
+def load_config(folder, file, override):
+    path = folder / "config.yaml"
+    path.write_text(f"data: {{path: '{file}'}}\n", encoding="utf-8")
+    return load(path, [override])
 
 
 @pytest.fixture
@@ -45,3 +52,34 @@ def test_wrong_input_is_one_sentence(file, tokenizer_dir, capsys, more, words):
     assert main(["check", file, *model, *more]) == 2
     captured = capsys.readouterr()
     assert words in captured.err and len(captured.err.strip().splitlines()) == 1 and not captured.out
+
+
+def test_a_finding_says_why_and_its_fix_which_can_be_tried(file, tokenizer_dir, capsys):
+    line = ["check", file, "--model", str(tokenizer_dir)]
+    assert main(line) == 0
+    said = capsys.readouterr().out
+    assert "1 row repeats an earlier row" in said and "why: " in said and "e.g. " in said
+    assert "fix: Leave repeats out: --set 'data.fixes=[drop_duplicates]'" in said
+    assert main([*line, "--fix", "strip_control", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["findings"]
+    finding = next(f for f in found if f["kind"] == "duplicate")
+    assert set(finding) == {"kind", "count", "rows", "message", "severity", "why", "examples", "remedy"}
+    remedy = {"label": "Leave repeats out", "field": "data.fixes", "value": ["strip_control", "drop_duplicates"]}
+    assert finding["remedy"] == remedy
+    assert main([*line, "--fix", "strip_control", "--fix", "drop_duplicates", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["rows"] == 24 and "1 row left out that repeats another." in result["notes"]
+    assert not any(f["kind"] == "duplicate" for f in result["findings"])
+
+
+def test_the_command_of_a_remedy_is_one_that_train_takes(file, tmp_path):
+    config = load_config(tmp_path, file, "data.fixes=[drop_duplicates, mask_personal]")
+    assert config.data.fixes == ("drop_duplicates", "mask_personal")
+
+
+def test_rows_are_kept_together_by_a_column(file, tokenizer_dir, capsys):
+    assert main(["check", file, "--model", str(tokenizer_dir), "--group-by", "tone", "--split", "0.3", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["split"]["validation"] > 0
+    assert main(["check", file, "--model", str(tokenizer_dir), "--group-by", "tune"]) == 2
+    assert "Did you mean 'tone'?" in capsys.readouterr().err
