@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,8 +25,8 @@ from core.data.sources import Source
 from core.errors import InputError
 
 
-def _edit(mend: Callable[[str], str]) -> Edit:
-    """A function of a text as one of a row: every text in it is mended, nested ones too; keys stay."""
+def _mended(mend: Callable[[str], str], row: dict[str, Any]) -> dict[str, Any]:
+    """A row with every text in it mended, nested ones too; keys stay."""
 
     def inside(value: Any) -> Any:
         if isinstance(value, str):
@@ -34,10 +35,12 @@ def _edit(mend: Callable[[str], str]) -> Edit:
             return {key: inside(inner) for key, inner in value.items()}
         return [inside(inner) for inner in value] if isinstance(value, list) else value
 
-    def edit(row: dict[str, Any]) -> dict[str, Any]:
-        return {name: inside(value) for name, value in row.items()}
+    return {name: inside(value) for name, value in row.items()}
 
-    return edit
+
+def _edit(mend: Callable[[str], str]) -> Edit:
+    """A function of a text as one of a row; it can be sent to another process."""
+    return functools.partial(_mended, mend)
 
 
 EDITS: dict[str, Edit] = {

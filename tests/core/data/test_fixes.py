@@ -1,6 +1,7 @@
 """Fixes of the rows: text is mended at any depth, then rows are left out, in one order and always the same ones."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -145,3 +146,9 @@ def test_masked_rows_in_json_columns_of_a_table(tmp_path):
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(rows), encoding="utf-8")
     assert apply(open_data(str(path)), ["mask_personal"]).rows[0]["completion"] == {"mail": "[EMAIL]", "age": 36}
+
+
+def test_mended_rows_can_be_sent_to_another_process(source):
+    """Big sets are encoded by workers, which get the rows of a view with all that mends them."""
+    mended = apply(source, ["strip_control", "fix_encoding", "mask_personal", "mask_secrets"]).rows[:5]
+    assert list(pickle.loads(pickle.dumps(mended))) == list(mended)
