@@ -177,17 +177,17 @@ def collect(rows: Iterable[dict[str, Any]], columns: list[str] | None = None) ->
     """Rows as a table (see Collector)."""
     collector, rows = Collector(columns or ()), iter(rows)
     while some := list(itertools.islice(rows, STEP)):
-        collector.add(some, sum(map(_weight, some)))
+        collector.add(some, sum(map(weight, some)))
     return collector.finish()
 
 
-def _weight(value: Any) -> int:
+def weight(value: Any) -> int:
     """About how many bytes a value takes."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):
-        return sum(map(_weight, value.values()))
-    return sum(map(_weight, value)) if isinstance(value, list) else 8
+        return sum(map(weight, value.values()))
+    return sum(map(weight, value)) if isinstance(value, list) else 8
 
 
 def _array(values: list[Any], as_json: bool) -> pa.Array:

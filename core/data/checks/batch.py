@@ -12,9 +12,11 @@ from typing import Any
 
 from core.data.checks.reading import Reading, Said
 from core.data.rows import Rows
+from core.data.tables import weight
 from core.errors import InputError
 
 SIZE = 2000  # rows of a batch
+LETTERS = 2_000_000  # of its texts, about: what looks at them takes some 60 bytes for each
 PART = "\x1e"  # between joined texts
 
 
@@ -120,6 +122,17 @@ def strings(value: Any) -> Iterator[str]:
             yield from strings(inner)
 
 
+def _some(stream: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The next rows: SIZE of them, or fewer where they are long."""
+    chunk, letters = [], 0
+    for row in islice(stream, SIZE):
+        chunk.append(row)
+        letters += weight(row)
+        if letters > LETTERS:
+            break
+    return chunk
+
+
 def batches(rows: Rows, reading: Reading) -> Iterator[Batch]:
     """All rows, batch by batch.
 
@@ -127,7 +140,7 @@ def batches(rows: Rows, reading: Reading) -> Iterator[Batch]:
         InputError: the template does not fit the rows at all.
     """
     stream, start = iter(rows), 0
-    while chunk := list(islice(stream, SIZE)):
+    while chunk := _some(stream):
         said: list[Said | None] = []
         errors: dict[int, InputError] = {}
         for number, row in enumerate(chunk, start):
