@@ -1,4 +1,4 @@
-"""The command line: python -m core check|train|evaluate|export|runs ... (see docs/commands.md)."""
+"""The command line: python -m core check|estimate|train|evaluate|export|runs ... (see docs/commands.md)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.runs.environment import threads
 from core.runs.failures import explain
 from core.runs.files import plain
 
-COMMANDS = ("check", "train", "evaluate", "export", "runs")
+COMMANDS = ("check", "estimate", "train", "evaluate", "export", "runs")
 
 
 class Parser(argparse.ArgumentParser):

@@ -27,7 +27,15 @@ HEAVY = {
 }
 # What the page may know of the house: what says things, and nothing that works.
 KNOWN_TO_UI = ("core.config", "core.errors", "core.paths", "core.data", "core.runs", "core.export.targets")
-KNOWN_TO_UI += ("core.models.tokenizer", "core.models.catalog", "core.models.hub", "core.settings", "core.memo")
+KNOWN_TO_UI += (
+    "core.models.tokenizer",
+    "core.models.catalog",
+    "core.models.memory",
+    "core.models.shapes",
+    "core.models.hub",
+    "core.settings",
+    "core.memo",
+)
 
 
 def module_of(path: Path) -> str:
@@ -86,7 +94,16 @@ def test_only_assets_make_makes_assets():
 def test_light_rooms_import_nothing_heavy_at_their_top():
     """core.data, core.runs and the light halves of core.models and core.export, at any depth of their code."""
     light = ("core.data", "core.runs", "core.config", "core.errors", "core.paths", "core.models.tokenizer")
-    light += ("core.models.catalog", "core.models.hub", "core.export.targets", "core.settings", "core.memo")
+    light += (
+        "core.models.catalog",
+        "core.models.memory",
+        "core.models.shapes",
+        "core.models.speed",
+        "core.models.hub",
+        "core.export.targets",
+        "core.settings",
+        "core.memo",
+    )
     assert not offences(light, lambda name: name.split(".")[0] in HEAVY)
 
 
@@ -124,7 +141,14 @@ def test_the_page_comes_up_without_torch():
 
 def test_light_rooms_come_up_without_torch():
     light = ("core.data", "core.runs", "core.config", "core.errors", "core.paths", "core.models.tokenizer")
-    light += ("core.models.catalog", "core.export.targets", "core.__main__")
+    light += (
+        "core.models.catalog",
+        "core.models.memory",
+        "core.models.shapes",
+        "core.models.speed",
+        "core.export.targets",
+        "core.__main__",
+    )
     assert heavy_after([module_of(p) for p in SOURCES if begins(module_of(p), light)]) == {}
 
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from core.config import RunConfig
 from core.data.encode import encode_many, is_blank
+from core.data.extremes import byte_sizes, tokens_of
 from core.data.formats import Layout
+from core.data.rows import Rows
 from core.data.template import Wording, concerns_every_row, render
 from core.errors import InputError
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 STRETCH = 16  # batches that are drawn at random together, then sorted by length (core/training/batches.py)
 SAMPLE = 2000
+LONG = 64  # rows with the most bytes, among which the longest one is looked for
 NO_LIMIT = 2**31
 
 
@@ -58,16 +61,18 @@ class Lengths:
         tokens: of each row looked at, before any is dropped.
         rows: how many rows these stand for.
         trained: the share of the tokens that carry loss.
+        longest: tokens of the longest row that is known, looked at for a sample or not; 0: that of those looked at.
     """
 
     tokens: tuple[int, ...]
     rows: int
     trained: float = 1.0
+    longest: int = 0
 
     def under(self, limit: int, batch_size: int, drop_long: bool = False) -> Load:
         """What a limit makes of the rows, in batches of like length as core/training/batches.py makes them.
 
-        Of a sample all figures are estimates, and the longest row is that of the sample.
+        Of a sample all figures are estimates.
 
         Args:
             limit: data.max_tokens. drop_long: rows over it are left out, not cut.
@@ -86,7 +91,7 @@ class Lengths:
             truncated=truncated,
             tokens=round(int(kept.sum()) * scale),
             padded=round(padded * scale),
-            longest=int(kept.max()),
+            longest=max(int(kept.max()), min(self.longest, limit)),
             batches=math.ceil(rows / batch_size),
             width=float((longest.astype(np.float64) ** 2 * counts).sum() / padded),
         )
@@ -122,6 +127,8 @@ def measure_lengths(
 ) -> Lengths:
     """The lengths of all rows, or of `sample` evenly spaced ones. Rows that training leaves out are passed over.
 
+    Of a sample the longest row is looked for besides, among those with the most bytes.
+
     Raises:
         InputError: the template cannot be used, or no row can be.
     """
@@ -141,8 +148,11 @@ def measure_lengths(
     tokens = tuple(len(row.input_ids) for row in encoded)
     if not tokens:
         raise wrong or InputError("There are no rows to learn from.", "data.path")
-    trained = sum(row.trained for row in encoded)
-    return Lengths(tokens, round(len(rows) * len(tokens) / len(chosen)), trained / sum(tokens))
+    longest, trained = max(tokens), sum(row.trained for row in encoded)
+    if isinstance(rows, Rows) and len(rows) > len(chosen):
+        most = rows.take(np.argsort(-byte_sizes(rows), kind="stable")[:LONG])
+        longest = max(longest, *tokens_of(most, layout, Wording.of(config.data), tokenizer))
+    return Lengths(tokens, round(len(rows) * len(tokens) / len(chosen)), trained / sum(tokens), longest)
 
 
 def count_updates(rows: int, config: RunConfig) -> int:

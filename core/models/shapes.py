@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from core.errors import InputError
 from core.models.catalog import read_config, weights
@@ -14,11 +14,18 @@ from core.models.tokenizer import FIELD, model_folder
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear layer of a block: the last part of its name, or more where that is needed to tell it from another."""
+    """A linear layer of a block.
+
+    Attributes:
+        name: its last part, or more where that is needed to tell it from another.
+        inputs, outputs: its widths.
+        reads: whose output it takes: layers that read the same keep it once.
+    """
 
     name: str
     inputs: int
     outputs: int
+    reads: Literal["entry", "heads", "middle", "inner"]
 
 
 @dataclass(frozen=True)
@@ -170,11 +177,11 @@ def _decoder(
     width = c.get("head_dim") or h // heads
     q, kv, layers = heads * width, c.get("num_key_value_heads", heads) * width, c["num_hidden_layers"]
     if fused:
-        first, last = [Linear("qkv_proj", h, q + 2 * kv)], [Linear("gate_up_proj", h, 2 * i)]
+        first, last = [Linear("qkv_proj", h, q + 2 * kv, "entry")], [Linear("gate_up_proj", h, 2 * i, "middle")]
     else:
-        first = [Linear("q_proj", h, q), Linear("k_proj", h, kv), Linear("v_proj", h, kv)]
-        last = [Linear("gate_proj", h, i), Linear("up_proj", h, i)]
-    linears = (*first, Linear("o_proj", q, h), *last, Linear("down_proj", i, h))
+        first = [Linear("q_proj", h, q, "entry"), Linear("k_proj", h, kv, "entry"), Linear("v_proj", h, kv, "entry")]
+        last = [Linear("gate_proj", h, i, "middle"), Linear("up_proj", h, i, "middle")]
+    linears = (*first, Linear("o_proj", q, h, "heads"), *last, Linear("down_proj", i, h, "inner"))
     bias = (q + 2 * kv) * max(biases, bool(c.get("attention_bias"))) + h * bool(c.get("attention_bias"))
     bias += (2 * i + h) * bool(c.get("mlp_bias"))
     others = layers * (norms * h + 2 * width * head_norms + bias) + h
@@ -185,8 +192,8 @@ def _gpt2(c: dict[str, Any]) -> Sizes:
     h, layers = c["n_embd"], c["n_layer"]
     i = c.get("n_inner", 4 * h)
     linears = (
-        Linear("attn.c_attn", h, 3 * h), Linear("attn.c_proj", h, h),
-        Linear("mlp.c_fc", h, i), Linear("mlp.c_proj", i, h),
+        Linear("attn.c_attn", h, 3 * h, "entry"), Linear("attn.c_proj", h, h, "heads"),
+        Linear("mlp.c_fc", h, i, "middle"), Linear("mlp.c_proj", i, h, "inner"),
     )  # fmt: skip
     others = layers * (4 * h + 3 * h + h + i + h) + 2 * h + h * c["n_positions"]
     return Sizes(layers, h, i, c["n_head"], h, h, c["vocab_size"], linears, others)
@@ -196,7 +203,11 @@ def _bert(c: dict[str, Any]) -> Sizes:
     """BERT with its masked-word head: dense layer, norm, and a bias for each word."""
     h, i, layers, words = c["hidden_size"], c["intermediate_size"], c["num_hidden_layers"], c["vocab_size"]
     names = ("query", "key", "value", "attention.output.dense")
-    linears = (*(Linear(n, h, h) for n in names), Linear("intermediate.dense", h, i), Linear("output.dense", i, h))
+    linears = (
+        *(Linear(n, h, h, "heads" if n == names[-1] else "entry") for n in names),
+        Linear("intermediate.dense", h, i, "middle"),
+        Linear("output.dense", i, h, "inner"),
+    )
     others = layers * (4 * h + 4 * h + i + h) + h * (c["max_position_embeddings"] + c["type_vocab_size"] + 2)
     others += h * h + 3 * h + words
     return Sizes(layers, h, i, c["num_attention_heads"], h, h, words, linears, others)
@@ -205,7 +216,11 @@ def _bert(c: dict[str, Any]) -> Sizes:
 def _distilbert(c: dict[str, Any]) -> Sizes:
     h, i, layers, words = c["dim"], c["hidden_dim"], c["n_layers"], c["vocab_size"]
     names = ("q_lin", "k_lin", "v_lin", "out_lin")
-    linears = (*(Linear(n, h, h) for n in names), Linear("lin1", h, i), Linear("lin2", i, h))
+    linears = (
+        *(Linear(n, h, h, "heads" if n == names[-1] else "entry") for n in names),
+        Linear("lin1", h, i, "middle"),
+        Linear("lin2", i, h, "inner"),
+    )
     others = layers * (4 * h + 4 * h + i + h) + h * (c["max_position_embeddings"] + 2) + h * h + 3 * h + words
     return Sizes(layers, h, i, c["n_heads"], h, h, words, linears, others)
 
@@ -214,8 +229,10 @@ def _t5(c: dict[str, Any]) -> Sizes:
     """T5: a layer here is one of the encoder with one of the decoder, which attends twice."""
     h, i, layers, width = c["d_model"], c["d_ff"], c["num_layers"], c["d_kv"] * c["num_heads"]
     gated = str(c.get("feed_forward_proj", "relu")).startswith("gated")
-    attention = [Linear(n, h, width) for n in ("q", "k", "v")] + [Linear("o", width, h)]
-    forward = [Linear(n, h, i) for n in (("wi_0", "wi_1") if gated else ("wi",))] + [Linear("wo", i, h)]
+    attention = [Linear(n, h, width, "entry") for n in ("q", "k", "v")] + [Linear("o", width, h, "heads")]
+    forward = [Linear(n, h, i, "middle") for n in (("wi_0", "wi_1") if gated else ("wi",))] + [
+        Linear("wo", i, h, "inner")
+    ]
     others = layers * 5 * h + 2 * h + 2 * c["relative_attention_num_buckets"] * c["num_heads"]
     return Sizes(
         layers, h, i, c["num_heads"], width, width, c["vocab_size"], tuple(3 * attention + 2 * forward), others

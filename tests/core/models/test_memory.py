@@ -1,0 +1,239 @@
+"""Predicted memory and time: what autograd keeps is counted to the number, parts add up, limits and runs are heeded."""
+
+import dataclasses
+import json
+import time
+
+import pytest
+
+from core.config import METHODS, build
+from core.data.lengths import Lengths
+from core.models import memory, speed
+from core.models.memory import WAYS, by_cut_off, estimate, kept_numbers, peak_parts, trained_weights
+from core.models.shapes import read_shape
+from core.runs import store
+from core.runs.machine import Machine
+from tests import factory
+
+MACHINE = Machine("cpu", "", 2, 1, 2**34, 2**33)
+CARD = Machine("cuda", "NVIDIA L4", 8, 7, 24 * 2**30, 23 * 2**30)
+LENGTHS = Lengths(tuple(range(20, 220)), 2000, 0.3)
+METHOD = {
+    "full": {"name": "full"},
+    "lora": {"name": "lora", "r": 4},
+    "plain": {"name": "lora", "r": 4, "lora_dropout": 0},
+}
+
+
+@pytest.fixture(autouse=True)
+def known_speed(monkeypatch, tmp_path):
+    """A processor of known speed, and no runs but those of the test."""
+    monkeypatch.setattr(speed, "one_core", lambda: speed.REFERENCE)
+    monkeypatch.setenv("TUNESMITH_RUNS", str(tmp_path / "runs"))
+
+
+def config(method="lora", model="assets/demo-model", **sections):
+    return build({"model": {"path": str(model)}, "method": METHOD[method], **sections})
+
+
+# What autograd keeps
+
+
+def kept_by_autograd(folder, given, rows, tokens):
+    """Numbers that a forward pass keeps for the way back, weights aside; each storage once."""
+    import torch
+
+    from core.methods import method
+    from core.models.load import load_base
+    from core.training.losses import token_loss
+
+    model = load_base(str(folder))
+    model = method(given.method.name).prepare(model, given.method, str(folder), None).train()
+    own = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
+    found = {}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            found[storage.data_ptr()] = storage  # held, so that no other takes its place
+        return tensor
+
+    ids = torch.randint(5, 300, (rows, tokens), generator=torch.Generator().manual_seed(0))
+    mask = torch.ones_like(ids)
+    mask[0, tokens // 2 :] = 0
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        token_loss(model(input_ids=ids, attention_mask=mask, use_cache=False), ids)
+    return sum(storage.nbytes() for storage in found.values()) / 4
+
+
+SIZES = {
+    "hidden_size": 128,
+    "intermediate_size": 224,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "head_dim": 32,
+}
+
+
+@pytest.mark.parametrize(
+    "family", [f if f in ("llama", "gpt2") else pytest.param(f, marks=pytest.mark.slow) for f in factory.DECODERS]
+)
+@pytest.mark.parametrize("method", METHOD)
+def test_what_a_block_keeps_is_counted(family, method, tmp_path):
+    """Of models that differ by one block; a few numbers for each token that have no width are not counted."""
+    rows, tokens, kept, counted = 2, 48, [], []
+    for layers in (2, 3):
+        sizes = {"n_embd": 128, "n_layer": layers} if family == "gpt2" else SIZES | {"num_hidden_layers": layers}
+        sizes |= {"layer_types": ["full_attention"] * layers} if family.startswith("gemma") else {}
+        folder = factory.tiny_model(family, tmp_path / str(layers), **sizes)
+        given = config(method, folder)
+        kept.append(kept_by_autograd(folder, given, rows, tokens))
+        token, square = kept_numbers(given, read_shape(folder))
+        counted.append(rows * tokens * (token + square * tokens))
+    assert counted[1] - counted[0] == pytest.approx(kept[1] - kept[0], rel=0.025)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "phi3"])
+@pytest.mark.parametrize("targets", ["all-linear", "o_proj,c_proj,down_proj"])
+def test_trained_weights_are_those_that_peft_makes(family, targets, tmp_path):
+    from core.methods import method
+    from core.models.load import load_base, parameters
+
+    folder = factory.tiny_model(family, tmp_path / "m")
+    shape = read_shape(folder)
+    names = [n for n in targets.split(",") if targets == "all-linear" or shape.targets(n)]
+    given = build(
+        {"model": {"path": str(folder)}, "method": {"name": "lora", "r": 3, "target_modules": ",".join(names)}}
+    )
+    tuned = method("lora").prepare(load_base(str(folder)), given.method, str(folder), None)
+    assert trained_weights(given, shape) == parameters(tuned)["trained"]
+    assert trained_weights(config("full"), shape) == shape.parameters
+
+
+# The prediction
+
+
+def test_every_method_is_known():
+    assert set(METHODS) <= set(WAYS)
+
+
+def test_parts_add_up_and_more_of_anything_takes_more():
+    made = estimate(config(), LENGTHS, 100, MACHINE)
+    assert made.peak_bytes == sum(made.parts.values()) and made.seconds == sum(made.times.values())
+    assert made.fits and "GFLOP/s" in made.basis
+    assert made.notes == ["Lengths are those of 200 of the 2,000 rows."]
+    larger = estimate(config(training={"per_device_train_batch_size": 16}), LENGTHS, 100, MACHINE)
+    assert larger.peak_bytes > made.peak_bytes and larger.steps < made.steps
+    full = estimate(config("full"), LENGTHS, 100, MACHINE)
+    assert full.parts["optimizer"] == 8 * full.parameters == 2 * full.parts["gradients"]
+    assert full.parts["weights"] == 4 * full.parameters and full.trained == full.parameters
+    tight = dataclasses.replace(MACHINE, free=made.peak_bytes - 1)
+    assert not estimate(config(), LENGTHS, 100, tight).fits
+
+
+def test_accumulation_costs_time_for_an_update_and_no_memory():
+    one = estimate(config(), LENGTHS, 0, MACHINE)
+    four = estimate(config(training={"gradient_accumulation_steps": 4}), LENGTHS, 0, MACHINE)
+    assert four.parts == one.parts and (one.steps, four.steps) == (750, 3 * 63)
+    assert four.times["training"] == pytest.approx(one.times["training"], rel=0.05)
+
+
+def test_a_large_vocabulary_is_fullest_where_rows_are_validated(tmp_path):
+    folder = factory.tiny_model("smollm", tmp_path / "m", vocab_size=100_000)
+    small = {"per_device_train_batch_size": 1}
+    without = estimate(config("lora", folder, training=small), Lengths((60,) * 50, 50, 0.2), 0, MACHINE)
+    with_kept = estimate(config("lora", folder, training=small), Lengths((60,) * 50, 50, 0.2), 10, MACHINE)
+    assert with_kept.parts["logits"] > 3 * without.parts["logits"]
+    assert with_kept.parts["gradients"] == 0  # they are gone while rows are validated
+
+
+def test_a_card_keeps_frozen_weights_in_half_precision_and_says_that_it_is_not_verified():
+    made = estimate(config(), LENGTHS, 0, CARD)
+    assert made.parts["weights"] == 2 * made.parameters + 4 * made.trained
+    assert any("not verified" in note for note in made.notes) and "not verified" in made.basis
+
+
+def test_four_bits_for_the_linear_layers_of_a_frozen_base():
+    """QLoRA is no setting yet; its memory is a matter of the table alone."""
+    shape, load = read_shape("assets/demo-model"), LENGTHS.under(128, 8)
+    given = config()
+    qlora = given.model_copy(update={"method": given.method.model_copy(update={"name": "qlora"})})
+    lora, small = (peak_parts(c, shape, load, 0.3, 0, "cpu")["weights"] for c in (given, qlora))
+    assert lora - small == pytest.approx(shape.inside * (4 - 4.127 / 8), abs=2)
+
+
+def test_the_table_of_limits_is_the_estimate_at_each():
+    given = config(data={"max_tokens": 96})
+    table = by_cut_off(given, LENGTHS, 100, MACHINE)
+    assert 35 <= len(table) <= 42 and [c.limit for c in table] == sorted({c.limit for c in table})
+    here = next(c for c in table if c.limit == 96)
+    made, load = estimate(given, LENGTHS, 100, MACHINE), LENGTHS.under(96, 8)
+    assert (here.seconds, here.peak_bytes, here.steps, here.fits) == (made.seconds, made.peak_bytes, made.steps, True)
+    assert (here.truncated, here.padding, here.tokens) == (load.truncated, load.padding, load.tokens)
+    assert table[0].limit == 8 and table[-1].limit >= 219 and table[-1].truncated == 0
+    assert [c.truncated for c in table] == sorted((c.truncated for c in table), reverse=True)
+    assert [c.peak_bytes for c in table] == sorted(c.peak_bytes for c in table)
+    assert [c.limit for c in by_cut_off(given, LENGTHS, 0, MACHINE, [64, 32, 64])] == [32, 64]
+
+
+def test_where_long_rows_are_left_out_a_lower_limit_means_fewer_updates():
+    table = by_cut_off(config(data={"fixes": ["drop_long"]}), LENGTHS, 0, MACHINE, [8, 100, 300])
+    assert table[0].rows == table[0].steps == 0 and table[0].seconds > 0
+    assert table[1].steps < table[2].steps and table[1].rows < table[2].rows == 2000
+
+
+def test_a_family_that_is_not_known_is_said(tmp_path):
+    folder = factory.tiny_model("llama", tmp_path / "m")
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(values | {"model_type": "new"}))
+    assert any(
+        "The family new is not known" in note for note in estimate(config(model=folder), LENGTHS, 0, MACHINE).notes
+    )
+
+
+# Earlier runs
+
+
+def run_of(given, seconds, machine=MACHINE, disturbed=()):
+    """A run whose updates took so long, with 1,000 tokens each."""
+    run = store.create(given)
+    known = run.environment() | {"cpus": machine.cpus, "device": {"type": "cpu", "threads": machine.threads}}
+    (run.dir / "environment.json").write_text(json.dumps(known))
+    events, t = [], time.time()
+    for step in range(10, 60, 10):
+        if step in disturbed:
+            events.append({"kind": "eval", "step": step - 5, "t": t})
+            t += 1000
+        t += 10 * seconds
+        rate = {"all_tokens_per_second": 1000 / seconds, "tokens_per_second": 300 / seconds}
+        events.append({"kind": "log", "step": step, "t": t, **rate})
+    (run.dir / "events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
+    return run
+
+
+def test_an_earlier_run_says_how_fast_this_machine_is():
+    counted = estimate(config(), LENGTHS, 0, MACHINE)
+    run = run_of(config(), 2.0, disturbed=(30,))
+    first = estimate(config(), LENGTHS, 0, MACHINE)
+    assert run.id in first.basis
+    given = config()
+    update = memory.work_of(given, read_shape("assets/demo-model"), 1000, 1000 / 8, 0.3, 1)
+    slower = 2.0 / speed.rate_of(MACHINE).seconds(update)
+    assert first.times["training"] == pytest.approx(counted.times["training"] * slower)
+    assert first.parts == counted.parts
+
+
+def test_runs_of_other_models_methods_and_machines_say_nothing(tmp_path):
+    run_of(config("full"), 2.0)
+    run_of(config(model=factory.tiny_model("llama", tmp_path / "m")), 2.0)
+    run_of(config(), 2.0, dataclasses.replace(MACHINE, threads=7))
+    run_of(config(), 2.0, disturbed=(20, 30, 40, 50))
+    assert "GFLOP/s" in estimate(config(), LENGTHS, 0, MACHINE).basis
+
+
+@pytest.mark.slow
+def test_a_real_training_takes_the_memory_that_was_predicted(tmp_path):
+    from tests.bench.memory import measure
+
+    peak, _ = measure(quick=True)
+    assert peak.ours == pytest.approx(peak.theirs, rel=0.25)
