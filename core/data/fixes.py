@@ -18,7 +18,7 @@ from core.data.checks.characters import fix_encoding, strip_control
 from core.data.checks.finding import count_of
 from core.data.checks.personal import mask_personal
 from core.data.checks.reading import Reading
-from core.data.checks.repeats import Keys, in_order, nearly_repeated, questions_of, repeated
+from core.data.checks.repeats import Keys, among, in_order, nearly_repeated, questions_of, repeated
 from core.data.checks.secret import mask_secrets
 from core.data.rows import Edit
 from core.data.sources import Source
@@ -128,5 +128,5 @@ def leaked(source: Source, train: Sequence[int], kept: Sequence[int], config: Ru
 
         asked.append(questions_of(open_heldout(config, config.evaluation.data).rows, reading))
     questions = questions_of(source.rows.take(train), reading)
-    found = np.flatnonzero((questions != 0) & np.isin(questions, np.concatenate(asked)))
+    found = np.flatnonzero(among(questions, np.unique(np.concatenate(asked))))
     return set(np.asarray(train, np.int64)[found].tolist())

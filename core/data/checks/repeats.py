@@ -67,6 +67,14 @@ def questions_of(rows: Rows, reading: Reading) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def among(hashes: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Which hashes are among these, which are sorted; never 0, which stands for nothing. bool [hashes]."""
+    if not len(known):
+        return np.zeros(len(hashes), bool)
+    places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return np.asarray((known[places] == hashes) & (hashes != 0))
+
+
 def in_order(count: int, held: np.ndarray | None) -> np.ndarray:
     """Positions of rows, those first that rather stay: rows kept back by name, then the earlier ones."""
     if held is None:
@@ -78,13 +86,24 @@ def in_order(count: int, held: np.ndarray | None) -> np.ndarray:
 
 def repeated(row_keys: np.ndarray, order: np.ndarray, held: np.ndarray | None) -> np.ndarray:
     """For each row the position of the equal row that stays in its place, or -1. Rows kept back by name all stay."""
-    _, first, group = np.unique(row_keys[order], return_index=True, return_inverse=True)
     twins: np.ndarray = np.full(len(row_keys), -1, np.int64)
-    twins[order] = order[first[group]]
-    twins[twins == np.arange(len(twins))] = -1
+    ranks, again = _sorted(row_keys if held is None else row_keys[order])
+    firsts, later = np.flatnonzero(~again), np.flatnonzero(again)
+    leaders = firsts[np.searchsorted(firsts, later) - 1]
+    twins[order[ranks[later]]] = order[ranks[leaders]]
     if held is not None:
         twins[held] = -1
     return twins
+
+
+def _sorted(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The places of hashes in their order, and which of them have the same hash as the one before."""
+    ranks = np.argsort(hashes, kind="stable")
+    again: np.ndarray = np.zeros(len(hashes), bool)
+    for start in range(1, len(hashes), 1_000_000):  # a piece at a time: no second array of all
+        some = hashes[ranks[start - 1 : start + 1_000_000]]
+        again[start : start + 1_000_000] = some[1:] == some[:-1]
+    return ranks, again
 
 
 def nearly_repeated(
@@ -103,17 +122,21 @@ def nearly_repeated(
 
 def contradictions(questions: np.ndarray, answers: np.ndarray) -> np.ndarray:
     """Positions of rows that ask what another row asks, and answer something else."""
-    order = np.lexsort([answers, questions])
-    order = order[(questions[order] != 0) & (answers[order] != 0)]
-    q, a = questions[order], answers[order]
-    if not len(order):
-        return order
+    ranks, again = _sorted(questions)
+    several = again.copy()
+    several[:-1] |= again[1:]
+    places = ranks[several]
+    places = places[(questions[places] != 0) & (answers[places] != 0)]
+    places = places[np.lexsort([answers[places], questions[places]])]
+    if not len(places):
+        return places
+    q, a = questions[places], answers[places]
     opens = np.concatenate([[True], q[1:] != q[:-1]])
     differs = np.concatenate([[False], (q[1:] == q[:-1]) & (a[1:] != a[:-1])])
     group = np.cumsum(opens) - 1
     mixed = np.zeros(group[-1] + 1, bool)
     mixed[group[differs]] = True
-    return np.sort(order[mixed[group]])
+    return np.sort(places[mixed[group]])
 
 
 # kind -> severity, what is said of one row and of several, why it matters.
@@ -176,8 +199,9 @@ class Repeats:
         alike, edges = nearly_repeated(
             self.keys.signatures, twins, order, held, lambda pairs: near.alike(pairs, source.rows, case.reading)
         )
-        asked = np.unique(questions[case.trained & (questions != 0)])
-        leaking = np.flatnonzero(case.kept & np.isin(questions, asked))
+        asked = np.unique(questions[case.trained])
+        kept = np.flatnonzero(case.kept)
+        leaking = kept[among(questions[kept], asked)]
         found = [
             self._finding("duplicate", np.flatnonzero(twins >= 0), case.fix("drop_duplicates", "Leave repeats out")),
             self._finding("leakage", leaking, self._apart(questions, leaking)),
@@ -201,7 +225,7 @@ class Repeats:
         """What parts training from validation: to leave the leaking training rows out, or to keep equal questions
         together where those are many."""
         case, data = self.case, self.case.config.data
-        lost = int((case.trained & np.isin(questions, np.unique(questions[leaking]))).sum())
+        lost = int((case.trained & among(questions, np.unique(questions[leaking]))).sum())
         column = case.reading.asked[0] if len(case.reading.asked) == 1 else ""
         drawn = case.source.held is None and data.group_by is None
         if drawn and column and lost > LOSS * case.trained.sum():
@@ -215,7 +239,7 @@ class Repeats:
             return []
         rows = open_heldout(self.case.config, spec).rows
         questions = questions_of(rows, reading)
-        places = np.flatnonzero((questions != 0) & np.isin(questions, asked))
+        places = np.flatnonzero(among(questions, asked))
         shown = list(dict.fromkeys(self.case.shown(rows[int(place)]) for place in places[:EXAMPLES]))
         remedy = self.case.fix("drop_leaked", "Leave the training rows out")
         return [self._finding("heldout_leakage", places, remedy, shown)]
