@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
+from pickle import PicklingError
 from typing import Any
 
 MOST = 32  # workers; one process has to feed them
@@ -20,8 +21,8 @@ Answer = tuple[bool, Any]  # whether it went well, and the result or the error
 def spread(work: Callable[[Any], Any], pieces: Iterable[Any], workers: int) -> Generator[Any, None, None]:
     """`work(piece)` of each piece, in order; by this process alone where `workers` is below 2.
 
-    The work, the pieces and the results go from process to process, so they must be such as pickle takes. Where no
-    process can be started, and where one dies, this process does what is left undone. Close the iterator
+    The work, the pieces and the results go from process to process; a piece that pickle does not take is worked on
+    here. Where no process can be started, and where one dies, this process does what is left undone. Close the iterator
     (`contextlib.closing`) to end the workers before the last piece.
 
     Raises:
@@ -35,11 +36,13 @@ def spread(work: Callable[[Any], Any], pieces: Iterable[Any], workers: int) -> G
             for channel in crew:
                 room = len(given) + len(done) < AHEAD * len(crew)
                 if channel not in given and room and (piece := next(todo, None)) is not None:
-                    given[channel] = piece
-                    _send(channel, piece[1])
-            if not given:
+                    if _send(channel, piece[1]):
+                        given[channel] = piece
+                    else:
+                        done[piece[0]] = _answer(work, piece[1])
+            if not given and not done:
                 break
-            ready = wait(list(given))
+            ready = wait(list(given)) if given else []
             for channel in [c for c in given if c in ready]:
                 number, piece = given.pop(channel)
                 answer = _receive(channel)
@@ -73,9 +76,7 @@ def _crew(work: Callable[[Any], Any], count: int) -> Iterator[list[Connection]]:
             finally:
                 theirs.close()  # so that either side sees when the other has gone
             started.append((process, ours))
-        for _, channel in started:
-            _send(channel, work)
-        yield [channel for _, channel in started]
+        yield [channel for _, channel in started if _send(channel, work)]
     finally:
         for _, channel in started:
             channel.close()
@@ -87,10 +88,14 @@ def _crew(work: Callable[[Any], Any], count: int) -> Iterator[list[Connection]]:
             process.close()
 
 
-def _send(channel: Connection, value: Any) -> None:
-    """Send, or let `wait` find out that nobody is there."""
-    with contextlib.suppress(OSError):
-        channel.send(value)
+def _send(channel: Connection, value: Any) -> bool:
+    """Send; whether it is such as can be sent. That nobody is there `wait` finds out."""
+    try:
+        with contextlib.suppress(OSError):
+            channel.send(value)
+    except (PicklingError, TypeError, AttributeError):  # a function inside a function, an open file; nothing was sent
+        return False
+    return True
 
 
 def _receive(channel: Connection) -> Answer | None:

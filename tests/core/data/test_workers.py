@@ -64,6 +64,18 @@ def test_where_no_process_can_be_started_this_one_does_it(monkeypatch):
     assert list(spread(double, [1, 2, 3], 2)) == [(n * 2, os.getpid()) for n in (1, 2, 3)]
 
 
+def called(piece):
+    return piece() if callable(piece) else (piece, os.getpid())
+
+
+def test_what_cannot_be_sent_is_done_here():
+    pieces = [1, lambda: (2, os.getpid()), 3, lambda: (4, os.getpid())]
+    found = list(spread(called, pieces, 2))
+    assert [value for value, _ in found] == [1, 2, 3, 4]
+    assert [pid == os.getpid() for _, pid in found] == [False, True, False, True]
+    assert list(spread(lambda piece: (piece, os.getpid()), [1, 2], 2)) == [(1, os.getpid()), (2, os.getpid())]
+
+
 def test_pieces_are_not_drawn_far_ahead():
     drawn = []
     with contextlib.closing(spread(double, (drawn.append(n) or n for n in range(1000)), 2)) as found:
