@@ -75,42 +75,28 @@ def _fits(made: Columns, collector: Collector) -> bool:
 
 def _blocks(text: io.TextIOWrapper, name: str) -> Iterator[tuple[int, bytes]]:
     r"""Blocks of whole lines in UTF-8, each line ending in \n, with the number of the first line of each."""
-    pieces: list[bytes] = []
-    line, size = 1, 0
-    for chunk in _chunks(text):
-        head, mark, tail = chunk.rpartition(b"\n")
-        if mark:
-            block = b"".join([*pieces, head, mark])
-            yield line, block
-            line += block.count(b"\n")
-            pieces, size = [], 0
-        pieces.append(tail)
-        size += len(tail)
-        if size > LONGEST:
-            fail(f"{name}, line {line}: this line has more than {LONGEST >> 20} MB, which no row should.")
-    if block := b"".join(pieces):
-        yield line, block + b"\n"
-
-
-def _chunks(text: io.TextIOWrapper) -> Iterator[bytes]:
-    r"""The bytes of the file as UTF-8, with \n for \r\n and \r."""
     source: Any = text.buffer  # what is not decoded need not be encoded again
     if text.encoding.lower() in ("utf-8", "utf-8-sig"):
         source.seek(len(codecs.BOM_UTF8) if text.encoding.lower() == "utf-8-sig" else 0)
-
-        def read(size: int) -> bytes:
-            return source.read(size)
-
+        read, rest = source.read, source.readline
     else:
-
-        def read(size: int) -> bytes:
-            return text.read(size).encode("utf-8")
-
-    while chunk := read(BLOCK):
-        if b"\r" in chunk:
-            chunk += read(1) if chunk.endswith(b"\r") else b""
-            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        yield chunk
+        read, rest = (lambda size: text.read(size).encode("utf-8")), (lambda size: text.readline(size).encode("utf-8"))
+    line, carry = 1, b""
+    while carry or (carry := read(BLOCK)):
+        block = carry if carry.endswith(b"\n") else carry + rest(LONGEST)
+        if b"\r" in block:
+            block += read(1) if block.endswith(b"\r") else b""
+            block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        carry = read(BLOCK)
+        if not block.endswith(b"\n"):
+            head, mark, tail = block.rpartition(b"\n") if carry else (block, b"\n", b"")
+            if len(tail) > LONGEST:
+                line += head.count(b"\n") + len(mark)
+                fail(f"{name}, line {line}: this line has more than {LONGEST >> 20} MB, which no row should.")
+            block, carry = head + mark, tail + carry
+        if block:
+            yield line, block
+            line += block.count(b"\n")
 
 
 def _at_once(block: bytes, known: list[str]) -> Columns | None:
@@ -144,7 +130,7 @@ def _at_once(block: bytes, known: list[str]) -> Columns | None:
         return None
     if table.num_rows != len(ends):
         return None
-    table = table.combine_chunks()
+    table = table if all(column.num_chunks == 1 for column in table.columns) else table.combine_chunks()
     made = {key: table.column(key).chunk(0) for key in types | dict.fromkeys(known)}
     as_json = [key for key, values in made.items() if values.type != TEXT]
     return {key: values.cast(TEXT) for key, values in made.items()}, as_json
