@@ -6,12 +6,20 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.config import build
+from core.data.checks.case import FIXES
 from core.data.checks.finding import LENGTH, SEVERITIES
 from core.data.dataset import open_examples
+from core.data.fixes import apply
+from core.data.recognise import recognise
 from core.data.report import KINDS, Remedy, findings, summary
+from core.data.rows import Rows
+from core.data.sources import Source
 from core.data.split import Split
+from core.data.tables import collect
 from tests.conftest import ROOT
 from tests.factory import write_jsonl
 
@@ -204,3 +212,35 @@ def test_kinds_and_summary(tmp_path):
     got = found(write_jsonl(tmp_path / "a.jsonl", [*plain_rows(10), {"phrase": "x", "tone": ""}]))
     assert summary(got.values()) == "1 error, 1 warning" and summary([]) == "nothing found"
     assert [dataclasses.asdict(f) for f in got.values()] == [f.as_dict() for f in got.values()]
+
+
+ODD = st.text(
+    alphabet="ab é\u200b\u202e\ufffdÃ©\x00\x07👩\u200d😀 1234567890@.+-()=:/\"'{}[]\nкя東\u0301", max_size=30
+) | st.sampled_from(["ada@example.org", "password=hunter2!", "4111 1111 1111 1111", "cafÃ©", " ", ""])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | ODD,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ODD, inner, max_size=3),
+    max_leaves=6,
+)
+TURNS = st.lists(
+    st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant", "system", "narrator"]), "content": VALUES}),
+    max_size=4,
+)
+
+
+@settings(max_examples=80)
+@given(
+    st.lists(st.fixed_dictionaries({"prompt": VALUES, "completion": VALUES}), min_size=1, max_size=8)
+    | st.lists(st.fixed_dictionaries({"messages": TURNS}), min_size=1, max_size=8)
+)
+def test_whatever_the_rows_hold_they_are_looked_at(rows):
+    table = collect(rows)
+    layout = recognise(table.columns, rows)
+    source = Source("rows", "rows.jsonl", Rows(table.data, table.json), table.columns, layout, "mark")
+    config = build({"data": {"path": "rows.jsonl", "validation": 0}})
+    for found in findings(source, config, None, Split(list(range(len(rows))), [])):
+        assert found.count <= len(rows) and found.rows == sorted(set(found.rows)) and found.message.endswith(".")
+    mended = apply(source, FIXES)
+    assert 0 < len(mended.rows) <= len(rows)
+    once = apply(source, [fix for fix in FIXES if not fix.startswith("drop")])
+    assert list(apply(once, ["strip_control", "mask_secrets", "mask_personal"]).rows) == list(once.rows)
