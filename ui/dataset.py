@@ -16,19 +16,18 @@ from core.data.altered import Marked
 from core.data.dataset import open_examples, sample
 from core.data.formats import suggest_task, suggest_template
 from core.data.lengths import Lengths as SomeLengths
-from core.data.lengths import Load
 from core.data.look import look
 from core.data.sources import DemoSet, Source, demo_sets
 from core.data.split import Split, split_source
 from core.errors import ConfigError, InputError
 from core.memo import Memo
+from core.models.memory import CutOff, by_cut_off
 from core.models.tokenizer import load_tokenizer
 from ui import form
 
 LARGE = 50_000  # rows up to which the doctor looks at all of them by itself
 LOOKED_AT = 20_000  # rows of a bigger file that it looks at by itself
 SAMPLE = 2000  # rows whose length is measured; of longer files an even sample
-LIMITS = 40  # limits that are looked at between the shortest and the longest
 NO_LIMIT = 2**31
 
 
@@ -44,6 +43,7 @@ class Lengths:
     rows: tuple[int, ...]  # row numbers, from 0
     tokens: tuple[int, ...]  # of each of these
     total: int  # rows in the file
+    trained: float  # share of the tokens that carry loss
 
     def first_over(self, limit: int) -> int | None:
         """The first row with more than `limit` tokens, or None."""
@@ -53,9 +53,8 @@ class Lengths:
 def usable(draft: dict[str, Any]) -> RunConfig:
     """The draft as a config, whatever stands in it: a setting that is wrong counts as left out. Its error is said at
     its field; what does not depend on it can be shown all the same."""
-    values: dict[str, Any] = {
-        name: draft[name] for name in ("task", "data", "augmentation", "training", "evaluation") if name in draft
-    }
+    names = ("task", "data", "augmentation", "method", "training", "evaluation")
+    values: dict[str, Any] = {name: draft[name] for name in names if name in draft}
     values["model"] = {"path": str(form.value_of(draft, "model.path") or RunConfig().model.path)}
     for _ in range(3):
         try:
@@ -147,20 +146,21 @@ def _measured(data: Source, words: template.Wording, tok: Any) -> Lengths:
             wrong = wrong or error
     if not rows:
         raise wrong or InputError("There are no rows.", "data.path")
-    tokens = [len(e.input_ids) for e in encode.encode_many(rendered, tok, NO_LIMIT)]
-    return Lengths(tuple(rows), tuple(tokens), total)
+    encoded = encode.encode_many(rendered, tok, NO_LIMIT)
+    tokens = [len(e.input_ids) for e in encoded]
+    return Lengths(tuple(rows), tuple(tokens), total, sum(e.trained for e in encoded) / max(1, sum(tokens)))
 
 
-def costs(draft: dict[str, Any]) -> list[tuple[int, Load]]:
-    """What training reads in an epoch under each of some limits, evenly spaced, and under the draft's own."""
-    found, config, rows = lengths(draft), usable(draft), training_rows(draft)
-    if rows is None:
+def costs(draft: dict[str, Any]) -> list[CutOff]:
+    """What some forty limits would cost, and the draft's own: share cut, padding, steps, time and memory of the run.
+
+    Raises InputError as `lengths`, or where the model's files do not say its sizes.
+    """
+    found, config, rows, parts = lengths(draft), usable(draft), training_rows(draft), counts(draft)
+    if rows is None or parts is None:
         return []
-    most, own = max(32, max(found.tokens) * 11 // 10), config.data.max_tokens
-    limits = sorted({*(8 + (most - 8) * i // LIMITS for i in range(LIMITS + 1)), own})
-    of = SomeLengths(found.tokens, rows)
-    size, drop_long = config.training.per_device_train_batch_size, "drop_long" in config.data.fixes
-    return [(limit, of.under(limit, size, drop_long)) for limit in limits]
+    of = SomeLengths(found.tokens, rows, found.trained, max(found.tokens))
+    return by_cut_off(config, of, len(parts.validation))
 
 
 def longest(draft: dict[str, Any]) -> int:

@@ -143,6 +143,11 @@ def with_value(draft: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     return draft
 
 
+def put(path: str, value: Any, draft: dict[str, Any]) -> dict[str, Any]:
+    """`with_value` in the order of a handler: one setting into the draft, as it was given."""
+    return with_value(draft, path, value)
+
+
 def value_of(draft: dict[str, Any], path: str, default: Any = None) -> Any:
     """The value at a dotted path of a draft, or the default where there is none."""
     inner: Any = draft

@@ -11,7 +11,7 @@ from core.errors import InputError
 from ui import dataset
 from ui.parts import head, lead, nothing
 from ui.shared import Shared
-from ui.tabs.data import augment, doctor, lengths, rows, source, words
+from ui.tabs.data import augment, doctor, kept, lengths, rows, source, words
 from ui.tabs.data.refresh import QUIET, Refresh
 
 Draft = dict[str, Any]
@@ -51,17 +51,18 @@ def wire(tab: DataTab, shared: Shared) -> None:
             [tab.source.told, tab.rows.table, tab.words.columns, tab.words.task_note],
         ),
         looked_at=(words.looked_at, [draft, tab.at], [tab.words.view, tab.words.row]),
-        measured=(measured, draft, [tab.lengths.histogram, tab.rows.split]),
+        measured=(measured, draft, [tab.lengths.histogram, tab.rows.kept.split]),
         doctor=(judged, [draft, tab.at], [tab.doctor.findings, tab.augment.before]),
         template=tab.words.template,
     )
     tab.go.click(None, None, shared.tabs, js="() => ({__type__: 'update', selected: 'model'})")
-    outputs = [*tab.source.filled, *tab.rows.filled, *tab.words.filled, *tab.augment.filled]
+    outputs = [*tab.source.filled, *tab.rows.kept.filled, *tab.words.filled, *tab.augment.filled]
     outputs += [tab.lengths.limit, tab.at, tab.first]
     refresh.everything(filled.change(fill, [draft, tab.at], outputs, **QUIET))
     refresh.everything(shared.panels["data"].select(lambda: None, None, None, **QUIET))  # another model, another seed
     source.wire(tab.source, shared, refresh)
-    rows.wire(tab.rows, shared, refresh, tab.at, tab.first)
+    rows.wire(tab.rows, shared, tab.at, tab.first)
+    kept.wire(tab.rows.kept, shared, refresh)
     words.wire(tab.words, shared, refresh, tab.at, tab.first, tab.rows.table)
     lengths.wire(tab.lengths, shared, refresh)
     doctor.wire(tab.doctor, shared, refresh)
@@ -79,7 +80,7 @@ def fill(draft: Draft, at: int) -> list[Any]:
         at = 0
     return [
         *source.fill(draft),
-        *rows.fill(draft),
+        *kept.fill(draft),
         *words.fill(draft),
         *augment.fill(draft),
         lengths.fill(draft),
@@ -99,7 +100,7 @@ def overview(draft: Draft, first: int, at: int) -> tuple[str, str, str, str]:
 
 def measured(draft: Draft) -> tuple[str, str]:
     """Lengths and split."""
-    return lengths.drawn(draft), rows.divided(draft)
+    return lengths.drawn(draft), kept.divided(draft)
 
 
 def judged(draft: Draft, at: int) -> tuple[str, str]:

@@ -8,12 +8,13 @@ from typing import Any
 import gradio as gr
 
 from core.config import DataConfig, RunConfig
-from core.data.lengths import Load
 from core.errors import InputError
+from core.models.memory import CutOff
 from ui import dataset, form, tokens
 from ui.parts import titled
 from ui.shared import Shared
 from ui.tabs.data.refresh import QUIET, Refresh
+from ui.telling import clock, size
 
 FIELDS = {s.path: s for s in form.settings(DataConfig, "data")}
 
@@ -73,19 +74,24 @@ def drawn(draft: Draft) -> str:
         found = dataset.lengths(draft)
     except InputError:
         return '<p class="small quiet">They are measured as soon as a row can be shown.</p>'
-    config = dataset.usable(draft)
-    costs = [tokens.Cost(limit, _figures(config, load)) for limit, load in dataset.costs(draft)]
+    try:
+        costs = [tokens.Cost(cost.limit, _figures(dataset.usable(draft), cost)) for cost in dataset.costs(draft)]
+    except InputError:  # of a model whose sizes are not known; said on the Model tab
+        costs = []
     return tokens.bars(found.tokens, found.total, dataset.limit(draft), costs)
 
 
-def _figures(config: RunConfig, load: Load) -> tuple[tuple[str, str, str], ...]:
-    """What a limit costs, as figures."""
-    steps = -(-load.batches // config.training.gradient_accumulation_steps)
+def _figures(config: RunConfig, cost: CutOff) -> tuple[tuple[str, str, str], ...]:
+    """What a limit costs, as figures. Time and memory are predictions."""
     over = "are left out" if "drop_long" in config.data.fixes else "lose their middle"
+    room = "fits this machine" if cost.fits else "more than is free here"
+    (time, time_unit), (memory, memory_unit) = clock(cost.seconds), size(cost.peak_bytes, 1024)
     return (
-        ("Over the limit", _percent(load.truncated), f"of the rows {over}"),
-        ("Padding", _percent(load.padding), "of what is computed"),
-        ("Steps", f"{steps:,}", "in one epoch"),
+        ("Over the limit", _percent(cost.truncated), f"of the rows {over}"),
+        ("Padding", _percent(cost.padding), "of what is computed"),
+        ("Updates", f"{cost.steps:,}", "in the whole run"),
+        ("Time", f"≈ {time}", f"{time_unit}, predicted"),
+        ("Memory", f"≈ {memory}", f"{memory_unit} at the peak, predicted; {room}"),
     )
 
 

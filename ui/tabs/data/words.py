@@ -140,14 +140,14 @@ def wire(part: WordsPart, shared: Shared, refresh: Refresh, at: gr.State, first:
     draft = shared.draft
     newest: dict[str, Any] = QUIET | {"trigger_mode": "always_last"}
     shaped = [draft, part.template, part.format, part.system, part.columns]
-    refresh.everything(part.task.input(partial(rows.put, "task"), [part.task, draft], draft, **newest))
+    refresh.everything(part.task.input(partial(form.put, "task"), [part.task, draft], draft, **newest))
     inputs = [part.kind, part.template, part.format, draft]
     refresh.everything(part.kind.input(put_kind, inputs, shaped, **newest))
     refresh.everything(part.format.input(put_kind, inputs, shaped, **newest))
     # Not .input: Gradio's fires for key presses alone, so that what is pasted or put in by a chip would be missed.
     refresh.quick(part.template.change(put_template, [part.template, draft], draft, **newest))
     refresh.quick(gr.on([part.system.submit, part.system.blur], put_system, [part.system, draft], draft, **newest))
-    refresh.quick(part.loss.input(partial(rows.put, "data.train_on"), [part.loss, draft], draft, **newest))
+    refresh.quick(part.loss.input(partial(form.put, "data.train_on"), [part.loss, draft], draft, **newest))
 
     def led(event: Any) -> None:
         event.then(shown_row, [draft, first, at], [part.view, part.row, table], **QUIET)
