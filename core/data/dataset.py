@@ -77,8 +77,7 @@ def _read_as(source: Source, config: RunConfig) -> Source:
 
 def sample(rows: Rows, count: int = SAMPLE) -> Rows:
     """At most `count` rows, evenly spaced: what layouts and tasks are recognised by."""
-    step = max(1.0, len(rows) / count)
-    return rows.take([int(i * step) for i in range(min(count, len(rows)))])
+    return rows.spaced(count)
 
 
 def _with_kept(source: Source, config: RunConfig, spec: str) -> Source:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from core.data.mapped import TOUCH, was_read
 
+MANY, RUN = 100_000, 10  # above so many rows a sample is made of runs of so many
 PAGE = 256  # rows that are turned into Python values at once
 
 Edit = Callable[[dict[str, Any]], dict[str, Any]]
@@ -64,6 +65,12 @@ class Rows(Sequence[dict[str, Any]]):
     def take(self, indices: Sequence[int] | np.ndarray) -> Rows:
         """The rows of these positions, in this order."""
         return self._view(self.places()[np.asarray(indices, dtype=np.int64)])
+
+    def spaced(self, count: int) -> Rows:
+        """At most `count` rows, evenly spaced; of many rows in runs, so that few pages of a mapped file are touched."""
+        run = RUN if len(self) > MANY else 1
+        step = max(1.0, len(self) / count)
+        return self.take([int(i // run * run * step) + i % run for i in range(min(count, len(self)))])
 
     def edited(self, *edits: Edit) -> Rows:
         """The same rows, each put through these functions when it is read."""

@@ -175,9 +175,7 @@ def _open(files: tuple[tuple[str, int, int], ...], spec: str, short: str, sheet:
 
 def _sample(table: Table) -> list[dict[str, Any]]:
     """At most SAMPLE rows, evenly spaced."""
-    rows = Rows(table.data, table.json)
-    step = max(1, len(rows) / SAMPLE)
-    return list(rows.take([int(i * step) for i in range(min(SAMPLE, len(rows)))]))
+    return list(Rows(table.data, table.json).spaced(SAMPLE))
 
 
 def _read(file: Path, sheet: str | None) -> Table:

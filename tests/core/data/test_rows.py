@@ -35,6 +35,17 @@ def test_a_view_goes_to_another_process_whole(order):
     assert list(there) == list(rows) and [r["n"] for r in there] == (order or list(range(9)))
 
 
+@pytest.mark.parametrize("count", [0, 1, 7, 200, 1000, 100_001, 123_457])
+def test_a_sample_is_spaced_over_all_rows(count):
+    rows = Rows(pa.table({"n": range(count)}))
+    numbers = [row["n"] for row in rows.spaced(200)]
+    assert len(numbers) == min(count, 200) and sorted(set(numbers)) == numbers
+    if count > 100_000:
+        assert numbers[:11] == [*range(10), numbers[10]] and count * 0.9 < numbers[-1] < count
+    elif count:
+        assert count * 0.99 - 1 < numbers[-1] + count / 200
+
+
 def test_scattered_rows_of_a_mapped_file_do_not_bring_it_into_memory(tmp_path):
     """Table.take would: it joins the chunks of each column before it takes from them."""
     schema, file = pa.schema([("t", pa.large_string())]), tmp_path / "rows.arrow"
