@@ -23,6 +23,8 @@ from ui.parts import MARK, STATES, ico, plural
 # Of a job's state, the mark of its tab.
 WORDS = {"queued": "live", "running": "live", "stopping": "live", "stopped": "fix", "done": "done", "failed": "fix"}
 
+HOMES = {"task": "data", "augmentation": "data"}  # sections of the config that another part of the strip speaks for
+
 
 def strip(draft: dict[str, Any], run: str = "") -> str:
     """The job strip: each part of the draft, its state, and a link to its tab; then, hidden, the marks of the run.
@@ -30,7 +32,7 @@ def strip(draft: dict[str, Any], run: str = "") -> str:
     `data-mark="tab:state"` is what page.js copies to the tabs.
     """
     wrong = problems(draft)
-    at_fault = Counter({"task": "data"}.get(part := path.partition(".")[0], part) for path in wrong)
+    at_fault = Counter(HOMES.get(part := path.partition(".")[0], part) for path in wrong)
     method, own = form.method_of(draft), at_fault["method"] + at_fault["training"] + at_fault["evaluation"]
     rank = form.value_of(draft, "method.r")
     words = f"LoRA r {rank}" if method == "lora" else "Full"

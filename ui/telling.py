@@ -25,6 +25,7 @@ BADGES = {
 METHODS = {"lora": "LoRA", "full": "Full fine-tuning"}
 FIELD_TABS = {
     "data": "data",
+    "augmentation": "data",
     "task": "data",
     "model": "model",
     "method": "model",

@@ -70,7 +70,10 @@ def wire(part: DoctorPart, shared: Shared, refresh: Refresh) -> None:
 
 def mend(draft: Draft, filled: int, event: gr.EventData) -> tuple[Any, Any]:
     """Set the setting that a remedy or its way back names; nothing else of what the browser says is taken."""
-    field, value = str(event.field), json.loads(str(event.value))
+    try:
+        field, value = str(event.field), json.loads(str(event.value))
+    except ValueError:
+        return gr.skip(), gr.skip()
     changed = form.with_value(draft, field, value)
     allowed = field in ("data.fixes", "data.max_tokens", "data.group_by", "augmentation.balance")
     if not allowed or field in form.errors(changed):

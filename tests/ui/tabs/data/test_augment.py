@@ -1,6 +1,7 @@
 """Copies and balance: the draft, and one row before and after."""
 
 from ui import dataset, form
+from ui.header import strip
 from ui.shared import first_draft
 from ui.tabs.data import augment
 
@@ -38,6 +39,12 @@ def test_labels_in_equal_number_are_told() -> None:
     draft = augment.put("balance", "under", first_draft())
     html = augment.drawn(draft, 0)
     assert "say mute" in html or "become" in html
+
+
+def test_a_copy_without_a_change_is_said_at_its_field_and_on_the_data_tab(draft: dict) -> None:
+    changed = augment.put("typo", 0.0, augment.put_copies(1.0, draft)[0])
+    assert "nothing would be changed" in dataset.problems(changed)["augmentation.copies"].lower()
+    assert 'data-mark="data:fix"' in strip(changed)
 
 
 def test_a_broken_list_of_synonyms_names_its_line(draft: dict) -> None:
