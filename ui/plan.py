@@ -17,6 +17,7 @@ from core.errors import InputError
 from core.paths import resolve
 from ui import dataset
 from ui.parts import figs, head, plural, say
+from ui.telling import clock, size
 
 LARGEST_HEADER = 100_000_000  # bytes; the safetensors library's own bound
 
@@ -131,10 +132,22 @@ def drawn(draft: dict[str, Any]) -> str:
         items.append(("Validation checks", f"{p.checks:,}", "on the way"))
     if p.measured is not None:
         items.append(("Then measured on", f"{p.measured:,}", f"{p.measured_on} row{'s' * (p.measured != 1)}"))
+    items += _cost(draft)
     out = title + (figs(*items) if items else "")
     if p.trained is None or not p.total:
         return out
     return out + _share(p.trained, p.total, full=p.trained == p.total)
+
+
+def _cost(draft: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Time and memory, predicted; nothing where the model's sizes are not known."""
+    try:
+        cost = next(c for c in dataset.costs(draft) if c.limit == dataset.limit(draft))
+    except (InputError, StopIteration):
+        return []
+    (time, unit), (memory, size_unit) = clock(cost.seconds), size(cost.peak_bytes, 1024)
+    room = "fits this machine" if cost.fits else "more than is free here"
+    return [("Time", f"≈ {time}", f"{unit}, predicted"), ("Memory", f"≈ {memory}", f"{size_unit}, {room}")]
 
 
 def _share(trained: int, total: int, full: bool) -> str:

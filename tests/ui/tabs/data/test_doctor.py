@@ -41,6 +41,7 @@ def test_a_fix_is_recorded_and_undone(draft: dict, rows) -> None:
 
 
 def test_the_browser_sets_nothing_else(draft: dict) -> None:
+    assert doctor.mend(draft, 0, event(field="data.fixes", value="no JSON"))[1] != 1
     for field, value in (
         ("data.path", '"/etc/passwd"'),
         ("model.path", '"x"'),
