@@ -76,7 +76,7 @@ def keep(path: str | Path) -> str:
     return portable(target)
 
 
-def keep_from_hub(repository: str, name: str | None, token: str) -> str:
+def keep_from_hub(repository: str, name: str | None, split: str | None, token: str) -> str:
     """Fetch a set from the Hub with a visitor's token and keep its files as if they had been uploaded.
 
     The token is used for this fetch and not kept; whoever runs the training later needs none. Not verified against the
@@ -89,7 +89,7 @@ def keep_from_hub(repository: str, name: str | None, token: str) -> str:
     from core.models.hub import session_token
 
     with session_token(token):
-        return keep_all(fetch_data(repository, name))
+        return keep_all(fetch_data(repository, name, split))
 
 
 def _checked(path: Path) -> str:

@@ -197,7 +197,7 @@ def take_path(path: str, name: str, split: str, token: str, draft: Draft, filled
         more = {"name": name.strip() or None, "split": split.strip() or None}
         path = path.strip()
         if token.strip():
-            path, more["name"] = uploads.keep_from_hub(path, more["name"], token.strip()), None
+            path, more["name"] = uploads.keep_from_hub(path, more["name"], more["split"], token.strip()), None
         return _taken(draft, filled, path, more)
     except InputError as error:
         return _not_taken("This cannot be opened", error)
