@@ -79,11 +79,11 @@ def _without_repeats(source: Source, fixes: Sequence[str], template: str | None)
         reading = Reading.of(source.layout, source.columns, template if nearly else None)
     except InputError:  # a template that does not fit is refused by whoever renders; rows can be looked at all the same
         reading = Reading.of(source.layout, source.columns, None)
-    keys = Keys()
+    keys = Keys(len(source.rows))
     for batch in batches(source.rows, reading):
         keys.add(batch.rows, batch.said_or_nothing, nearly)
     order = in_order(len(source.rows), held)
-    twins = repeated(keys.arrays()[0], order, held)
+    twins = repeated(keys.rows, order, held)
     stay: np.ndarray = np.ones(len(order), bool)
     notes = list(source.notes)
     if "drop_duplicates" in fixes:

@@ -29,26 +29,28 @@ Pairs = np.ndarray  # int64 [pairs, 2]: two rows, the one that is kept first
 class Signatures:
     """The MinHash signatures of rows, 64 bytes each, and 8 for the numbers in them, which must be the same."""
 
-    def __init__(self) -> None:
-        self._parts: list[np.ndarray] = []
-        self._numbers: list[np.ndarray] = []
-        self._blank: list[np.ndarray] = []
+    def __init__(self, count: int) -> None:
+        most = min(count, MOST)
+        self._signatures: np.ndarray = np.zeros((most, SIZE), np.uint8)
+        self._numbers: np.ndarray = np.zeros(most, np.uint64)
+        self._blank: np.ndarray = np.ones(most, bool)
         self.count = 0
 
     def add(self, said: Sequence[Said]) -> None:
         """Those of the next rows; rows after the first MOST are passed over."""
         from rensa import RMinHash
 
-        said = said[: MOST - self.count]
+        said = said[: len(self._blank) - self.count]
         if not said:
             return
         made = shingles([text for s in said for text in (s.question, s.answer)])
         bounds: np.ndarray = made.bounds[::2].astype(np.uint64)
         rows = RMinHash.digest_matrix_from_flat_token_hashes(made.hashes, bounds, SIZE, SEED).to_rows()
-        self._parts.append(np.array(rows, np.uint32).astype(np.uint8))
-        self._numbers.append(made.numbers[::2] * _ODD + made.numbers[1::2])
-        self._blank.append(bounds[1:] == bounds[:-1])
-        self.count += len(said)
+        part = slice(self.count, self.count + len(said))
+        self._signatures[part] = np.array(rows, np.uint32).astype(np.uint8)
+        self._numbers[part] = made.numbers[::2] * _ODD + made.numbers[1::2]
+        self._blank[part] = bounds[1:] == bounds[:-1]
+        self.count = part.stop
 
     def pairs(self, order: np.ndarray) -> Pairs:
         """Pairs of rows that may be alike, each once, the most promising TRIED of each row.
@@ -56,12 +58,9 @@ class Signatures:
         Args:
             order: positions of the rows to look at; of a pair the one that comes first in it stands first.
         """
-        if not self._parts:
-            return np.zeros((0, 2), np.int64)
-        self._parts = [np.concatenate(self._parts)]
         order = order[order < self.count]
-        order = order[~np.concatenate(self._blank)[order]]
-        signatures, numbers = self._parts[0], np.concatenate(self._numbers)[order]
+        order = order[~self._blank[order]]
+        signatures, numbers = self._signatures, self._numbers[order]
         bands: np.ndarray = signatures.view(np.uint32)
         found, size = [], np.uint64(len(order))
         for band in range(BANDS):

@@ -39,23 +39,28 @@ def row_value(row: dict[str, Any]) -> Hashable:
 
 
 class Keys:
-    """What rows are compared by: 8 bytes each for all of it, its question and its answer, and its signature."""
+    """What `count` rows are compared by, in their order.
 
-    def __init__(self) -> None:
-        self._parts: list[np.ndarray] = []
-        self.signatures = near.Signatures()
+    Attributes:
+        rows, questions, answers: uint64 [count]: of all of a row, of what it asks, of what it answers; 0 for nothing.
+        signatures: of the rows, for those that are nearly the same.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.rows: np.ndarray = np.zeros(count, np.uint64)
+        self.questions: np.ndarray = np.zeros(count, np.uint64)
+        self.answers: np.ndarray = np.zeros(count, np.uint64)
+        self.signatures, self._at = near.Signatures(count), 0
 
     def add(self, rows: Sequence[dict[str, Any]], said: Sequence[Said], nearly: bool = True) -> None:
         """Those of the next rows; without signatures where only equal rows are asked for."""
-        parts = (map(row_value, rows), (s.question for s in said), (s.answer for s in said))
-        self._parts.append(np.stack([keys(part, len(rows)) for part in parts]))
+        part = slice(self._at, self._at + len(rows))
+        self.rows[part] = keys(map(row_value, rows), len(rows))
+        self.questions[part] = keys((s.question for s in said), len(rows))
+        self.answers[part] = keys((s.answer for s in said), len(rows))
+        self._at = part.stop
         if nearly:
             self.signatures.add(said)
-
-    def arrays(self) -> np.ndarray:
-        """uint64 [3, rows]: of whole rows, of what is asked, of what is answered; 0 where nothing is."""
-        self._parts = [np.concatenate([np.zeros((3, 0), np.uint64), *self._parts], axis=1)]
-        return self._parts[0]
 
 
 def questions_of(rows: Rows, reading: Reading) -> np.ndarray:
@@ -88,8 +93,9 @@ def repeated(row_keys: np.ndarray, order: np.ndarray, held: np.ndarray | None) -
     """For each row the position of the equal row that stays in its place, or -1. Rows kept back by name all stay."""
     twins: np.ndarray = np.full(len(row_keys), -1, np.int64)
     ranks, again = _sorted(row_keys if held is None else row_keys[order])
-    firsts, later = np.flatnonzero(~again), np.flatnonzero(again)
-    leaders = firsts[np.searchsorted(firsts, later) - 1]
+    later = np.flatnonzero(again)
+    opens = np.concatenate([[True], np.diff(later) > 1])[: len(later)]  # the first repeat of each row
+    leaders = (later[opens] - 1)[np.cumsum(opens) - 1]
     twins[order[ranks[later]]] = order[ranks[leaders]]
     if held is not None:
         twins[held] = -1
@@ -184,7 +190,7 @@ class Repeats:
     """Collects keys and signatures of all rows; what they tell is worked out at the end."""
 
     def __init__(self, case: Case) -> None:
-        self.case, self.keys = case, Keys()
+        self.case, self.keys = case, Keys(len(case.source.rows))
 
     def look(self, batch: Batch) -> None:
         """Look at the next rows."""
@@ -193,20 +199,20 @@ class Repeats:
     def found(self) -> list[Finding]:
         """What was found."""
         case, source, held = self.case, self.case.source, self.case.source.held
-        rows, questions, answers = self.keys.arrays()
-        order = in_order(len(rows), held)
-        twins = repeated(rows, order, held)
+        questions, order = self.keys.questions, in_order(len(source.rows), held)
+        twins = repeated(self.keys.rows, order, held)
         alike, edges = nearly_repeated(
             self.keys.signatures, twins, order, held, lambda pairs: near.alike(pairs, source.rows, case.reading)
         )
-        asked = np.unique(questions[case.trained])
+        asked = questions[case.trained]
+        asked.sort()
         kept = np.flatnonzero(case.kept)
         leaking = kept[among(questions[kept], asked)]
         found = [
             self._finding("duplicate", np.flatnonzero(twins >= 0), case.fix("drop_duplicates", "Leave repeats out")),
             self._finding("leakage", leaking, self._apart(questions, leaking)),
             *self._heldout(asked),
-            *self._conflicts(contradictions(questions, answers), answers),
+            *self._conflicts(contradictions(questions, self.keys.answers)),
             *self._alike(alike),
             *self._near_leaks(edges, leaking),
         ]
@@ -244,7 +250,7 @@ class Repeats:
         remedy = self.case.fix("drop_leaked", "Leave the training rows out")
         return [self._finding("heldout_leakage", places, remedy, shown)]
 
-    def _conflicts(self, places: np.ndarray, answers: np.ndarray) -> list[Finding]:
+    def _conflicts(self, places: np.ndarray) -> list[Finding]:
         case, rows, shown = self.case, self.case.source.rows, dict[str, set[str]]()
         for place in places[:200].tolist():
             row = rows[place]

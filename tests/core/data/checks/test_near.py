@@ -57,7 +57,7 @@ def brute(pairs):
 
 def search(pairs, reading=None, order=None):
     reading, rows = reading or Reading.of(PAIRS, ["q", "a"], None), table(pairs)
-    signatures = near.Signatures()
+    signatures = near.Signatures(len(pairs))
     said = [reading.said(row) for row in rows]
     for start in range(0, len(said), 150):
         signatures.add(said[start : start + 150])
@@ -134,20 +134,20 @@ def test_a_label_must_be_the_same():
 
 def test_rows_that_differ_in_a_number_are_no_candidates_at_all():
     """A set made from few sentences and many numbers would otherwise be compared row by row."""
-    signatures = near.Signatures()
+    signatures = near.Signatures(500)
     signatures.add([Said(f"{SENTENCE} {i}", "fine") for i in range(500)])
     assert len(signatures.pairs(np.arange(500))) == 0
 
 
 def test_many_rows_in_one_bucket_are_not_all_compared():
-    signatures = near.Signatures()
+    signatures = near.Signatures(400)
     signatures.add([Said(f"{SENTENCE} {WORDS[i % 40]}", "fine") for i in range(400)])
     assert len(signatures.pairs(np.arange(400))) <= 400 * near.TRIED
 
 
 def test_rows_after_the_most_are_passed_over(monkeypatch):
     monkeypatch.setattr(near, "MOST", 3)
-    signatures = near.Signatures()
+    signatures = near.Signatures(6)
     for _ in range(3):
         signatures.add([Said(SENTENCE, "fine")] * 2)
     assert signatures.count == 3
