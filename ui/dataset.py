@@ -189,7 +189,7 @@ def findings(draft: dict[str, Any]) -> tuple[list[report.Finding], int]:
     """What the data doctor finds, worst first, and how many rows it looked at: all of them, or of a big file an even
     sample until `look_at_all` was asked for. Raises InputError where it cannot look."""
     config, data, tok = usable(draft), source(draft), tokenizer(draft)
-    total, key = len(data.rows), _findings_key(config, data)
+    total, key = len(data.rows), _judged_by(config, data)
     if total <= LARGE or FINDINGS.has(key):
         return FINDINGS.get(key, lambda: report.findings(data, config, tok, _split(data, config))), total
     some = replace(data, rows=sample(data.rows, LOOKED_AT), held=None)
@@ -203,11 +203,12 @@ def look_at_all(draft: dict[str, Any]) -> Generator[tuple[int, int], None, None]
     """
     config, data = usable(draft), source(draft)
     found = yield from look(config)
-    FINDINGS.get(_findings_key(config, data), lambda: found)
+    FINDINGS.get(_judged_by(config, data), lambda: found)
 
 
-def _findings_key(config: RunConfig, data: Source) -> tuple[Any, ...]:
-    settings = config.model_dump_json(include={"data", "evaluation", "task", "model"})
+def _judged_by(config: RunConfig, data: Source) -> tuple[Any, ...]:
+    """All that findings and copies follow from, besides the code."""
+    settings = config.model_dump_json(include={"data", "evaluation", "task", "model", "augmentation"})
     return data.fingerprint, str(data.layout), settings, config.training.seed
 
 
@@ -236,8 +237,7 @@ def training_rows(draft: dict[str, Any]) -> int | None:
 
 
 def _plan(config: RunConfig, data: Source, parts: Split) -> augment.Plan:
-    key = (*_findings_key(config, data), config.model_dump_json(include={"augmentation"}))
-    return PLANS.get(key, lambda: augment.plan(data, parts.train, config))
+    return PLANS.get(_judged_by(config, data), lambda: augment.plan(data, parts.train, config))
 
 
 def before_after(draft: dict[str, Any], row: int, most: int) -> list[tuple[Marked, Marked]]:

@@ -37,4 +37,6 @@ def test_long_rows_are_reported_on_in_bounded_memory(tmp_path):
         "print(report(sys.argv[1]))\n"
     )
     line = [sys.executable, "-c", code, file]
-    assert int(subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout) < 600
+    assert (
+        int(subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout) < 800
+    )  # 1,300 with batches of rows
