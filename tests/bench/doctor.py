@@ -4,7 +4,7 @@ Both start from rows that are open, and both count the repeated rows and the emp
 doctor looks for all its other kinds as well, near duplicates by MinHash among them. Lengths are not measured here: they
 are taken of a sample, whose cost is always the same. Processor seconds: neither side has more than one process.
 
-    TUNESMITH_BENCH_ROWS=1000000 python -m tests.bench --only doctor     # up to a million rows: some minutes
+    TUNESMITH_BENCH_ROWS=100000 python -m tests.bench --only doctor     # without the million, which takes minutes
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from core.data.split import Split
 from tests.bench.big import write_jsonl
 from tests.bench.table import Row, cpu_seconds, in_turn
 
-COUNT = int(os.environ.get("TUNESMITH_BENCH_ROWS", "100000"))
+COUNT = int(os.environ.get("TUNESMITH_BENCH_ROWS", "1000000"))
 
 
 def measure(quick: bool) -> list[Row]:
