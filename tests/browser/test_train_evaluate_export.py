@@ -206,7 +206,7 @@ def test_a_tuned_model_is_measured_and_exported(
     expect(button(page, "Continue to export")).to_be_visible()
     expect(page.locator(".cards .figure")).to_have_count(3)
     expect(page.locator(".confusion")).to_be_visible()
-    assert page.locator(".answers tbody tr").count() > 0
+    expect(page.locator(".answers tbody tr").first).to_be_visible()
     assert not axe_violations(page)
 
     wrong = page.locator(".segment label").filter(has_text="Wrong")
