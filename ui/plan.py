@@ -7,11 +7,12 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from math import ceil, prod
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from core.config import FullMethod, RunConfig, build
+from core.data.lengths import count_updates
 from core.data.sources import open_data
 from core.errors import InputError
 from core.paths import resolve
@@ -46,7 +47,7 @@ def plan(draft: dict[str, Any]) -> Plan:
     mean = sum(min(n, limit) for n in found.tokens) / len(found.tokens)
     shapes = shapes_of(config.model.path)
     total = sum(map(prod, shapes.values())) if shapes else None
-    steps = steps_of(config, rows) if rows is not None else None
+    steps = count_updates(rows, config) if rows is not None else None
     kept = len(parts.validation) if parts else 0
     held = len(open_data(config.evaluation.data).rows) if config.evaluation.data else kept
     return Plan(
@@ -59,15 +60,6 @@ def plan(draft: dict[str, Any]) -> Plan:
         min(config.evaluation.max_rows, held) or None,
         "held-out" if config.evaluation.data else "validation",
     )
-
-
-def steps_of(config: RunConfig, rows: int) -> int:
-    """Updates of a whole run, counted as transformers.Trainer counts them (it may stop earlier)."""
-    t = config.training
-    if t.max_steps is not None:
-        return t.max_steps
-    batches = ceil(rows / t.per_device_train_batch_size)
-    return ceil(t.num_train_epochs * max(1, ceil(batches / t.gradient_accumulation_steps)))
 
 
 def trained_of(config: RunConfig, shapes: dict[str, tuple[int, ...]]) -> int | None:

@@ -20,7 +20,6 @@ from core.data.tables import collect
 from core.errors import InputError, nearest
 from core.memo import Memo
 
-MENDS = ("strip_control", "fix_encoding", "mask_personal", "mask_secrets")  # fixes of a row's text; others drop rows
 KEPT = "data.validation"
 _PART = re.compile(r"(?P<split>[\w-]+)?\s*(?P<slice>\[[^\[\]]*\])?")
 _PATH_LIKE = re.compile(r"[./\\]")
@@ -49,8 +48,12 @@ def open_heldout(config: RunConfig, spec: str) -> Source:
     Raises:
         InputError: as `open_data`.
     """
-    mends = [fix for fix in config.data.fixes if fix in MENDS]
-    return _mended(_read_as(open_data(spec), config), mends, config.data.template)
+    source = _read_as(open_data(spec), config)
+    if not config.data.fixes:
+        return source
+    from core.data.fixes import EDITS
+
+    return _mended(source, [fix for fix in config.data.fixes if fix in EDITS], config.data.template)
 
 
 def _mended(source: Source, fixes: Sequence[str], template: str | None) -> Source:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from core.config import build
+from core.data.lengths import count_updates
 from core.errors import InputError
 from ui import plan
 from ui.shared import first_draft
@@ -28,7 +29,7 @@ SHAPES = {
     ],
 )
 def test_updates_are_counted_as_the_trainer_counts(training: dict[str, Any], rows: int, wanted: int) -> None:
-    assert plan.steps_of(build({"training": training}), rows) == wanted
+    assert count_updates(rows, build({"training": training})) == wanted
 
 
 @pytest.mark.parametrize(
