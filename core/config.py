@@ -11,18 +11,22 @@ from pydantic import ValidationError, model_validator
 from core import yamltext
 from core.errors import ConfigError, InputError, nearest
 from core.sentences import sections, sentences, variants
-from core.settings import LEARNING_RATES as LEARNING_RATES
 from core.settings import METHODS as METHODS
 from core.settings import TASKS as TASKS
+from core.settings import AdapterMethod as AdapterMethod
 from core.settings import AugmentationConfig as AugmentationConfig
 from core.settings import DataConfig as DataConfig
 from core.settings import EvaluationConfig as EvaluationConfig
 from core.settings import FullMethod as FullMethod
+from core.settings import IA3Method as IA3Method
 from core.settings import LoraMethod as LoraMethod
 from core.settings import MethodConfig, Task, setting
 from core.settings import ModelConfig as ModelConfig
+from core.settings import PromptMethod as PromptMethod
+from core.settings import QLoraMethod as QLoraMethod
 from core.settings import Section as Section
 from core.settings import TrainingConfig as TrainingConfig
+from core.settings.together import contradictions
 
 
 class RunConfig(Section):
@@ -39,38 +43,10 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _together(self) -> RunConfig:
         """Settings that contradict each other; a ConfigError with a sentence for each field concerned."""
-        t, d, a, errors = self.training, self.data, self.augmentation, {}
-        if t.early_stopping_patience is not None and d.validation == 0 and d.folds is None:
-            errors["training.early_stopping_patience"] = (
-                "early stopping watches the validation loss, and data.validation is 0: "
-                "keep some rows back, or leave this empty."
-            )
-        if t.warmup_steps >= 1 and t.warmup_steps != int(t.warmup_steps):
-            errors["training.warmup_steps"] = (
-                f"{t.warmup_steps:g} is neither a share below 1 nor a whole number of steps."
-            )
-        if d.folds is not None and d.fold > d.folds:
-            errors["data.fold"] = f"{d.fold} is too large: there are {d.folds} folds, counted from 1."
-        if d.folds is not None and isinstance(d.validation, str):
-            errors["data.folds"] = f"the rows kept back are named already ({d.validation}): leave one of the two empty."
-        if d.roles is not None and d.layout is None:
-            errors["data.roles"] = "roles belong to a layout: set data.layout as well."
-        if a.copies and not any((a.swap, a.delete, a.synonym, a.case, a.typo)):
-            errors["augmentation.copies"] = (
-                "nothing would be changed in the copies: set a share of words to swap, delete, replace or alter."
-            )
-        if a.synonym and not (a.synonyms or "").strip():
-            errors["augmentation.synonyms"] = "the list is empty: write one word a line, such as big = large, huge."
-        if any("\ud800" <= c <= "\udfff" for c in d.template or ""):
-            errors["data.template"] = "it holds half of a character (a lone surrogate): type that place again."
+        errors = contradictions(self)
         if errors:
             raise ConfigError(errors)
         return self
-
-    @property
-    def learning_rate(self) -> float:
-        """The peak learning rate: as set, or the default of the method."""
-        return self.training.learning_rate or LEARNING_RATES[self.method.name]
 
 
 def build(values: dict[str, Any]) -> RunConfig:

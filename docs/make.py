@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from core.config import (
-    LEARNING_RATES,
     METHODS,
     AugmentationConfig,
     DataConfig,
@@ -20,6 +19,7 @@ from core.config import (
     TrainingConfig,
     dumps,
 )
+from core.models.rates import RATES, SMALL, SMALL_RATES
 
 TARGET = Path(__file__).parent / "settings.md"
 
@@ -46,8 +46,11 @@ def document() -> str:
             parts += [_method(method, cls) for method, cls in METHODS.items()]
         else:
             parts.append(_table({f"{name}.{key}": field for key, field in section.model_fields.items()}))
-    rates = ", ".join(f"{rate:g} for {method}" for method, rate in LEARNING_RATES.items())
-    parts.append(f"Where `training.learning_rate` is empty the method's own default counts: {rates}.\n\n")
+    rates, small = (", ".join(f"{r:g} for {method}" for method, r in table.items()) for table in (RATES, SMALL_RATES))
+    parts.append(
+        f"Where `training.learning_rate` is empty the method's own default counts: {rates}; for a model of fewer than "
+        f"{SMALL // 10**6} million parameters {small}.\n\n"
+    )
     parts.append(f"## The defaults, as YAML\n\n```yaml\n{dumps(RunConfig())}```\n")
     return "".join(parts)
 
@@ -101,7 +104,7 @@ def _kind(kind: Any) -> str:
         return f"list of {_kind(get_args(kind)[0])}"
     if get_origin(kind) is dict:
         return "role: column, one a line"
-    return {int: "whole number", float: "number", str: "text"}.get(kind, "list of texts")
+    return {int: "whole number", float: "number", str: "text", bool: "`true`, `false`"}.get(kind, "list of texts")
 
 
 def _bounds(rules: list[Any]) -> str:

@@ -33,6 +33,8 @@ KNOWN_TO_UI += (
     "core.models.memory",
     "core.models.shapes",
     "core.models.hub",
+    "core.models.rates",
+    "core.models.heads",
     "core.settings",
     "core.memo",
 )
@@ -99,6 +101,8 @@ def test_light_rooms_import_nothing_heavy_at_their_top():
         "core.models.memory",
         "core.models.shapes",
         "core.models.speed",
+        "core.models.rates",
+        "core.models.heads",
         "core.models.hub",
         "core.export.targets",
         "core.settings",
@@ -146,6 +150,8 @@ def test_light_rooms_come_up_without_torch():
         "core.models.memory",
         "core.models.shapes",
         "core.models.speed",
+        "core.models.rates",
+        "core.models.heads",
         "core.export.targets",
         "core.__main__",
     )

@@ -10,7 +10,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 import gradio as gr
 
 from core.config import (
-    LEARNING_RATES,
     METHODS,
     EvaluationConfig,
     ModelConfig,
@@ -18,12 +17,17 @@ from core.config import (
     TrainingConfig,
     field_errors,
 )
+from core.errors import InputError
+from core.models.catalog import describe_model
+from core.models.rates import default_rate
 
 SECTIONS: dict[str, type[Section]] = {
     "model": ModelConfig,
     "training": TrainingConfig,
     "evaluation": EvaluationConfig,
 }
+
+Kind = Literal["whole", "number", "choice", "switch", "text", "words"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Setting:
     path: str  # dotted: training.learning_rate
     label: str
     help: str
-    kind: Literal["whole", "number", "choice", "text", "words"]
+    kind: Kind
     optional: bool  # may be left empty
     default: Any
     advanced: bool
@@ -94,19 +98,32 @@ def component(setting: Setting) -> gr.components.Component:
     }
     match setting.kind:
         case "whole" | "number":
-            hint = placeholder(setting, "lora") if setting.optional else None
+            hint = placeholder(setting) if setting.optional else None
             return gr.Number(setting.default, placeholder=hint, step=_step(setting), **common)
+        case "switch":
+            return gr.Checkbox(setting.default, **common)
         case "choice":
-            return gr.Dropdown(list(setting.choices), value=setting.default, **common)
+            choices: list[Any] = [*([("automatic", "")] if setting.optional else []), *setting.choices]
+            return gr.Dropdown(choices, value=shown(setting, setting.default), **common)
         case _:
             return gr.Textbox(shown(setting, setting.default), lines=1, max_lines=1, **common)
 
 
-def placeholder(setting: Setting, method: str) -> str:
+def placeholder(setting: Setting) -> str:
     """What an empty field means."""
     if setting.path == "training.learning_rate":
-        return f"{LEARNING_RATES.get(method, LEARNING_RATES['lora']):g}, the default of the method"
-    return "never" if "never" in setting.help else "no limit" if setting.path == "training.max_steps" else "none"
+        return "the default of the method and size"
+    return "never" if "never" in setting.help else "no limit" if "no limit" in setting.help else "none"
+
+
+def usual_rate(draft: dict[str, Any]) -> str:
+    """What an empty learning rate means for a draft."""
+    path, revision = value_of(draft, "model.path"), value_of(draft, "model.revision")
+    try:
+        parameters = describe_model(str(path), revision if isinstance(revision, str) and revision else None).parameters
+    except InputError:
+        parameters = None
+    return f"{default_rate(method_of(draft), parameters):g}, the default here"
 
 
 def shown(setting: Setting, value: Any) -> Any:
@@ -115,6 +132,8 @@ def shown(setting: Setting, value: Any) -> Any:
         return ", ".join(map(str, value))
     if setting.kind in ("whole", "number"):
         return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if setting.kind == "switch":
+        return bool(value)
     return "" if value is None else value
 
 
@@ -122,8 +141,9 @@ def given(setting: Setting, value: Any) -> Any:
     """What a component holds, as a plain value of the config. Nothing is judged here: core.config does that."""
     if isinstance(value, str):
         value = value.strip()
-        if setting.kind == "words" and "," in value:
-            return [word.strip() for word in value.split(",") if word.strip()]
+        if setting.kind == "words" and ("," in value or setting.default in (None, ())):
+            words = [word.strip() for word in value.split(",") if word.strip()]
+            return words or (None if setting.optional else [])
         return value or (None if setting.optional else "")
     if setting.kind == "whole" and isinstance(value, float) and value.is_integer():
         return int(value)
@@ -208,7 +228,7 @@ def _step(setting: Setting) -> float:
     return 0.01 if setting.default is not None else 0.0001
 
 
-def _kind(annotation: Any) -> tuple[Literal["whole", "number", "choice", "text", "words"], bool, tuple[str, ...]]:
+def _kind(annotation: Any) -> tuple[Kind, bool, tuple[str, ...]]:
     """Of a type in the config: what sort of field it is, whether it may be empty, what may be chosen."""
     args = get_args(annotation)
     if get_origin(annotation) is Literal:
@@ -220,6 +240,10 @@ def _kind(annotation: Any) -> tuple[Literal["whole", "number", "choice", "text",
             return "words", optional, ()
         kind, _, choices = _kind(rest[0])
         return kind, optional, choices
+    if get_origin(annotation) is tuple:
+        return "words", False, ()
+    if annotation is bool:
+        return "switch", False, ()
     if annotation is int:
         return "whole", False, ()
     return ("number" if annotation is float else "text"), False, ()

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
-from math import prod
-from pathlib import Path
 from typing import Any
 
-from core.config import FullMethod, RunConfig, build
+from core.config import build
 from core.data.lengths import count_updates
 from core.data.sources import open_data
 from core.errors import InputError
-from core.paths import resolve
+from core.models.memory import trained_weights
+from core.models.shapes import read_shape
 from ui import dataset
 from ui.parts import figs, head, plural, say
 from ui.telling import clock, size
-
-LARGEST_HEADER = 100_000_000  # bytes; the safetensors library's own bound
 
 
 @dataclass(frozen=True)
@@ -45,8 +39,13 @@ def plan(draft: dict[str, Any]) -> Plan:
     found = dataset.lengths(draft)
     limit = config.data.max_tokens
     mean = sum(min(n, limit) for n in found.tokens) / len(found.tokens)
-    shapes = shapes_of(config.model.path)
-    total = sum(map(prod, shapes.values())) if shapes else None
+    trained: int | None = None
+    total: int | None = None
+    try:
+        shape = read_shape(config.model.path, config.model.revision)
+        trained, total = trained_weights(config, shape), shape.parameters
+    except InputError:
+        pass  # its files do not say: the rest can be told all the same
     steps = count_updates(rows, config) if rows is not None else None
     kept = len(parts.validation) if parts else 0
     held = len(open_data(config.evaluation.data).rows) if config.evaluation.data else kept
@@ -54,49 +53,12 @@ def plan(draft: dict[str, Any]) -> Plan:
         steps,
         rows,
         round(mean * rows) if rows is not None else None,
-        trained_of(config, shapes) if shapes else None,
+        trained,
         total,
         (steps or 0) // config.training.eval_steps if kept else 0,
         min(config.evaluation.max_rows, held) or None,
         "held-out" if config.evaluation.data else "validation",
     )
-
-
-def trained_of(config: RunConfig, shapes: dict[str, tuple[int, ...]]) -> int | None:
-    """Parameters that are trained: all, or for LoRA r * (in + out) of each layer with an adapter (Hu et al. 2021)."""
-    method = config.method
-    if isinstance(method, FullMethod):
-        return sum(map(prod, shapes.values()))
-    linear = {n.removesuffix(".weight"): s for n, s in shapes.items() if n.endswith(".weight") and len(s) == 2}
-    targets = method.target_modules
-    if targets == "all-linear":  # every linear layer but the output layer; embeddings are none
-        not_linear = ("embed", "wte", "wpe", "lm_head")
-        chosen = [s for n, s in linear.items() if not any(part in n for part in not_linear)]
-    else:
-        names = (targets,) if isinstance(targets, str) else targets
-        chosen = [s for n, s in linear.items() if any(n == t or n.endswith(f".{t}") for t in names)]
-    return sum(method.r * sum(shape) for shape in chosen) or None
-
-
-def shapes_of(path: str) -> dict[str, tuple[int, ...]]:
-    """The shapes of a local model's weights, from the headers of its safetensors files; {} where there are none."""
-    folder = resolve(path)
-    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
-    return _shapes(tuple((str(f), f.stat().st_mtime_ns) for f in files))
-
-
-@lru_cache(maxsize=8)
-def _shapes(files: tuple[tuple[str, int], ...]) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
-    for name, _ in files:
-        try:
-            with Path(name).open("rb") as file:
-                (length,) = struct.unpack("<Q", file.read(8))
-                header = json.loads(file.read(length)) if length <= LARGEST_HEADER else {}
-            found |= {k: tuple(map(int, v["shape"])) for k, v in header.items() if k != "__metadata__"}
-        except (OSError, ValueError, KeyError, TypeError, struct.error):
-            return {}
-    return found
 
 
 def short(n: int) -> tuple[str, str]:

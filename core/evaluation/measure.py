@@ -10,11 +10,13 @@ from core.config import RunConfig
 from core.data.sources import Source
 from core.data.template import Wording
 from core.evaluation.metrics.base import Metric
-from core.evaluation.rows import Chosen, Prepared, labels, prepare
-from core.models.load import load_base, load_run, precision
+from core.evaluation.rows import Chosen, Prepared, labels
+from core.models.heads import head_of
+from core.models.load import head_of_weights, labels_of, load_base, load_run, precision, weights_of
 from core.models.tokenizer import end_ids, load_tokenizer
-from core.tasks import Answer, get
+from core.tasks import Answer
 from core.tasks.classification import MOST_LABELS
+from core.tasks.objective import objective_for
 from core.tasks.predict import surprise
 
 ANSWERING, READING = 5.0, 1.0  # what a row costs in the one and in the other, for the progress bar
@@ -102,23 +104,26 @@ def measure(
     tell(0, 0, f"loading the {subject.name}")
     how = precision()
     if subject.base:
-        model: Any = load_base(subject.target, subject.revision, how.frozen)
+        head = head_of(config)
+        model: Any = load_base(subject.target, subject.revision, how.frozen, head)
         tokenizer = load_tokenizer(subject.target, subject.revision)
         ends = end_ids(tokenizer, subject.target, Wording.of(config.data).chat_template(tokenizer))
     else:
+        head = head_of_weights(weights_of(subject.target))
         model, tokenizer = load_run(subject.target, how.frozen)
         ends = end_ids(tokenizer, None, Wording.of(config.data).chat_template(tokenizer)) | _named_ends(model)
     model = model.to(how.device)
+    objective = objective_for(config, tokenizer, head, labels_of(model, head))
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    rows = prepare(chosen, config, tokenizer, (context or 2**31) - max_new_tokens)
+    rows = objective.prepare(chosen, (context or 2**31) - (max_new_tokens if head.writes else 0))
     count, done = len(rows.places), 0.0
     choices = labels(*labelled, config, tokenizer, MOST_LABELS) if labelled and answering else None
     answers: list[Answer] = []
     surprises: list[tuple[float, int]] = []
     if answering:
         tell(done, 0, f"answering with the {subject.name}")
-        answers = get(config.task).predict(
-            model, tokenizer, rows.prompts, max_new_tokens=max_new_tokens, ends=ends, choices=choices,
+        answers = objective.predict(
+            model, rows, max_new_tokens=max_new_tokens, ends=ends, choices=choices,
             on_progress=lambda n: tell(n * ANSWERING, n, f"answering with the {subject.name}"), should_stop=should_stop,
         )  # fmt: skip
         done = count * ANSWERING
@@ -133,5 +138,7 @@ def measure(
 
 def _named_ends(model: Any) -> set[int]:
     """The end tokens of the model's own generation settings."""
+    if model.generation_config is None:  # it writes nothing
+        return set()
     named = model.generation_config.eos_token_id
     return {int(i) for i in (named if isinstance(named, list) else [named]) if i is not None}

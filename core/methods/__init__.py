@@ -1,9 +1,11 @@
 """Methods: how a model's parameters are made trainable, one module each. To add one, write a module and an entry here.
 
-A method module has three functions:
-    prepare(model, settings, base, revision) -> model   what is trained requires gradients, in float32
-    save(model, folder) -> None                         the tuned weights, as safetensors
-    frozen_base: bool                                   whether the base stays as it is, and may be in half precision
+A method module has:
+    prepare(model, settings, base, revision, head) -> model   what is trained requires gradients, in float32
+    save(model, folder) -> None                  the tuned weights, as safetensors
+    frozen_base: bool                            whether the base stays as it is, and may be in half precision
+    mergeable: str                               "" where the tuned weights can be merged into the base; or why not
+    quantization(settings, on) -> dict | None    how the base is quantised: arguments of BitsAndBytesConfig
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
@@ -12,10 +13,12 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from core.config import LoraMethod
+from core.config import LoraMethod, Section
 from core.errors import InputError, nearest
+from core.models.heads import CAUSAL, Head
 from core.models.load import (
     CHAT_TEMPLATE,
+    Precision,
     base_name,
     base_of,
     copy_companions,
@@ -27,21 +30,24 @@ from core.models.load import (
 from core.runs.store import Run
 
 frozen_base = True
+mergeable = ""
 
 
-def prepare(model: PreTrainedModel, settings: LoraMethod, base: str, revision: str | None) -> PeftModel:
+def prepare(
+    model: PreTrainedModel, settings: LoraMethod, base: str, revision: str | None, head: Head = CAUSAL
+) -> PeftModel:
     """Put a new adapter on a model; only the adapter is trained, in float32 (PEFT's autocast_adapter_dtype).
 
     Args:
         model: the base. settings: rank, alpha, dropout, layers. base, revision: where the base came from; the adapter
-        records it, so that it finds its base again.
+        records it, so that it finds its base again. head: what the model ends in.
 
     Raises:
         InputError: (field method.target_modules) the model has no layers of these names.
     """
     model.name_or_path = base_name(base)
     adapter = LoraConfig(
-        task_type=TaskType.CAUSAL_LM,
+        task_type=TaskType[head.task_type],
         r=settings.r,
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
@@ -51,6 +57,11 @@ def prepare(model: PreTrainedModel, settings: LoraMethod, base: str, revision: s
     )
     with patient_peft():
         return get_peft_model(model, adapter)
+
+
+def quantization(settings: Section, on: Precision) -> dict[str, Any] | None:
+    """The base is not quantised."""
+    return None
 
 
 def save(model: PeftModel, folder: Path) -> None:

@@ -7,17 +7,19 @@ import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
+import transformers
+from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging as transformers_logging
 
 from core.errors import InputError
+from core.models.heads import BY_TASK_TYPE, CAUSAL, HEADS, LABEL, TAGS, VECTOR, Head, head_in
 from core.models.tokenizer import load_tokenizer, looks_like_id, model_folder
 from core.paths import portable, resolve
 from core.runs import store
@@ -77,28 +79,40 @@ def precision() -> Precision:
     return Precision("cuda", torch.float16, "fp16")
 
 
-def load_base(path: str, revision: str | None = None, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
-    """A model that writes text, from a folder or the Hub, on the CPU and in evaluation mode.
+def load_base(
+    path: str,
+    revision: str | None = None,
+    dtype: torch.dtype = torch.float32,
+    head: Head = CAUSAL,
+    labels: Sequence[str] = (),
+    quantization: dict[str, Any] | None = None,
+) -> PreTrainedModel:
+    """A model from a folder or the Hub, on the CPU and in evaluation mode.
 
     Args:
         path: a folder (as `core.paths.resolve` finds it) or a Hub id. revision: of a Hub model. dtype: of the weights.
+        head: what it is to end in. A head for labels or tags that the weights do not have is made at random, from
+            torch's own state: seed it before. labels: names of the head's outputs.
+        quantization: arguments of transformers.BitsAndBytesConfig, plain values; None: weights as they are.
 
     Raises:
-        InputError: (field model.path) no such model, none that writes text, weights that are missing, incomplete,
-            damaged or in a format that can hold code.
+        InputError: (field model.path) no such model, none that has or takes such a head, weights that are missing,
+            incomplete, damaged or in a format that can hold code.
     """
     name = _source(path)
-    _refuse_other_kinds(path, name, revision)
+    config = _config_for(path, name, revision, head, labels)
     before = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()  # what is wrong with the weights we say ourselves
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        model, report = _class_for(config, head).from_pretrained(
             name,
+            config=config,
             revision=revision or "main",
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            quantization_config=_quantized(quantization),
         )
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise _bad(path, _why(error, name)) from error
@@ -109,9 +123,49 @@ def load_base(path: str, revision: str | None = None, dtype: torch.dtype = torch
     finally:
         transformers_logging.set_verbosity(before)
     lost = sorted(report["missing_keys"]) + [str(key) for key in report.get("mismatched_keys") or ()]
+    lost = [key for key in lost if head.writes or not _of_head(key, model)]
     if lost:
         raise _bad(path, f"has incomplete weights: {len(lost)} are missing or of another shape, such as {lost[0]}")
     return model.eval()
+
+
+def _config_for(path: str, name: str, revision: str | None, head: Head, labels: Sequence[str]) -> Any:
+    """The model's config with the labels of its head. InputError for a model that cannot have this head."""
+    try:
+        config = AutoConfig.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
+    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        raise _bad(path, _why(error, name)) from error
+    kinds = [str(kind) for kind in config.architectures or []]
+    if head is CAUSAL:
+        if kinds and not set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values()).intersection(kinds):
+            raise _bad(
+                path, f"is a {kinds[0]}, which does not write text: choose a causal language model (…ForCausalLM)"
+            )
+        if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+            raise _bad(path, f"is of the kind {config.model_type!r}, which does not write text")
+    elif type(config) not in getattr(transformers, head.auto)._model_mapping:
+        raise _bad(path, f"is of the kind {config.model_type!r}: transformers has none of these that {head.label}")
+    if labels and head in (LABEL, TAGS):
+        config.id2label = dict(enumerate(labels))
+        config.label2id = {label: i for i, label in enumerate(labels)}
+    return config
+
+
+def _class_for(config: Any, head: Head) -> Any:
+    """The class to load with: of an encoder-decoder that makes vectors the encoder alone."""
+    if head is VECTOR and config.is_encoder_decoder:
+        return transformers.AutoModelForTextEncoding
+    return getattr(transformers, head.auto)
+
+
+def _of_head(key: str, model: PreTrainedModel) -> bool:
+    """Whether a weight lies outside the base: in the head, or in what pools for it."""
+    prefix = model.base_model_prefix
+    return not key.startswith(f"{prefix}.") or "pooler" in key or model.base_model is model
+
+
+def _quantized(quantization: dict[str, Any] | None) -> Any:
+    return None if quantization is None else transformers.BitsAndBytesConfig(**quantization)
 
 
 def load_run(
@@ -128,11 +182,13 @@ def load_run(
         InputError: nothing of that name, or it cannot be loaded.
     """
     folder = weights_of(target)
+    head = head_of_weights(folder)
     if not (Path(folder) / "adapter_config.json").is_file():
-        return load_base(folder, dtype=dtype), load_tokenizer(folder)
+        return load_base(folder, dtype=dtype, head=head), load_tokenizer(folder)
     base, revision = base_of(Path(folder))
-    whole = load_base(base, revision, dtype)
-    known = (read_json(Path(folder) / BASE_NOTE) or {}).get("fingerprint")
+    note = read_json(Path(folder) / BASE_NOTE) or {}
+    whole = load_base(base, revision, dtype, head, note.get("labels") or (), note.get("quantization"))
+    known = note.get("fingerprint")
     if known and known != fingerprint(base, revision):
         raise InputError(
             f"The adapter in {str(folder)!r} was trained on other weights than {base!r} holds now: together they would "
@@ -144,6 +200,22 @@ def load_run(
 
         model = PeftModel.from_pretrained(whole, folder, is_trainable=False)
     return model.eval(), load_tokenizer(base, revision)
+
+
+def head_of_weights(folder: str) -> Head:
+    """What the weights in a folder end in: an adapter says it by its task_type, a model by its architecture."""
+    adapter = read_json(Path(folder) / "adapter_config.json")
+    if adapter is not None:
+        note = read_json(Path(folder) / BASE_NOTE) or {}
+        return HEADS.get(note.get("head", "")) or BY_TASK_TYPE.get(adapter.get("task_type") or "", CAUSAL)
+    config = read_json(resolve(folder) / "config.json")
+    return head_in(config) if config is not None else CAUSAL
+
+
+def labels_of(model: Any, head: Head) -> list[str]:
+    """The names of a head's outputs, in their order; none where it has none."""
+    names: dict[int, str] = model.config.id2label if head in (LABEL, TAGS) else {}
+    return [names[i] for i in sorted(names)]
 
 
 def weights_of(target: str | Path | Run) -> str:
@@ -219,20 +291,6 @@ def _source(path: str) -> str:
     if resolve(path).is_dir() or not looks_like_id(path):
         return str(model_folder(path))
     return path
-
-
-def _refuse_other_kinds(path: str, name: str, revision: str | None) -> None:
-    """InputError for a model whose own config says that it does something else than write text."""
-    try:
-        config = AutoConfig.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
-        raise _bad(path, _why(error, name)) from error
-    known = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
-    kinds = [str(kind) for kind in config.architectures or []]
-    if kinds and not known.intersection(kinds):
-        raise _bad(path, f"is a {kinds[0]}, which does not write text: choose a causal language model (…ForCausalLM)")
-    if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        raise _bad(path, f"is of the kind {config.model_type!r}, which does not write text")
 
 
 def _why(error: BaseException, name: str) -> str:

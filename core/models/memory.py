@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.config import LoraMethod, RunConfig
+from core.config import AdapterMethod, LoraMethod, RunConfig
 from core.data.lengths import Lengths, Load, count_updates
 from core.models.shapes import Shape, read_shape
 from core.models.speed import ENCODED_ROWS, START_S, WRITTEN_S, Rate, Work, rate_before, rate_of
@@ -61,11 +61,21 @@ def _lora_kept(shape: Shape, settings: LoraMethod) -> float:
     return inputs + settings.r * len(targets)
 
 
+def _bottleneck(shape: Shape, settings: AdapterMethod) -> int:
+    """For each adapter a matrix down and one up, with their biases (Houlsby et al. 2019)."""
+    width = max(1, shape.hidden // settings.reduction_factor)
+    each = 2 * shape.hidden * width + width + shape.hidden
+    return shape.layers * each * (2 if settings.placement == "houlsby" else 1)
+
+
 # A new method is one entry here. QLoRA: 4 bits and 0.127 for the doubly quantised scales (Dettmers et al. 2023).
 WAYS: dict[str, Way] = {
     "full": Way(None),
     "lora": Way(_lora, _lora_kept, spare=1.5),
     "qlora": Way(_lora, _lora_kept, width=4.127 / 8, spare=1.5),
+    "adapter": Way(_bottleneck, spare=1.5),
+    "ia3": Way(lambda shape, settings: shape.layers * (2 * shape.keys + shape.inner), spare=1.5),
+    "prompt": Way(lambda shape, settings: settings.num_virtual_tokens * shape.hidden, spare=1.5),
 }
 
 

@@ -1,4 +1,4 @@
-"""From a config to token ids: rows to train on, rows that are kept back, and the one that is asked about."""
+"""From a config to token ids: rows to train on, rows that are kept back, and those that are asked about."""
 
 from __future__ import annotations
 
@@ -6,22 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transformers import PreTrainedTokenizerFast
-
 from core.config import RunConfig
 from core.data.augment import plan
-from core.data.bulk import encode_rows
 from core.data.dataset import open_examples
-from core.data.encode import encode_prompt
 from core.data.encode_report import EncodeReport
-from core.data.encoded import EncodedRows
-from core.data.sources import Source
 from core.data.split import split_source
-from core.data.template import Wording, answer_text, prompt_segments, render
 from core.errors import InputError
-from core.models.tokenizer import end_ids, load_tokenizer, pad_id
-from core.tasks import fit
-from core.training.validation import Probe
+from core.models.tokenizer import load_tokenizer
+from core.tasks.objective import Objective, Probe, Row, objective_of
 
 
 @dataclass(frozen=True)
@@ -29,19 +21,18 @@ class Examples:
     """All that training needs of the data and the tokenizer.
 
     Attributes:
-        pad: the id that fills batches. ends: the ids that end an answer.
-        train, validation: encoded rows; validation is empty when its share is 0.
-        probe: a row of the validation set, or of the training set where there is none.
+        objective: how they are learned. train, validation: encoded rows; validation is empty when its share is 0.
+        probes: rows of the validation set, or of the training set where there is none.
+        places: of the training rows in the data, from 0: the row of the file that `train[i]` comes from.
         notes: what was left out or cut, one sentence each.
         data: name, path, fingerprint and sizes, for environment.json and the model card.
     """
 
-    tokenizer: PreTrainedTokenizerFast
-    pad: int
-    ends: set[int]
-    train: EncodedRows
-    validation: EncodedRows
-    probe: Probe
+    objective: Objective
+    train: Sequence[Row]
+    validation: Sequence[Row]
+    probes: list[Probe]
+    places: list[int]
     notes: list[str]
     data: dict[str, Any]
 
@@ -67,20 +58,21 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
             "data.validation",
         )
     parts = split_source(source, config)
-    fit.require(source, parts.train, config, tokenizer)
+    objective = objective_of(config, tokenizer, source, parts.train)
     planned = plan(source, parts.train, config)
     total = len(planned.places) + len(parts.validation)
 
-    def encode(rows: Sequence[dict[str, Any]], done: int) -> tuple[EncodedRows, EncodeReport]:
-        return encode_rows(rows, source.layout, config, tokenizer, lambda n: on_rows(done + n, total))
+    def encode(rows: Sequence[dict[str, Any]], done: int) -> tuple[Sequence[Row], EncodeReport]:
+        return objective.encode(rows, source.layout, lambda n: on_rows(done + n, total))
 
     train, report = encode(planned.rows(source, config), 0)
     notes, longest = [*source.notes, *parts.notes, *planned.notes, *report.sentences()], report.longest
-    validation, row = EncodedRows.none(), planned.places[report.kept[0]]
+    validation: Sequence[Row] = ()
+    asked = [planned.places[i] for i in report.kept]
     if parts.validation:
         validation, held = encode(source.rows.take(parts.validation), len(planned.places))
         notes += [f"Of the rows kept back: {sentence}" for sentence in held.sentences()]
-        longest, row = max(longest, held.longest), parts.validation[held.kept[0]]
+        longest, asked = max(longest, held.longest), [parts.validation[i] for i in held.kept]
     data = {
         "name": source.name,
         "path": config.data.path,
@@ -93,18 +85,18 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
         "trained_tokens": report.trained_tokens,
         "longest": longest,
     }
-    chat = Wording.of(config.data).chat_template(tokenizer)
-    ends, pad = end_ids(tokenizer, config.model.path, chat), pad_id(tokenizer, chat)
-    return Examples(tokenizer, pad, ends, train, validation, _probe(source, row, config, tokenizer), notes, data)
-
-
-def _probe(source: Source, place: int, config: RunConfig, tokenizer: PreTrainedTokenizerFast) -> Probe:
-    """The row at a place of the file, as inference sends it."""
-    row, wording = source.rows[place], Wording.of(config.data)
-    segments = prompt_segments(render(row, source.layout, wording, tokenizer))
-    return Probe(
-        prompt="".join(segment.text for segment in segments),
-        want=answer_text(row, source.layout, wording, tokenizer),
-        ids=encode_prompt(segments, tokenizer, config.data.max_tokens),
-        row=place,
+    return Examples(
+        objective=objective,
+        train=train,
+        validation=validation,
+        probes=[objective.probe(source.rows[i], i, source.layout) for i in _some(asked, config.training.sample_rows)],
+        places=[planned.places[i] for i in report.kept],
+        notes=notes,
+        data=data,
     )
+
+
+def _some(places: Sequence[int], count: int) -> list[int]:
+    """At most so many of the places, evenly spaced, the first among them."""
+    count = min(count, len(places))
+    return [places[i * len(places) // count] for i in range(count)]

@@ -18,6 +18,7 @@ from core.data.lengths import count_updates
 from core.errors import InputError
 from core.methods import method
 from core.models.load import Precision, fingerprint, load_base, parameters, precision
+from core.models.rates import learning_rate
 from core.runs import checkpoints
 from core.runs.curve import Curve
 from core.runs.environment import threads
@@ -25,13 +26,10 @@ from core.runs.eventlog import EventLog
 from core.runs.files import whole_folder, write_json
 from core.runs.state import Job
 from core.runs.store import Run
-from core.training.batches import Collator
 from core.training.events import Follow
 from core.training.examples import Examples, prepare
-from core.training.losses import token_loss
 from core.training.publish import prove, publish
 from core.training.trainer import Hooks, RunTrainer, best_of
-from core.training.validation import Validation, answer
 
 SAMPLE_TOKENS = 96
 
@@ -59,9 +57,17 @@ def fit(config: RunConfig, run: Run, job: Job, log: EventLog, resume: bool = Fal
     way = method(config.method.name)
     job.say("loading the model")
     set_seed(config.training.seed)
-    model = load_base(config.model.path, config.model.revision, on.frozen if way.frozen_base else torch.float32)
+    head = rows.objective.head
+    model = load_base(
+        config.model.path,
+        config.model.revision,
+        on.frozen if way.frozen_base else torch.float32,
+        head,
+        rows.objective.labels,
+        way.quantization(config.method, on),
+    )
     _fits(model, rows, config)
-    model = way.prepare(model, config.method, config.model.path, config.model.revision)
+    model = way.prepare(model, config.method, config.model.path, config.model.revision, head)
     facts = {"parameters": parameters(model), "base_fingerprint": _same_base(run, config, resume)}
     write_json(run.dir / "environment.json", run.environment() | _environment(rows, on) | facts)
     job.check()
@@ -93,7 +99,7 @@ def say(log: EventLog, step: int, note: str) -> None:
 def _fits(model: Any, rows: Examples, config: RunConfig) -> None:
     """InputError when model and tokenizer, or model and rows, do not belong together."""
     width = model.get_input_embeddings().num_embeddings
-    highest = max(int(part.ids.max(initial=0)) for part in (rows.train, rows.validation))
+    highest = max(max(row["input_ids"], default=0) for part in (rows.train, rows.validation) for row in part)
     if highest >= width:
         raise InputError(
             f"The tokenizer of {config.model.path!r} makes the id {highest}, and the model knows {width:,} ids: they "
@@ -137,16 +143,15 @@ def _train(
     t, folder = config.training, run.dir / "checkpoints"
     steps = count_updates(len(rows.train), config)
     start = _start(folder, log, resume)
-    follow = Follow(log, job, config.learning_rate, steps)
-    width = model.get_input_embeddings().num_embeddings
-    validation = (
-        Validation(rows.validation, t.per_device_train_batch_size, rows.pad, width, on) if rows.validation else None
-    )
+    follow = Follow(log, job, learning_rate(config), steps)
+    objective = rows.objective
+    validation = objective.validation(rows.validation, t.per_device_train_batch_size, on) if rows.validation else None
     hooks = Hooks(
         log=log,
         follow=follow,
         folder=folder,
         keep=t.save_total_limit,
+        objective=objective,
         validation=validation,
         patience=t.early_stopping_patience,
         sample=functools.partial(
@@ -160,8 +165,7 @@ def _train(
         args=_arguments(config, folder, on, validate=validation is not None),
         train_dataset=rows.train,
         eval_dataset=rows.validation or None,
-        data_collator=Collator(rows.pad),
-        compute_loss_func=token_loss,
+        data_collator=objective.collate,
         callbacks=[follow],
     )
     trainer.remove_callback(PrinterCallback)
@@ -212,7 +216,7 @@ def _arguments(config: RunConfig, folder: Path, on: Precision, validate: bool) -
     t = config.training
     return TrainingArguments(
         output_dir=str(folder),
-        learning_rate=config.learning_rate,
+        learning_rate=learning_rate(config),
         num_train_epochs=t.num_train_epochs,
         max_steps=t.max_steps or -1,
         per_device_train_batch_size=t.per_device_train_batch_size,
@@ -240,17 +244,20 @@ def _arguments(config: RunConfig, folder: Path, on: Precision, validate: bool) -
 
 
 def _sample(model: Any, step: int, rows: Examples, most: int, log: EventLog, on: Precision) -> None:
-    """The answer to the probe, as an event; the first one says what was asked and what is wanted."""
-    ids, ended = answer(model, rows.probe, rows.ends, rows.pad, most, on)
-    asked = {"prompt": rows.probe.prompt, "want": rows.probe.want, "row": rows.probe.row} if not step else {}
-    log.add("sample", step, answer=rows.tokenizer.decode(ids).strip(), ended=ended, **asked)
+    """The answers to the probes, as one event, which speaks of the first and has all of them under `answers`; the first
+    event says what was asked and what is wanted, too."""
+    answers = []
+    for probe in rows.probes:
+        text, ended = rows.objective.answer(model, probe, most, on)
+        asked = {"prompt": probe.prompt, "want": probe.want} if not step else {}
+        answers.append({"row": probe.row, "answer": text, "ended": ended, **asked})
+    log.add("sample", step, **answers[0], answers=answers)
 
 
 def _save(model: Any, folder: Path, config: RunConfig, rows: Examples, on: Precision) -> None:
     """Weights, and the proof that they are these."""
     method(config.method.name).save(model, folder)
-    source = rows.validation or rows.train
-    prove(model, source[0]["input_ids"][:256], folder, on)
+    prove(model, rows.objective, (rows.validation or rows.train)[0], folder, on)
 
 
 def _finish(
@@ -292,7 +299,7 @@ def _finish(
         )
     job.say("saving the model, and loading it back")
     why = "the lowest validation loss" if best else "the last ones, as no rows were validated"
-    publish(run, config, weights, result | facts | {"data": rows.data, "why": why})
+    publish(run, config, rows.objective, weights, result | facts | {"data": rows.data, "why": why})
     shutil.rmtree(folder / "last", ignore_errors=True)
     log.add(
         "end", taken, **{k: result[k] for k in ("reason", "best_step", "weights", "weights_step", "validation_loss")}

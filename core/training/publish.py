@@ -14,65 +14,70 @@ from core import config as configs
 from core.config import RunConfig
 from core.data.template import Wording
 from core.errors import InputError
+from core.methods import method
 from core.models.load import BASE_NOTE, CHAT_TEMPLATE, Precision, copy_companions, load_run, precision
 from core.models.tokenizer import load_tokenizer
-from core.runs.files import whole_folder, write_json, write_text
+from core.runs.files import read_json, whole_folder, write_json, write_text
 from core.runs.store import Run, describe_config
+from core.tasks.objective import Objective, Row
 from core.training.validation import quiet
 
-PROOF = "proof.safetensors"
-SHOWN = 8  # positions, from the end
+PROOF, PROOF_ROW = "proof.safetensors", "proof.json"  # what the model says, and of which row
 TOLERANCE = 1e-5  # of the logits' spread; a CPU gives the same numbers again, a GPU may sum in another order
 
 
-def prove(model: Any, ids: list[int], folder: Path, on: Precision) -> None:
-    """Write what the model says at the end of a row, logits (1, at most 8, vocabulary), beside its weights."""
-    save_file({"ids": torch.tensor([ids]), "logits": _logits(model, torch.tensor([ids]), on)}, str(folder / PROOF))
+def prove(model: Any, objective: Objective, row: Row, folder: Path, on: Precision) -> None:
+    """Write a row, and what the model says of it, beside its weights."""
+    with quiet(model, on):
+        said = objective.outputs(model, [row])
+    save_file({"outputs": said}, str(folder / PROOF))
+    write_json(folder / PROOF_ROW, row)
 
 
-def publish(run: Run, config: RunConfig, weights: Path, facts: dict[str, Any]) -> None:
+def publish(run: Run, config: RunConfig, objective: Objective, weights: Path, facts: dict[str, Any]) -> None:
     """Make saved weights the run's model: whole, with tokenizer and card, and only if they were loaded back and agree.
 
     Args:
-        weights: a folder with weights and their proof. facts: for the card: data, losses, steps, parameters.
+        objective: what was learned. weights: a folder with weights and their proof.
+        facts: for the card: data, losses, steps, parameters.
 
     Raises:
         InputError: the weights, loaded again, answer differently.
     """
     with whole_folder(run.dir / "model") as work:
         for path in weights.iterdir():
-            if path.name not in (PROOF, "best.json", "README.md"):
+            if path.name not in (PROOF, PROOF_ROW, "best.json", "README.md"):
                 _link(path, work / path.name)
         if (work / "adapter_config.json").is_file():
             base = {"path": config.model.path, "revision": config.model.revision}
-            write_json(work / BASE_NOTE, base | {"fingerprint": facts["base_fingerprint"]})
+            write_json(
+                work / BASE_NOTE,
+                base
+                | {"fingerprint": facts["base_fingerprint"], "head": objective.head.name, "labels": objective.labels}
+                | {"quantization": method(config.method.name).quantization(config.method, precision())},
+            )
         copy_companions(config.model.path, config.model.revision, work)
         tokenizer = load_tokenizer(config.model.path, config.model.revision)
         if chat := Wording.of(config.data).chat_template(tokenizer):  # the format that it was tuned in is its own now
             write_text(work / CHAT_TEMPLATE, chat)
         write_text(work / "README.md", card(run, config, facts))
-        _verify(work, weights / PROOF)
+        _verify(work, objective, weights)
 
 
-def _verify(folder: Path, proof: Path) -> None:
-    wanted, on = load_file(str(proof)), precision()
+def _verify(folder: Path, objective: Objective, weights: Path) -> None:
+    wanted, on = load_file(str(weights / PROOF))["outputs"], precision()
     adapter = (folder / "adapter_config.json").is_file()
     model, _ = load_run(folder, on.frozen if adapter else torch.float32)
-    got = _logits(model.to(on.device), wanted["ids"], on)
-    off = (got - wanted["logits"]).abs().max().item()
-    allowed = TOLERANCE * max(1.0, wanted["logits"].abs().max().item()) * (1 if on.device == "cpu" else 1000)
+    model = model.to(on.device)
+    with quiet(model, on):
+        got = objective.outputs(model, [read_json(weights / PROOF_ROW) or {}])
+    off = (got - wanted).abs().max().item()
+    allowed = TOLERANCE * max(1.0, wanted.abs().max().item()) * (1 if on.device == "cpu" else 1000)
     if not off <= allowed:
         raise InputError(
-            f"The saved weights, loaded again, answer differently from those in memory: logits are off by {off:.3g}. "
-            "They are not used; resume the run to write them again."
+            "The saved weights, loaded again, answer differently from those in memory: their outputs are off by "
+            f"{off:.3g}. They are not used; resume the run to write them again."
         )
-
-
-@torch.no_grad()
-def _logits(model: Any, ids: torch.Tensor, on: Precision) -> torch.Tensor:
-    with quiet(model, on):
-        logits = model(input_ids=ids.to(model.device), use_cache=False).logits
-    return logits[:, -SHOWN:].float().cpu().contiguous()
 
 
 def _link(source: Path, target: Path) -> None:

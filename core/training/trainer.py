@@ -18,9 +18,9 @@ from core.data.encoded import lengths_of
 from core.runs import checkpoints
 from core.runs.eventlog import EventLog
 from core.runs.files import read_json, whole_folder, write_json
+from core.tasks.objective import Objective
 from core.training.batches import GroupedOrder
 from core.training.events import Follow, diverged
-from core.training.validation import Validation
 
 TRAINER_STATE = "trainer_state.json"
 
@@ -31,7 +31,8 @@ class Hooks:
 
     Attributes:
         log, follow: where events go. folder: for checkpoints. keep: how many.
-        validation: None where no rows are kept back. patience: in checks, or None.
+        objective: what is learned. validation: from a model to its figures; None where no rows are kept back.
+        patience: in checks, or None.
         sample: writes the sample event of a step. save: writes the weights, with what proves them, into a folder.
     """
 
@@ -39,7 +40,8 @@ class Hooks:
     follow: Follow
     folder: Path
     keep: int
-    validation: Validation | None
+    objective: Objective
+    validation: Callable[[Any], dict[str, float]] | None
     patience: int | None
     sample: Callable[[Any, int], None]
     save: Callable[[Any, Path], None]
@@ -52,6 +54,9 @@ class RunTrainer(Trainer):
         self.hooks = hooks
         self.control: TrainerControl
         super().__init__(**kwargs)
+        self.model_accepts_loss_kwargs = (
+            True  # the loss is divided by the items of the whole update, not by its batches
+        )
 
     # What is trained on
 
@@ -60,12 +65,18 @@ class RunTrainer(Trainer):
         return GroupedOrder(lengths_of(rows), self.args.train_batch_size, self.args.seed)
 
     def _get_num_items_in_batch(self, batch_samples: list[dict[str, torch.Tensor]], device: Any) -> torch.Tensor:
-        """Trained tokens of all batches of an update, shifted as our loss shifts them; counted for the speed too."""
-        count = sum((batch["labels"][:, 1:] != -100).sum() for batch in batch_samples)
-        items = torch.as_tensor(count)
-        self.hooks.follow.supervised += int(items)
-        self.hooks.follow.tokens += sum(int(batch["attention_mask"].sum()) for batch in batch_samples)
+        """What the loss of an update is a mean over, in all of its batches; tokens are counted for the speed too."""
+        objective, follow = self.hooks.objective, self.hooks.follow
+        items = torch.stack([objective.items(batch) for batch in batch_samples]).sum()
+        follow.supervised += sum(objective.trained(batch) for batch in batch_samples)
+        follow.tokens += sum(int(batch["attention_mask"].sum()) for batch in batch_samples)
         return items.to(device)
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The loss of one batch as its share of the update, so that accumulation is equal to one large batch."""
+        return self.hooks.objective.loss(model, inputs, num_items_in_batch)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: nobody reads it, and counting walks over all parameters at each step."""
@@ -83,9 +94,11 @@ class RunTrainer(Trainer):
         validation = self.hooks.validation
         if validation is None:
             raise RuntimeError("evaluate() was called without validation rows")
-        loss, perplexity = validation.measure(self.model)
-        self.hooks.log.add("eval", step, validation_loss=loss, perplexity=perplexity)
-        print(f"step {step:,} · validation loss {loss:.4f} · perplexity {perplexity:.3f}", file=sys.stderr, flush=True)
+        figures = validation(self.model)
+        loss = figures.pop("loss")
+        self.hooks.log.add("eval", step, validation_loss=loss, **figures)
+        words = "".join(f" · {name} {value:.4g}" for name, value in figures.items())
+        print(f"step {step:,} · validation loss {loss:.4f}{words}", file=sys.stderr, flush=True)
         if not math.isfinite(loss):
             raise diverged(step, self.hooks.follow.learning_rate)
         if step:

@@ -1,11 +1,10 @@
-"""Validation while training: the loss on rows that are kept back, and what the model answers to one of them."""
+"""Validation while training: the loss on rows that are kept back, and answers to some of them."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,30 +18,23 @@ from core.training.losses import summed_nll
 MOST_NUMBERS = 2**26  # of a batch's logits: 256 MB in float32
 
 
-@dataclass(frozen=True)
-class Probe:
-    """One row whose answer is asked for again and again."""
-
-    prompt: str
-    want: str
-    ids: list[int] = field(repr=False)
-    row: int = 0
-
-
 class Validation:
     """The rows that are kept back, cut into batches once."""
 
-    def __init__(self, rows: Sequence[Row], batch_size: int, pad: int, vocabulary: int, precision: Precision) -> None:
-        collate, self._precision = Collator(pad), precision
-        groups = by_length(rows, max(8, 2 * batch_size), MOST_NUMBERS, vocabulary)
-        self._batches = [collate([rows[i] for i in group]) for group in groups]
+    def __init__(self, rows: Sequence[Row], batch_size: int, pad: int, precision: Precision) -> None:
+        self._rows, self._most, self._collate, self._precision = rows, max(8, 2 * batch_size), Collator(pad), precision
+        self._batches: list[dict[str, torch.Tensor]] = []
 
-    def measure(self, model: Any) -> tuple[float, float]:
-        """(loss, perplexity): nats a trained token, all tokens weighing the same; the exponential of it.
+    def measure(self, model: Any) -> dict[str, float]:
+        """{"loss", "perplexity"}: nats a trained token, all tokens weighing the same; the exponential of it.
 
         Trainer's own figure is a mean of batch means, which depends on the batch size (docs/benchmarks.md). Logits are
         not kept.
         """
+        if not self._batches:
+            width = model.get_input_embeddings().num_embeddings
+            groups = by_length(self._rows, self._most, MOST_NUMBERS, width)
+            self._batches = [self._collate([self._rows[i] for i in group]) for group in groups]
         total, count = 0.0, 0
         with quiet(model, self._precision):
             for batch in self._batches:
@@ -51,17 +43,14 @@ class Validation:
                 nll, tokens = summed_nll(logits, on["labels"])
                 total, count = total + nll.item(), count + int(tokens)
         loss = total / max(count, 1)
-        return loss, math.exp(loss) if loss < 700 else math.inf
+        return {"loss": loss, "perplexity": math.exp(loss) if loss < 700 else math.inf}
 
 
-def answer(
-    model: Any, probe: Probe, ends: set[int], pad: int, most: int, precision: Precision
-) -> tuple[list[int], bool]:
-    """The greedy answer to a probe: its token ids without the end, and whether it ended by itself."""
+def write(model: Any, prompt: Sequence[int], ends: set[int], pad: int, most: int) -> tuple[list[int], bool]:
+    """The greedy answer to a prompt: its token ids without the end, and whether it ended by itself."""
     rule = GenerationConfig(do_sample=False, max_new_tokens=most, eos_token_id=sorted(ends) or None, pad_token_id=pad)
-    with quiet(model, precision):
-        ids = torch.tensor([probe.ids], device=model.device)
-        out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=rule)
+    ids = torch.tensor([list(prompt)], device=model.device)
+    out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=rule)
     new = out[0, ids.shape[1] :].tolist()
     stop = next((n for n, token in enumerate(new) if token in ends), None)
     return new[:stop], stop is not None

@@ -96,6 +96,7 @@ def _plain(config: RunConfig, steps: int) -> list[int]:
 
     from core.methods import method
     from core.models.load import load_base
+    from core.models.rates import learning_rate
     from core.training.examples import prepare
 
     given = prepare(config, lambda done, total: None)
@@ -104,7 +105,7 @@ def _plain(config: RunConfig, steps: int) -> list[int]:
 
     def collate(batch: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
         counted.append(sum(map(_supervised, batch)))
-        fill = {"input_ids": given.pad, "labels": -100}
+        fill = {"input_ids": given.objective.pad, "labels": -100}
         tensors = {
             key: torch.tensor([row[key] + [value] * (longest - len(row[key])) for row in batch])
             for key, value in fill.items()
@@ -118,7 +119,7 @@ def _plain(config: RunConfig, steps: int) -> list[int]:
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder, max_steps=steps, per_device_train_batch_size=config.training.per_device_train_batch_size,
-            learning_rate=config.learning_rate, use_cpu=True, save_strategy="no", report_to=[], disable_tqdm=True,
+            learning_rate=learning_rate(config), use_cpu=True, save_strategy="no", report_to=[], disable_tqdm=True,
             logging_strategy="no", seed=config.training.seed, remove_unused_columns=False,
         )  # fmt: skip
         trainer = Trainer(model=model, args=arguments, train_dataset=given.train, data_collator=collate)

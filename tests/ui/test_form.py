@@ -39,7 +39,7 @@ def test_components_follow_the_types() -> None:
     assert isinstance(made["training.learning_rate"], gr.Number)
     assert isinstance(made["training.lr_scheduler_type"], gr.Dropdown)
     assert isinstance(made["method.target_modules"], gr.Textbox)
-    assert made["training.learning_rate"].placeholder.startswith("0.0002")
+    assert made["training.learning_rate"].placeholder == "the default of the method and size"
     assert made["evaluation.max_new_tokens"].label == "Longest answer (tokens)"
 
 

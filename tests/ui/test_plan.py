@@ -10,14 +10,6 @@ from core.errors import InputError
 from ui import plan
 from ui.shared import first_draft
 
-SHAPES = {
-    "model.embed_tokens.weight": (100, 8),
-    "model.layers.0.self_attn.q_proj.weight": (8, 8),
-    "model.layers.0.mlp.up_proj.weight": (16, 8),
-    "model.layers.0.input_layernorm.weight": (8,),
-    "lm_head.weight": (100, 8),
-}
-
 
 @pytest.mark.parametrize(
     ("training", "rows", "wanted"),
@@ -30,19 +22,6 @@ SHAPES = {
 )
 def test_updates_are_counted_as_the_trainer_counts(training: dict[str, Any], rows: int, wanted: int) -> None:
     assert count_updates(rows, build({"training": training})) == wanted
-
-
-@pytest.mark.parametrize(
-    ("method", "wanted"),
-    [
-        ({"name": "full"}, 800 + 64 + 128 + 8 + 800),
-        ({"name": "lora", "r": 4}, 4 * (8 + 8) + 4 * (16 + 8)),
-        ({"name": "lora", "r": 4, "target_modules": ["q_proj"]}, 4 * 16),
-        ({"name": "lora", "r": 4, "target_modules": ["nothing"]}, None),
-    ],
-)
-def test_trained_parameters_by_shape(method: dict[str, Any], wanted: int | None) -> None:
-    assert plan.trained_of(build({"method": method}), SHAPES) == wanted
 
 
 def test_the_first_draft_can_be_planned() -> None:

@@ -143,12 +143,12 @@ def wire(tab: ModelTab, shared: Shared) -> None:
 
     triggers: list[Any] = [tab.method.input]
     for component in tab.fields.values():
-        if isinstance(component, gr.Dropdown):
+        if isinstance(component, (gr.Dropdown, gr.Checkbox)):
             triggers.append(component.input)
         else:
             triggers += [component.blur, component.submit]
     gr.on(triggers, handlers.collect, inputs_kwargs=values, outputs=shared.draft, **newest)
-    tab.method.input(lambda m: handlers.method_parts(m, names), tab.method, [*columns, rate], **newest)
+    tab.method.input(lambda m: handlers.method_parts(m, names), tab.method, columns, **newest)
 
     tab.base.input(handlers.take_base, [tab.base, shared.draft], [shared.draft, tab.path], **newest)
     gr.on(
@@ -162,14 +162,14 @@ def wire(tab: ModelTab, shared: Shared) -> None:
     shared.filled.change(
         lambda draft: handlers.fill(draft, list(tab.fields), names),
         shared.draft,
-        [tab.base, tab.path, tab.method, *tab.fields.values(), *columns, rate],
+        [tab.base, tab.path, tab.method, *tab.fields.values(), *columns],
         **quiet,
     )
     gr.on(
         [shared.filled.change, shared.draft.change],
         handlers.derived,
         shared.draft,
-        [tab.facts, tab.method_note, tab.more, tab.takes, tab.yaml],
+        [tab.facts, tab.method_note, tab.more, tab.takes, tab.yaml, rate],
         **newest,
     )
     tab.save.click(None, tab.yaml, None, js=SAVE)

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from core.config import LEARNING_RATES, build, dumps, loads
+from core.config import build, dumps, loads
 from core.errors import ConfigError, InputError
 from core.models.catalog import DEMO, SUGGESTIONS, describe_model
 from ui import dataset, form, plan
@@ -121,13 +121,15 @@ def facts(draft: Draft) -> str:
     return f'{figs(*items)}<p class="about">{badges}<span class="small quiet">{words}</span></p>'
 
 
-def derived(draft: Draft) -> tuple[str, str, Any, str, str]:
-    """What follows from the draft: the model's facts, the method's word, the count of changes, the plan, the YAML."""
+def derived(draft: Draft) -> tuple[str, str, Any, str, str, Any]:
+    """What follows from the draft: the model's facts, the method's word, the count of changes, the plan, the YAML, and
+    what an empty learning rate means."""
     n = form.changed(draft)
     count = sum(s.advanced and s.method in ("", form.method_of(draft)) for s in form.all_settings())
     more = f"{count} more settings, {f'{n} of them changed' if n else 'all at their defaults'}"
     note = f'<p class="quiet small">{METHODS[form.method_of(draft)]}</p>'
-    return facts(draft), note, gr.update(label=more), plan.drawn(draft), as_yaml(draft)
+    rate = gr.update(placeholder=form.usual_rate(draft))
+    return facts(draft), note, gr.update(label=more), plan.drawn(draft), as_yaml(draft), rate
 
 
 def as_yaml(draft: Draft) -> str:
@@ -146,12 +148,8 @@ def dump_plain(draft: Draft) -> str:
 
 
 def method_parts(method: str, names: list[str]) -> list[Any]:
-    """Which columns of fields are seen, and what an empty learning rate means."""
-    rate = LEARNING_RATES.get(method, LEARNING_RATES["lora"])
-    return [
-        *(gr.update(visible=name == method) for name in names),
-        gr.update(placeholder=f"{rate:g}, the method's default"),
-    ]
+    """Which columns of fields are seen."""
+    return [gr.update(visible=name == method) for name in names]
 
 
 def fill(draft: Draft, keys: list[str], names: list[str]) -> list[Any]:

@@ -25,7 +25,7 @@ def teach(base: Path, run: Run, steps: int = 80) -> None:
     from core.training.examples import prepare
 
     examples = prepare(run.config(), lambda done, total: None)
-    batch = Collator(examples.pad)(examples.train)
+    batch = Collator(examples.objective.pad)(examples.train)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = AutoModelForCausalLM.from_pretrained(base).train()

@@ -24,11 +24,11 @@ def prepared(config, **augmentation):
 
 
 def texts(rows, part):
-    return [rows.tokenizer.decode(row["input_ids"]) for row in part]
+    return [rows.objective.tokenizer.decode(row["input_ids"]) for row in part]
 
 
 def trained(rows, part):
-    return [rows.tokenizer.decode([i for i in row["labels"] if i >= 0]) for row in part]
+    return [rows.objective.tokenizer.decode([i for i in row["labels"] if i >= 0]) for row in part]
 
 
 def test_copies_are_added_to_the_training_rows_alone(config):
@@ -36,7 +36,7 @@ def test_copies_are_added_to_the_training_rows_alone(config):
     plain, _ = prepared(settings)
     more, seen = prepared(settings, **NOISE)
     assert (plain.data["added_rows"], plain.data["left_out_rows"], len(plain.train)) == (0, 0, 36)
-    assert texts(more, more.validation) == texts(plain, plain.validation) and more.probe == plain.probe
+    assert texts(more, more.validation) == texts(plain, plain.validation) and more.probes == plain.probes
     assert len(more.train) == 108 == more.data["train_rows"] and more.data["added_rows"] == 72
     assert set(texts(plain, plain.train)) < set(texts(more, more.train)) and len(set(texts(more, more.train))) == 108
     assert sorted(trained(more, more.train)) == sorted(trained(plain, plain.train) * 3)

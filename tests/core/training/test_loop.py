@@ -60,7 +60,7 @@ def test_the_validation_loss_is_that_of_the_weights_that_are_left(config):
     model, _ = load_run(run)
     total = count = 0
     for row in rows.validation:
-        batch = Collator(rows.pad)([row])
+        batch = Collator(rows.objective.pad)([row])
         with torch.no_grad():
             nll, tokens = summed_nll(model(input_ids=batch["input_ids"]).logits, batch["labels"])
         total, count = total + nll.item(), count + int(tokens)
@@ -144,7 +144,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(config):
     run = store.create(
         config("full", learning_rate=1.0, max_steps=200, max_grad_norm=1e9, eval_steps=200, save_steps=200)
     )
-    from core.training import loop
+    from core.tasks import writing
 
     def broken(outputs, labels, num_items_in_batch=None):
         return outputs.logits.sum() * float("nan")
@@ -153,7 +153,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(config):
         pytest.MonkeyPatch.context() as patch,
         pytest.raises(InputError, match="learning rate of 1 is too high") as error,
     ):
-        patch.setattr(loop, "token_loss", broken)
+        patch.setattr(writing, "token_loss", broken)
         train(run)
     assert error.value.field == "training.learning_rate"
     state = run.state()
