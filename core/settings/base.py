@@ -13,7 +13,19 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def setting(default: Any, help: str, *, unit: str = "", label: str = "", advanced: bool = False, **bounds: Any) -> Any:
-    """One setting: its default, one plain sentence of help, its unit, and pydantic's bounds (ge, gt, le, lt)."""
-    extra: dict[str, Any] = {"unit": unit, "label": label, "advanced": advanced}
+def setting(
+    default: Any,
+    help: str,
+    *,
+    unit: str = "",
+    label: str = "",
+    advanced: bool = False,
+    group: str = "",
+    **bounds: Any,
+) -> Any:
+    """One setting: its default, one plain sentence of help, its unit, and pydantic's bounds (ge, gt, le, lt).
+
+    `advanced` ones are folded away in the form, those of a `group` together.
+    """
+    extra: dict[str, Any] = {"unit": unit, "label": label, "advanced": advanced, "group": group}
     return Field(default, description=help, json_schema_extra={k: v for k, v in extra.items() if v}, **bounds)

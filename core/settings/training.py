@@ -6,6 +6,10 @@ from typing import Literal
 
 from core.settings.base import Section, setting
 
+# What is folded away together in the form.
+SCHEDULE, LOSS, MEMORY = "Schedule and optimiser", "Loss and noise", "Batches and memory"
+CHECKS = "Checks, checkpoints and logs"
+
 Report = Literal["tensorboard", "trackio", "wandb"]
 
 
@@ -28,6 +32,7 @@ class TrainingConfig(Section):
         unit="steps",
         label="At most (steps)",
         advanced=True,
+        group=SCHEDULE,
         ge=1,
     )
     max_minutes: float | None = setting(
@@ -36,6 +41,7 @@ class TrainingConfig(Section):
         unit="minutes",
         label="Time budget",
         advanced=True,
+        group=SCHEDULE,
         gt=0,
         le=100_000,
     )
@@ -48,17 +54,19 @@ class TrainingConfig(Section):
         unit="batches",
         label="Gradient accumulation",
         advanced=True,
+        group=MEMORY,
         ge=1,
         le=4096,
     )
     lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup", "inverse_sqrt"] = setting(
-        "cosine", "How the learning rate falls.", label="Schedule", advanced=True
+        "cosine", "How the learning rate falls.", label="Schedule", advanced=True, group=SCHEDULE
     )
     warmup_steps: float = setting(
         0.03,
         "The rate climbs this long: a share of all steps if below 1, otherwise steps.",
         label="Warm-up",
         advanced=True,
+        group=SCHEDULE,
         ge=0,
     )
     optim: Literal[
@@ -68,12 +76,19 @@ class TrainingConfig(Section):
         "What turns gradients into updates. 8-bit and Adafactor keep less in memory; paged moves to main memory.",
         label="Optimiser",
         advanced=True,
+        group=SCHEDULE,
     )
     weight_decay: float = setting(
-        0.0, "Pulls trained weights towards zero (AdamW).", label="Weight decay", advanced=True, ge=0, le=1
+        0.0,
+        "Pulls trained weights towards zero (AdamW).",
+        label="Weight decay",
+        advanced=True,
+        group=SCHEDULE,
+        ge=0,
+        le=1,
     )
     max_grad_norm: float = setting(
-        1.0, "Gradients longer than this are shortened.", label="Gradient clipping", advanced=True, gt=0
+        1.0, "Gradients longer than this are shortened.", label="Gradient clipping", advanced=True, group=SCHEDULE, gt=0
     )
     loss: str = setting(
         "auto",
@@ -81,6 +96,7 @@ class TrainingConfig(Section):
         "one of your own.",
         label="Loss",
         advanced=True,
+        group=LOSS,
         min_length=1,
     )
     label_smoothing_factor: float = setting(
@@ -88,6 +104,7 @@ class TrainingConfig(Section):
         "Share of the target that is spread over all other tokens or labels.",
         label="Label smoothing",
         advanced=True,
+        group=LOSS,
         ge=0,
         lt=1,
     )
@@ -96,6 +113,7 @@ class TrainingConfig(Section):
         "How much the focal loss passes over what is easy (Lin et al. 2017).",
         label="Focal gamma",
         advanced=True,
+        group=LOSS,
         ge=0,
         le=10,
     )
@@ -104,6 +122,7 @@ class TrainingConfig(Section):
         "How far apart the contrastive loss moves pairs that differ (Hadsell et al. 2006).",
         label="Margin",
         advanced=True,
+        group=LOSS,
         gt=0,
         le=100,
     )
@@ -112,6 +131,7 @@ class TrainingConfig(Section):
         "Noise on the embeddings while training, 5 is usual (Jain et al. 2023). Empty: none.",
         label="NEFTune noise",
         advanced=True,
+        group=LOSS,
         gt=0,
         le=100,
     )
@@ -120,12 +140,14 @@ class TrainingConfig(Section):
         "What is computed in. auto: float32 on a CPU; bf16 or fp16 on a graphics card, by what it can.",
         label="Mixed precision",
         advanced=True,
+        group=MEMORY,
     )
     gradient_checkpointing: bool = setting(
         False,
         "Compute the activations again on the way back instead of keeping them: less memory, a third slower.",
         label="Gradient checkpointing",
         advanced=True,
+        group=MEMORY,
     )
     batching: Literal["grouped", "shuffled", "packed", "padding_free"] = setting(
         "grouped",
@@ -133,24 +155,45 @@ class TrainingConfig(Section):
         "padding_free: a batch as one long row. Rows never see each other.",
         label="Batches",
         advanced=True,
+        group=MEMORY,
     )
     logging_steps: int = setting(
-        10, "A point on the loss curve every so many steps.", unit="steps", label="Log every", advanced=True, ge=1
+        10,
+        "A point on the loss curve every so many steps.",
+        unit="steps",
+        label="Log every",
+        advanced=True,
+        group=CHECKS,
+        ge=1,
     )
     eval_steps: int = setting(
-        50, "Validation loss every so many steps.", unit="steps", label="Validate every", advanced=True, ge=1
+        50,
+        "Validation loss every so many steps.",
+        unit="steps",
+        label="Validate every",
+        advanced=True,
+        group=CHECKS,
+        ge=1,
     )
     save_steps: int = setting(
-        50, "A checkpoint every so many steps.", unit="steps", label="Save every", advanced=True, ge=1
+        50, "A checkpoint every so many steps.", unit="steps", label="Save every", advanced=True, group=CHECKS, ge=1
     )
     save_total_limit: int = setting(
-        2, "Checkpoints that are kept besides the best.", unit="checkpoints", label="Keep", advanced=True, ge=1, le=100
+        2,
+        "Checkpoints that are kept besides the best.",
+        unit="checkpoints",
+        label="Keep",
+        advanced=True,
+        group=CHECKS,
+        ge=1,
+        le=100,
     )
     metric_for_best_model: str = setting(
         "loss",
         "Which weights are kept: those with the best validation loss, or the best of a metric such as accuracy.",
         label="Best by",
         advanced=True,
+        group=CHECKS,
         min_length=1,
     )
     early_stopping_patience: int | None = setting(
@@ -166,6 +209,7 @@ class TrainingConfig(Section):
         "A check counts as better from so much on.",
         label="Threshold",
         advanced=True,
+        group=CHECKS,
         ge=0,
     )
     sample_rows: int = setting(
@@ -174,10 +218,17 @@ class TrainingConfig(Section):
         unit="rows",
         label="Sample answers",
         advanced=True,
+        group=CHECKS,
         ge=1,
         le=20,
     )
     report_to: tuple[Report, ...] = setting(
-        (), "Besides the page, where the curves go: tensorboard, trackio, wandb.", label="Log to", advanced=True
+        (),
+        "Besides the page, where the curves go: tensorboard, trackio, wandb.",
+        label="Log to",
+        advanced=True,
+        group=CHECKS,
     )
-    seed: int = setting(42, "The same seed gives the same run.", label="Seed", advanced=True, ge=0, le=2**31 - 1)
+    seed: int = setting(
+        42, "The same seed gives the same run.", label="Seed", advanced=True, group=SCHEDULE, ge=0, le=2**31 - 1
+    )
