@@ -16,16 +16,17 @@ from core.data.split import split_source
 from core.data.template import Wording, parse
 from core.errors import InputError
 from core.evaluation import metrics as table
-from core.evaluation.measure import Measured, Subject, measure, work
+from core.evaluation.measure import Measured, Subject, head_for, measure, work
 from core.evaluation.metrics.base import Metric
 from core.evaluation.result import compose, predictions
 from core.evaluation.rows import Chosen, choose, groups, known
+from core.models.heads import Head
 from core.runs import store
 from core.runs.files import plain, write_json, write_text
 from core.runs.store import Run
 from core.tasks import get
+from core.tasks.objective import LIKELIHOOD, objective_class
 
-ALWAYS = ("perplexity", "bits_per_byte", "stopped_by_itself")
 OWN_BASE = "base"
 
 Progress = Callable[[float, float, str], None]
@@ -59,7 +60,8 @@ def evaluate(
     Args:
         target: a run (or its id or directory), a model folder, an adapter folder, or a Hub id.
         data, split: the rows; see core.evaluation.rows.choose.
-        metrics: names; None: those of the task, and perplexity, bits_per_byte, stopped_by_itself.
+        metrics: names; None: those of the task; of a model that writes also perplexity, bits_per_byte,
+            stopped_by_itself.
         baseline: the same kinds as target; "base": the base model of the run (a model alone has none); None: nothing.
         max_rows, max_new_tokens: None: as the run's config says.
         task, template: of a model alone; a run has its own. Without a template the model's chat template is used.
@@ -77,11 +79,11 @@ def evaluate(
     limit = max_new_tokens or config.evaluation.max_new_tokens
     chosen = choose(config if run is not None else None, data, split, max_rows or config.evaluation.max_rows)
     notes = [*chosen.notes]
-    wanted = _wanted(config, chosen, metrics, notes)
+    subjects = _subjects(run, name, config, baseline)
+    wanted = _wanted(config, chosen, metrics, notes, head_for(subjects[-1].target, config))
     answering = any({"predictions", "stopped"} & set(m.inputs) for m in wanted.values())
     reading = any("nll" in m.inputs for m in wanted.values())
     labelled = _labelled(chosen, run, config, notes) if config.task == "classification" and answering else None
-    subjects = _subjects(run, name, config, baseline)
     total, each = len(chosen.places), work(len(chosen.places), answering, reading)
     found: list[Measured] = []
     for number, subject in enumerate(subjects):
@@ -151,11 +153,17 @@ def _config(run: Run | None, target: str, baseline: str | None, task: str | None
     return build({"task": task or "generation", "model": {"path": target}, "data": data})
 
 
-def _wanted(config: RunConfig, chosen: Chosen, names: list[str] | None, notes: list[str]) -> dict[str, Metric]:
+def _wanted(
+    config: RunConfig, chosen: Chosen, names: list[str] | None, notes: list[str], head: Head
+) -> dict[str, Metric]:
     """The metrics to reckon, the main one first."""
-    own = get(config.task).METRICS
-    given = names or [*own, *(["exact_match"] if config.task == "classification" else []), *ALWAYS]
+    kind = objective_class(head)
+    given = names or kind.measures(config, chosen)
     wanted = {name: table.find(name) for name in given}
+    if not kind.likelihood:
+        if wrong := [name for name in given if name in LIKELIHOOD]:
+            raise InputError(f"{wrong[0]} is of texts that a model writes, and this one {head.label}.", "metrics")
+        return wanted
     template = Wording.of(config.data).text
     if template is None or not all(part.answer for part in parse(template, tuple(chosen.source.columns))):
         return wanted

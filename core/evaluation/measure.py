@@ -11,13 +11,12 @@ from core.data.sources import Source
 from core.data.template import Wording
 from core.evaluation.metrics.base import Metric
 from core.evaluation.rows import Chosen, Prepared, labels
-from core.models.heads import head_of
+from core.models.heads import VECTOR, Head, head_of
 from core.models.load import head_of_weights, labels_of, load_base, load_run, precision, weights_of
 from core.models.tokenizer import end_ids, load_tokenizer
 from core.tasks import Answer
 from core.tasks.classification import MOST_LABELS
 from core.tasks.objective import objective_for
-from core.tasks.predict import surprise
 
 ANSWERING, READING = 5.0, 1.0  # what a row costs in the one and in the other, for the progress bar
 
@@ -109,8 +108,8 @@ def measure(
         tokenizer = load_tokenizer(subject.target, subject.revision)
         ends = end_ids(tokenizer, subject.target, Wording.of(config.data).chat_template(tokenizer))
     else:
-        head = head_of_weights(weights_of(subject.target))
-        model, tokenizer = load_run(subject.target, how.frozen)
+        head = head_for(subject.target, config)
+        model, tokenizer = load_run(subject.target, how.frozen, head)
         ends = end_ids(tokenizer, None, Wording.of(config.data).chat_template(tokenizer)) | _named_ends(model)
     model = model.to(how.device)
     objective = objective_for(config, tokenizer, head, labels_of(model, head))
@@ -129,11 +128,16 @@ def measure(
         done = count * ANSWERING
     if reading:
         tell(done, 0, f"reading the answers with the {subject.name}")
-        surprises = surprise(
-            model, tokenizer, rows.examples, should_stop=should_stop,
+        surprises = objective.surprise(
+            model, rows, should_stop=should_stop,
             on_progress=lambda n: tell(done + n * READING, n, f"reading the answers with the {subject.name}"),
         )  # fmt: skip
     return Measured(rows, answers, surprises, list(choices) if choices else None)
+
+
+def head_for(target: str, config: RunConfig) -> Head:
+    """What a target is asked through: any model's vectors can be compared; for all else its weights say it."""
+    return VECTOR if config.task == "similarity" else head_of_weights(weights_of(target))
 
 
 def _named_ends(model: Any) -> set[int]:

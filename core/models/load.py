@@ -169,7 +169,7 @@ def _quantized(quantization: dict[str, Any] | None) -> Any:
 
 
 def load_run(
-    target: str | Path | Run, dtype: torch.dtype = torch.float32
+    target: str | Path | Run, dtype: torch.dtype = torch.float32, head: Head | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """Model and tokenizer of a run, or of anything else that has weights. On the CPU, in evaluation mode.
 
@@ -177,12 +177,13 @@ def load_run(
         target: a run, its id, its directory, a folder with an adapter or a model, or a Hub id. An adapter is put on
             its base with PEFT and stays apart from it (`model.disable_adapter()` gives the base).
         dtype: of the base's weights; an adapter's are float32.
+        head: what it ends in; None: what the weights say.
 
     Raises:
         InputError: nothing of that name, or it cannot be loaded.
     """
     folder = weights_of(target)
-    head = head_of_weights(folder)
+    head = head or head_of_weights(folder)
     if not (Path(folder) / "adapter_config.json").is_file():
         return load_base(folder, dtype=dtype, head=head), load_tokenizer(folder)
     base, revision = base_of(Path(folder))

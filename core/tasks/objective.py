@@ -14,6 +14,7 @@ from core.data.formats import Layout
 from core.data.sources import Source
 from core.errors import InputError
 from core.models.heads import CAUSAL, Head, head_of
+from core.tasks import get
 from core.tasks.base import Answer
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ Batch = dict[str, Any]  # tensors by name
 
 # To add a head, write a module with a class `Work(Objective)`, and an entry here.
 OBJECTIVES: dict[str, str] = {"causal_lm": "core.tasks.writing"}
+LIKELIHOOD = ("perplexity", "bits_per_byte", "stopped_by_itself")  # what every text that is written is measured by
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,25 @@ class Objective(ABC):
         """The answer to a probe in words, and whether it ended by itself."""
 
     # Measuring
+
+    @classmethod
+    def measures(cls, config: RunConfig, chosen: Chosen) -> list[str]:
+        """The metrics that these rows are measured by when nobody names any, the main one first."""
+        return [*get(config.task).METRICS, *(LIKELIHOOD if cls.likelihood else ())]
+
+    def surprise(
+        self,
+        model: Any,
+        rows: Prepared,
+        *,
+        on_progress: Callable[[float], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> list[tuple[float, int]]:
+        """Of each row (nll, tokens): nats summed over the tokens of the right answer, and how many those are.
+
+        Only where `likelihood` says that answers have one.
+        """
+        raise NotImplementedError(f"A model that {self.head.label} is never asked for likelihoods.")
 
     @abstractmethod
     def prepare(self, chosen: Chosen, room: int) -> Prepared:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from core.config import RunConfig
 from core.data.bulk import encode_rows
 from core.data.encode import encode_prompt
 from core.data.encode_report import EncodeReport
@@ -18,9 +19,9 @@ from core.evaluation import rows as measured
 from core.models.heads import CAUSAL
 from core.models.load import Precision
 from core.models.tokenizer import end_ids, pad_id
-from core.tasks import fit, get
+from core.tasks import fit, get, predict
 from core.tasks.base import Answer
-from core.tasks.objective import Batch, Objective, Probe, Row
+from core.tasks.objective import LIKELIHOOD, Batch, Objective, Probe, Row
 from core.training.batches import Collator
 from core.training.losses import token_loss
 from core.training.validation import Validation, quiet, write
@@ -94,6 +95,23 @@ class Work(Objective):
         with quiet(model, on):
             ids, ended = write(model, probe.ids, self.ends, self.pad, most)
         return str(self.tokenizer.decode(ids)).strip(), ended
+
+    @classmethod
+    def measures(cls, config: RunConfig, chosen: measured.Chosen) -> list[str]:
+        """See Objective; of a label also whether it is written freely."""
+        own = get(config.task).METRICS
+        return [*own, *(["exact_match"] if config.task == "classification" else []), *LIKELIHOOD]
+
+    def surprise(
+        self,
+        model: Any,
+        rows: measured.Prepared,
+        *,
+        on_progress: Callable[[float], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> list[tuple[float, int]]:
+        """See Objective."""
+        return predict.surprise(model, self.tokenizer, rows.examples, on_progress=on_progress, should_stop=should_stop)
 
     def prepare(self, chosen: measured.Chosen, room: int) -> measured.Prepared:
         """See Objective."""
