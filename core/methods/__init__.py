@@ -15,7 +15,11 @@ from types import ModuleType
 
 from core.errors import InputError, unknown
 
-METHODS: dict[str, str] = {"full": "core.methods.full", "lora": "core.methods.lora"}
+METHODS: dict[str, str] = {
+    "full": "core.methods.full",
+    "lora": "core.methods.lora",
+    "adapter": "core.methods.adapter",
+}
 
 
 def method(name: str) -> ModuleType:

@@ -199,6 +199,8 @@ def load_run(
     with patient_peft():
         from peft import PeftModel
 
+        import core.methods.bottleneck  # noqa: F401 - tells PEFT of this kind of adapter
+
         model = PeftModel.from_pretrained(whole, folder, is_trainable=False)
     return model.eval(), load_tokenizer(base, revision)
 
