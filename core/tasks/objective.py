@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from core.data.encode_report import EncodeReport
 from core.data.formats import Layout
 from core.data.sources import Source
 from core.errors import InputError
+from core.losses import table
 from core.models.heads import CAUSAL, Head, head_of
 from core.tasks import get
 from core.tasks.base import Answer
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from core.evaluation.rows import Chosen, Prepared
+    from core.losses.classes import Criterion
     from core.models.load import Precision
 
 Row = dict[str, Any]  # an encoded example; what is in it is the objective's own affair, "input_ids" always is
@@ -83,6 +86,16 @@ class Objective(ABC):
         """A row as a question that is asked again and again."""
 
     # Learning
+
+    @functools.cached_property
+    def criterion(self) -> Criterion:
+        """The loss of a head that chooses among classes. InputError: there is none of that name, or it is broken."""
+        from core.losses import load  # torch
+
+        return load.criterion(self.config.training, self.head.name)
+
+    def weigh(self, rows: Sequence[Row]) -> None:  # noqa: B027 - most weigh nothing
+        """Take from the encoded rows to train on how much each label is to weigh, where the loss asks for that."""
 
     @abstractmethod
     def collate(self, rows: Sequence[Row]) -> Batch:
@@ -172,12 +185,17 @@ def objective_of(
     """The objective of a run that is about to train, its labels found in the rows to train on.
 
     Raises:
-        InputError: the model cannot do the task, or the rows do not fit it (field task).
+        InputError: the model cannot do the task, the rows do not fit it (field task), or the loss does not suit it
+            or is broken (field training.loss).
     """
-    kind = objective_class(head_of(config))
+    head = head_of(config)
+    table.require(config, head)
+    kind = objective_class(head)
     made = kind(config, tokenizer, kind.find_labels(source, places, config, tokenizer))
     if reasons := made.unfit(source, places):
         raise InputError(reasons[0], "task")
+    if head.name in table.CLASSES:
+        made.criterion  # noqa: B018 - loaded now: what is wrong with a loss of the owner is said before the rows are read
     return made
 
 

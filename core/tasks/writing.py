@@ -16,6 +16,7 @@ from core.data.formats import Layout
 from core.data.sources import Source
 from core.data.template import Wording, answer_text, prompt_segments, render
 from core.evaluation import rows as measured
+from core.losses.weights import answer_weights, trained_part
 from core.models.heads import CAUSAL
 from core.models.load import Precision
 from core.models.tokenizer import end_ids, pad_id
@@ -23,7 +24,7 @@ from core.tasks import fit, get, predict
 from core.tasks.base import Answer
 from core.tasks.objective import LIKELIHOOD, Batch, Objective, Probe, Row
 from core.training.batches import Collator
-from core.training.losses import token_loss
+from core.training.losses import token_items, token_loss
 from core.training.validation import Validation, quiet, write
 
 SHOWN = 8  # positions, from the end
@@ -43,6 +44,7 @@ class Work(Objective):
         self.ends = end_ids(self.tokenizer, self.config.model.path, chat)
         self.metrics = get(self.config.task).METRICS
         self._collate = Collator(self.pad)
+        self._weights: dict[bytes, float] = {}
 
     def unfit(self, source: Source, places: Sequence[int]) -> list[str]:
         """See Objective."""
@@ -65,21 +67,29 @@ class Work(Objective):
         )
 
     def collate(self, rows: Sequence[Row]) -> Batch:
-        """See Objective: input_ids, attention_mask, labels, each (rows, longest)."""
-        return self._collate(rows)
+        """See Objective: input_ids, attention_mask, labels, each (rows, longest); weights (rows,) if answers differ."""
+        batch: Batch = dict(self._collate(rows))
+        if self._weights:
+            batch["weights"] = torch.tensor([self._weights.get(trained_part(row["labels"]), 1.0) for row in rows])
+        return batch
+
+    def weigh(self, rows: Sequence[Row]) -> None:
+        """See Objective: each answer, by how rare it is."""
+        self._weights = answer_weights(rows) if self.config.training.loss == "class_weighted" else {}
 
     def items(self, batch: Batch) -> torch.Tensor:
-        """Trained tokens, shifted as the loss shifts them."""
-        return torch.as_tensor((batch["labels"][:, 1:] != -100).sum())
+        """Trained tokens, shifted as the loss shifts them, by weight."""
+        return token_items(batch["labels"], self.criterion, batch.get("weights"))
 
     def loss(self, model: Any, batch: Batch, items: torch.Tensor | None = None) -> torch.Tensor:
-        """Cross-entropy in nats a trained token."""
-        inputs = {name: value for name, value in batch.items() if name != "labels"}
-        return token_loss(model(**inputs, use_cache=False), batch["labels"], items)
+        """In nats a trained token."""
+        inputs = {name: value for name, value in batch.items() if name not in ("labels", "weights")}
+        said = model(**inputs, use_cache=False)
+        return token_loss(said, batch["labels"], items, self.criterion, batch.get("weights"))
 
     def trained(self, batch: Batch) -> int:
         """See Objective."""
-        return int(self.items(batch))
+        return int((batch["labels"][:, 1:] != -100).sum())
 
     def outputs(self, model: Any, rows: Sequence[Row]) -> torch.Tensor:
         """Logits (1, at most 8, vocabulary) at the end of the first row's first 256 tokens."""

@@ -66,6 +66,7 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
         return objective.encode(rows, source.layout, lambda n: on_rows(done + n, total))
 
     train, report = encode(planned.rows(source, config), 0)
+    objective.weigh(train)
     notes, longest = [*source.notes, *parts.notes, *planned.notes, *report.sentences()], report.longest
     validation: Sequence[Row] = ()
     asked = [planned.places[i] for i in report.kept]
