@@ -30,6 +30,8 @@ KNOWN_TO_UI = ("core.config", "core.errors", "core.paths", "core.data", "core.ru
 KNOWN_TO_UI += (
     "core.models.tokenizer",
     "core.models.catalog",
+    "core.models.catalog_table",
+    "core.models.recommend",
     "core.models.memory",
     "core.models.shapes",
     "core.models.hub",
@@ -100,6 +102,8 @@ def test_light_rooms_import_nothing_heavy_at_their_top():
     light = ("core.data", "core.runs", "core.config", "core.errors", "core.paths", "core.models.tokenizer")
     light += (
         "core.models.catalog",
+        "core.models.catalog_table",
+        "core.models.recommend",
         "core.models.memory",
         "core.models.shapes",
         "core.models.speed",
@@ -151,6 +155,8 @@ def test_light_rooms_come_up_without_torch():
     light = ("core.data", "core.runs", "core.config", "core.errors", "core.paths", "core.models.tokenizer")
     light += (
         "core.models.catalog",
+        "core.models.catalog_table",
+        "core.models.recommend",
         "core.models.memory",
         "core.models.shapes",
         "core.models.speed",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.models.catalog_table import BY_ID
 from core.models.tokenizer import FIELD, model_folder
 from core.paths import resolve
 
@@ -44,33 +45,14 @@ class ModelInfo:
     chat_template: bool
 
 
-@dataclass(frozen=True)
-class Suggestion:
-    """A small model on the Hub: it has to be downloaded. Figures are those of its model card.
-
-    Attributes:
-        id: on the Hub.
-        parameters: of all weights, rounded as the card does.
-        licence: its name.
-        context: longest input, in tokens.
-        gated: whether its terms must be accepted on the Hub first.
-    """
-
-    id: str
-    parameters: int
-    licence: str
-    context: int
-    gated: bool
-
-
-SUGGESTIONS = (
-    Suggestion("HuggingFaceTB/SmolLM2-135M-Instruct", 135_000_000, "Apache 2.0", 8192, False),
-    Suggestion("HuggingFaceTB/SmolLM2-360M-Instruct", 362_000_000, "Apache 2.0", 8192, False),
-    Suggestion("google/gemma-3-270m-it", 268_000_000, "Gemma", 32768, True),
-    Suggestion("Qwen/Qwen3-0.6B", 596_000_000, "Apache 2.0", 32768, False),
-    Suggestion("meta-llama/Llama-3.2-1B-Instruct", 1_240_000_000, "Llama 3.2 Community", 131072, True),
-    Suggestion("microsoft/Phi-4-mini-instruct", 3_840_000_000, "MIT", 131072, False),
-)
+# Those that the page offers as cards before one is looked for.
+SUGGESTIONS = tuple(
+    BY_ID[name]
+    for name in (
+        "HuggingFaceTB/SmolLM2-135M-Instruct", "HuggingFaceTB/SmolLM2-360M-Instruct", "google/gemma-3-270m-it",
+        "Qwen/Qwen3-0.6B", "meta-llama/Llama-3.2-1B-Instruct", "microsoft/Phi-4-mini-instruct",
+    )
+)  # fmt: skip
 
 
 def describe_model(path: str | Path, revision: str | None = None) -> ModelInfo:

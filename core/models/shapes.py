@@ -213,6 +213,17 @@ def _bert(c: dict[str, Any]) -> Sizes:
     return Sizes(layers, h, i, c["num_attention_heads"], h, h, words, linears, others)
 
 
+def _modernbert(c: dict[str, Any]) -> Sizes:
+    """ModernBERT with its masked-word head: gated; no biases but the words'; no norm before the first layer."""
+    h, i, layers, words = c["hidden_size"], c["intermediate_size"], c["num_hidden_layers"], c["vocab_size"]
+    linears = (
+        Linear("attn.Wqkv", h, 3 * h, "entry"), Linear("attn.Wo", h, h, "heads"),
+        Linear("mlp.Wi", h, 2 * i, "middle"), Linear("mlp.Wo", i, h, "inner"),
+    )  # fmt: skip
+    others = (2 * layers + 1) * h + h * h + h + words
+    return Sizes(layers, h, i, c["num_attention_heads"], h, h, words, linears, others)
+
+
 def _distilbert(c: dict[str, Any]) -> Sizes:
     h, i, layers, words = c["dim"], c["hidden_dim"], c["n_layers"], c["vocab_size"]
     names = ("q_lin", "k_lin", "v_lin", "out_lin")
@@ -245,6 +256,8 @@ _ENCODER = Saved((10, 5, 0, 0), (7, 4, 0, 0), squares=3, by_head=True, spare=1.3
 _LLAMA = Kind(_decoder, _PLAIN, _UNTIED)
 FAMILIES: dict[str, Kind] = {
     "llama": _LLAMA,  # SmolLM is one
+    "smollm3": Kind(_decoder, _PLAIN, _TIED),  # built as Llama's; what its blocks save was not counted, nor Granite's
+    "granite": Kind(_decoder, _PLAIN, _UNTIED),
     "mistral": Kind(_decoder, _PLAIN, _UNTIED | {"num_key_value_heads": 8}),
     "qwen2": Kind(lambda c: _decoder(c, biases=1), _PLAIN, _UNTIED),
     "qwen3": Kind(
@@ -265,6 +278,8 @@ FAMILIES: dict[str, Kind] = {
         _TIED | {"n_positions": 1024},
     ),
     "bert": Kind(_bert, _ENCODER, _TIED | {"max_position_embeddings": 512, "type_vocab_size": 2}),
+    "roberta": Kind(_bert, _ENCODER, _TIED | {"max_position_embeddings": 514, "type_vocab_size": 1}),
+    "modernbert": Kind(_modernbert, _ENCODER, _TIED),
     "distilbert": Kind(_distilbert, _ENCODER, _TIED | {"max_position_embeddings": 512}),
     "t5": Kind(_t5, _ENCODER, _TIED | {"relative_attention_num_buckets": 32}),
 }
