@@ -9,7 +9,7 @@ model from its sizes and counts its weights.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 WRITES = ("generation", "classification", "extraction", "summarization")  # tasks of a model that writes
 READS = ("classification", "extraction", "similarity")  # tasks of an encoder
@@ -57,12 +57,21 @@ class Entry:
         return {"model_type": self.family, **self.sizes}
 
 
-# Licences: (name, commercial use, why).
-_APACHE = ("Apache 2.0", "yes", "keep the notices")
-_MIT = ("MIT", "yes", "keep the notice")
-_LLAMA = ("Llama 3.2 Community", "conditions", "name it Llama, follow the use policy, under 700 million users a month")
-_GEMMA = ("Gemma", "conditions", "follow the list of prohibited uses, and pass it on")
-_QWEN_RESEARCH = ("Qwen Research", "no", "for research and trial only")
+class Licence(NamedTuple):
+    """A licence: its name, whether it allows commercial use, and why."""
+
+    name: str
+    commercial: Literal["yes", "conditions", "no"]
+    terms: str
+
+
+_APACHE = Licence("Apache 2.0", "yes", "keep the notices")
+_MIT = Licence("MIT", "yes", "keep the notice")
+_LLAMA = Licence(
+    "Llama 3.2 Community", "conditions", "name it Llama, follow the use policy, under 700 million users a month"
+)
+_GEMMA = Licence("Gemma", "conditions", "follow the list of prohibited uses, and pass it on")
+_QWEN_RESEARCH = Licence("Qwen Research", "no", "for research and trial only")
 
 
 def _decoder(
@@ -91,37 +100,45 @@ def _t5(layers: int, hidden: int, inner: int, heads: int, gated: bool) -> dict[s
     return sizes | ({"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False} if gated else {})
 
 
+def _entry(
+    id: str, family: str, parameters: int, context: int, licence: Licence, sizes: dict[str, Any], more: dict[str, Any]
+) -> Entry:
+    values = {
+        "gated": licence in (_LLAMA, _GEMMA),
+        "chat_template": False,
+        "template": None,
+        **licence._asdict(),
+        **more,
+    }
+    values["licence"] = values.pop("name")
+    return Entry(id=id, family=family, parameters=parameters, context=context, sizes=sizes, **values)
+
+
 def _writer(
-    id: str, family: str, parameters: int, context: int, licence: Any, sizes: dict[str, Any], **more: Any
+    id: str, family: str, parameters: int, context: int, licence: Licence, sizes: dict[str, Any], **more: Any
 ) -> Entry:
     """A decoder with a chat template; `more` says what is otherwise."""
-    gated = licence in (_LLAMA, _GEMMA)
-    values = {"gated": gated, "chat_template": True, "template": None, "tasks": WRITES, **more}
-    return Entry(id, family, parameters, context, *licence, sizes=sizes, **values)
+    return _entry(id, family, parameters, context, licence, sizes, {"chat_template": True, "tasks": WRITES, **more})
 
 
 def _base(
-    id: str, family: str, parameters: int, context: int, licence: Any, sizes: dict[str, Any], **more: Any
+    id: str, family: str, parameters: int, context: int, licence: Licence, sizes: dict[str, Any], **more: Any
 ) -> Entry:
-    """A decoder that was never taught to chat: rows need a template of their own."""
-    return _writer(
-        id, family, parameters, context, licence, sizes, **{"chat_template": False, "template": "alpaca"} | more
-    )
+    """A decoder that was never taught to chat: rows need a template."""
+    return _entry(id, family, parameters, context, licence, sizes, {"template": "alpaca", "tasks": WRITES, **more})
 
 
 def _reader(
-    id: str, family: str, parameters: int, context: int, licence: Any, sizes: dict[str, Any], **more: Any
+    id: str, family: str, parameters: int, context: int, licence: Licence, sizes: dict[str, Any], **more: Any
 ) -> Entry:
     """An encoder: it chooses labels, tags or compares, and needs no template."""
-    values = {"gated": False, "chat_template": False, "template": None, "tasks": READS, **more}
-    return Entry(id, family, parameters, context, *licence, sizes=sizes, **values)
+    return _entry(id, family, parameters, context, licence, sizes, {"tasks": READS, **more})
 
 
 def _both(id: str, parameters: int, sizes: dict[str, Any], **more: Any) -> Entry:
     """T5: an encoder with a decoder. 512 tokens is what it was trained with; its positions have no end."""
     tasks = ("summarization", "generation", "extraction", "classification", "similarity")
-    values = {"gated": False, "chat_template": False, "template": "plain", "tasks": tasks, **more}
-    return Entry(id, "t5", parameters, 512, *_APACHE, sizes=sizes, **values)
+    return _entry(id, "t5", parameters, 512, _APACHE, sizes, {"template": "plain", "tasks": tasks, **more})
 
 
 _SMOL, _LLAMA_1B, _LLAMA_3B = (
