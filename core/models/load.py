@@ -8,7 +8,6 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from transformers.utils import logging as transformers_logging
 
 from core.errors import InputError
 from core.models.heads import BY_TASK_TYPE, CAUSAL, HEADS, LABEL, TAGS, VECTOR, Head, head_in
+from core.models.precision import Precision as Precision
+from core.models.precision import precision as precision
 from core.models.tokenizer import load_tokenizer, looks_like_id, model_folder
 from core.paths import portable, resolve
 from core.runs import store
@@ -53,30 +54,6 @@ def patient_peft() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
         yield
-
-
-@dataclass(frozen=True)
-class Precision:
-    """How to compute on a device: `frozen` is the type of weights that stay as they are; trained ones are float32.
-
-    `autocast` is the name that TrainingArguments has for mixed precision: "bf16", "fp16" or "".
-    """
-
-    device: str
-    frozen: torch.dtype
-    autocast: str
-
-
-def precision() -> Precision:
-    """Our policy: float32 on a CPU; on CUDA bf16 from compute capability 8.0, fp16 below.
-
-    The capability's number is asked, since `is_bf16_supported` can be true by emulation.
-    """
-    if not torch.cuda.is_available():
-        return Precision("cpu", torch.float32, "")
-    if torch.cuda.get_device_capability()[0] >= 8:
-        return Precision("cuda", torch.bfloat16, "bf16")
-    return Precision("cuda", torch.float16, "fp16")
 
 
 def load_base(

@@ -8,10 +8,12 @@ import time
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import IntervalStrategy
 
 from core.errors import InputError
 from core.runs.eventlog import EventLog
 from core.runs.state import Job
+from core.training.clock import Clock
 
 
 def diverged(step: int, learning_rate: float) -> InputError:
@@ -24,16 +26,16 @@ def diverged(step: int, learning_rate: float) -> InputError:
 
 
 class Follow(TrainerCallback):
-    """Appends to the event log, ends at a request to stop or when validation no longer improves, refuses NaN.
+    """Appends to the event log; ends when asked, when the time is up, when validation no longer improves; refuses NaN.
 
     Attributes:
-        reason: why the training ended: finished, early_stopped or stopped.
+        reason: why the training ended: finished, early_stopped, time_budget or stopped.
         supervised, tokens: counted by the Trainer since the last log: trained tokens, and all that are no padding.
         paused: seconds since the last log that went into validating and saving, not training.
     """
 
-    def __init__(self, log: EventLog, job: Job, learning_rate: float, max_steps: int) -> None:
-        self.log, self.job = log, job
+    def __init__(self, log: EventLog, job: Job, learning_rate: float, max_steps: int, clock: Clock) -> None:
+        self.log, self.job, self.clock = log, job, clock
         self.learning_rate, self.max_steps = learning_rate, max_steps
         self.reason = "finished"
         self.supervised, self.tokens, self.paused = 0, 0, 0.0
@@ -47,6 +49,7 @@ class Follow(TrainerCallback):
         """Starts the clock."""
         self._since = self._began = time.monotonic()
         self.paused, self._first = 0.0, state.global_step
+        self.clock.start()
         self.job.progress(state.global_step, self.max_steps, "training")
 
     def on_step_end(
@@ -57,6 +60,10 @@ class Follow(TrainerCallback):
         if self.job.stop_asked and not control.should_training_stop:
             self.reason = "stopped"
             control.should_training_stop = control.should_save = True
+        if self.clock.over and not control.should_training_stop:
+            self.reason = "time_budget"
+            control.should_training_stop = control.should_save = True
+            control.should_evaluate = args.eval_strategy != IntervalStrategy.NO
         if control.should_training_stop:
             control.should_log = True
         return control

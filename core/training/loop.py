@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, TrainingArguments, set_seed
+from transformers import PrinterCallback, set_seed
 
 from core.config import RunConfig
 from core.data.lengths import count_updates
@@ -26,8 +26,11 @@ from core.runs.eventlog import EventLog
 from core.runs.files import whole_folder, write_json
 from core.runs.state import Job
 from core.runs.store import Run
+from core.training.arguments import arguments, check, remarks
+from core.training.clock import Clock
 from core.training.events import Follow
 from core.training.examples import Examples, prepare
+from core.training.noise import noisy
 from core.training.publish import prove, publish
 from core.training.trainer import Hooks, RunTrainer, best_of
 
@@ -51,9 +54,13 @@ def fit(config: RunConfig, run: Run, job: Job, log: EventLog, resume: bool = Fal
         InputError: the config cannot be trained; `field` says where. Stopped: before the first step.
     """
     torch.set_num_threads(threads())
+    on = precision(config.training.mixed_precision)
     rows = _rows(config, job, log)
+    steps = count_updates(len(rows.train), config)
+    check(config, steps)
+    for note in remarks(config, steps, on):
+        say(log, 0, note)
     job.check()
-    on = precision()
     way = method(config.method.name)
     job.say("loading the model")
     set_seed(config.training.seed)
@@ -71,10 +78,10 @@ def fit(config: RunConfig, run: Run, job: Job, log: EventLog, resume: bool = Fal
     facts = {"parameters": parameters(model), "base_fingerprint": _same_base(run, config, resume)}
     write_json(run.dir / "environment.json", run.environment() | _environment(rows, on) | facts)
     job.check()
-    follow, steps = _train(config, run, job, log, rows, model, on, resume)
+    follow, taken = _train(config, run, job, log, rows, model, on, resume)
     del model
     gc.collect()
-    return _finish(config, run, job, log, rows, follow, steps, facts)
+    return _finish(config, run, job, log, rows, follow, taken, facts)
 
 
 def _rows(config: RunConfig, job: Job, log: EventLog) -> Examples:
@@ -143,7 +150,10 @@ def _train(
     t, folder = config.training, run.dir / "checkpoints"
     steps = count_updates(len(rows.train), config)
     start = _start(folder, log, resume)
-    follow = Follow(log, job, learning_rate(config), steps)
+    clock = Clock(t.max_minutes and t.max_minutes * 60)
+    if start is not None:
+        clock.load(folder / f"step-{start}")
+    follow = Follow(log, job, learning_rate(config), steps, clock)
     objective = rows.objective
     validation = objective.validation(rows.validation, t.per_device_train_batch_size, on) if rows.validation else None
     hooks = Hooks(
@@ -162,7 +172,7 @@ def _train(
     trainer = RunTrainer(
         hooks,
         model=model,
-        args=_arguments(config, folder, on, validate=validation is not None),
+        args=arguments(config, folder, on, validate=validation is not None),
         train_dataset=rows.train,
         eval_dataset=rows.validation or None,
         data_collator=objective.collate,
@@ -179,9 +189,11 @@ def _train(
         job.check()
     set_seed(t.seed)
     job.say("training")
-    if start is None or start < steps:
-        trainer.train(resume_from_checkpoint=str(folder / f"step-{start}") if start else None)
+    if start is None or (start < steps and not clock.over):
+        with noisy(model, t.neftune_noise_alpha):
+            trainer.train(resume_from_checkpoint=str(folder / f"step-{start}") if start else None)
     else:
+        follow.reason = "time_budget" if start < steps else "finished"
         trainer._load_from_checkpoint(str(folder / f"step-{start}"))
         trainer.state.global_step = start
     taken = int(trainer.state.global_step)
@@ -209,38 +221,6 @@ def _start(folder: Path, log: EventLog, resume: bool) -> int | None:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     return step
-
-
-def _arguments(config: RunConfig, folder: Path, on: Precision, validate: bool) -> TrainingArguments:
-    """Our settings as transformers has them; nothing is reported to anybody, and nothing leaves the machine."""
-    t = config.training
-    return TrainingArguments(
-        output_dir=str(folder),
-        learning_rate=learning_rate(config),
-        num_train_epochs=t.num_train_epochs,
-        max_steps=t.max_steps or -1,
-        per_device_train_batch_size=t.per_device_train_batch_size,
-        gradient_accumulation_steps=t.gradient_accumulation_steps,
-        lr_scheduler_type=t.lr_scheduler_type,
-        warmup_steps=t.warmup_steps,
-        weight_decay=t.weight_decay,
-        max_grad_norm=t.max_grad_norm,
-        logging_steps=t.logging_steps,
-        logging_first_step=True,
-        logging_nan_inf_filter=False,
-        eval_strategy="steps" if validate else "no",
-        eval_steps=t.eval_steps,
-        save_strategy="steps",
-        save_steps=t.save_steps,
-        seed=t.seed,
-        bf16=on.autocast == "bf16",
-        fp16=on.autocast == "fp16",
-        use_cpu=on.device == "cpu",
-        dataloader_pin_memory=on.device == "cuda",
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to=[],
-    )
 
 
 def _sample(model: Any, step: int, rows: Examples, most: int, log: EventLog, on: Precision) -> None:

@@ -44,6 +44,7 @@ def publish(run: Run, config: RunConfig, objective: Objective, weights: Path, fa
     Raises:
         InputError: the weights, loaded again, answer differently.
     """
+    on = precision(config.training.mixed_precision)
     with whole_folder(run.dir / "model") as work:
         for path in weights.iterdir():
             if path.name not in (PROOF, PROOF_ROW, "best.json", "README.md"):
@@ -54,18 +55,18 @@ def publish(run: Run, config: RunConfig, objective: Objective, weights: Path, fa
                 work / BASE_NOTE,
                 base
                 | {"fingerprint": facts["base_fingerprint"], "head": objective.head.name, "labels": objective.labels}
-                | {"quantization": method(config.method.name).quantization(config.method, precision())},
+                | {"quantization": method(config.method.name).quantization(config.method, on)},
             )
         copy_companions(config.model.path, config.model.revision, work)
         tokenizer = load_tokenizer(config.model.path, config.model.revision)
         if chat := Wording.of(config.data).chat_template(tokenizer):  # the format that it was tuned in is its own now
             write_text(work / CHAT_TEMPLATE, chat)
         write_text(work / "README.md", card(run, config, facts))
-        _verify(work, objective, weights)
+        _verify(work, objective, weights, on)
 
 
-def _verify(folder: Path, objective: Objective, weights: Path) -> None:
-    wanted, on = load_file(str(weights / PROOF))["outputs"], precision()
+def _verify(folder: Path, objective: Objective, weights: Path, on: Precision) -> None:
+    wanted = load_file(str(weights / PROOF))["outputs"]
     adapter = (folder / "adapter_config.json").is_file()
     model, _ = load_run(folder, on.frozen if adapter else torch.float32)
     model = model.to(on.device)

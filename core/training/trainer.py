@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer, TrainerControl
 
 from core.data.encoded import lengths_of
+from core.errors import InputError
 from core.runs import checkpoints
 from core.runs.eventlog import EventLog
 from core.runs.files import read_json, whole_folder, write_json
 from core.tasks.objective import Objective
 from core.training.batches import GroupedOrder
+from core.training.clock import Clock
 from core.training.events import Follow, diverged
 
 TRAINER_STATE = "trainer_state.json"
@@ -82,6 +85,28 @@ class RunTrainer(Trainer):
         """Not counted: nobody reads it, and counting walks over all parameters at each step."""
         return 0
 
+    # How the weights are moved
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """The optimiser of the settings. InputError (field training.optim) where it does not work here."""
+        try:
+            return super().create_optimizer(model)
+        except (ImportError, RuntimeError, ValueError, NotImplementedError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise InputError(
+                f"The optimiser {self.args.optim.value} does not work on this machine: {reason.rstrip('.')}. "
+                "adamw_torch_fused works everywhere.",
+                "training.optim",
+            ) from error
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> torch.optim.lr_scheduler.LRScheduler:
+        """The schedule of the settings; with a time budget it comes to its end when the time does."""
+        made = super().create_scheduler(num_training_steps, optimizer)
+        clock = self.hooks.follow.clock
+        if clock.budget is not None and isinstance(made, LambdaLR):
+            made.lr_lambdas = [_timed(rule, clock, num_training_steps) for rule in made.lr_lambdas]
+        return made
+
     # Validation
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
@@ -141,10 +166,16 @@ class RunTrainer(Trainer):
             self._save_scaler(str(work))
             self._save_rng_state(str(work))
             self.state.save_to_json(str(work / TRAINER_STATE))
+            self.hooks.follow.clock.save(work)
             checkpoints.write_manifest(work)
         checkpoints.rotate(self.hooks.folder, self.hooks.keep)
         self.hooks.log.add("checkpoint", step, path=f"checkpoints/step-{step}")
         self.hooks.follow.paused += time.monotonic() - began
+
+
+def _timed(rule: Callable[[float], float], clock: Clock, steps: int) -> Callable[[int], float]:
+    """A rule of the schedule, asked at the step where the clock has it."""
+    return lambda step: rule(clock.step(step, steps))
 
 
 def best_of(folder: Path) -> dict[str, Any] | None:
