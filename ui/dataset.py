@@ -55,7 +55,11 @@ def usable(draft: dict[str, Any]) -> RunConfig:
     its field; what does not depend on it can be shown all the same."""
     names = ("task", "data", "augmentation", "method", "training", "evaluation")
     values: dict[str, Any] = {name: draft[name] for name in names if name in draft}
-    values["model"] = {"path": str(form.value_of(draft, "model.path") or RunConfig().model.path)}
+    head = form.value_of(draft, "model.head")
+    values["model"] = {
+        "path": str(form.value_of(draft, "model.path") or RunConfig().model.path),
+        "head": head if head in ("lm", "task") else None,
+    }
     for _ in range(3):
         try:
             return build(values)

@@ -27,7 +27,7 @@ SECTIONS: dict[str, type[Section]] = {
     "evaluation": EvaluationConfig,
 }
 
-Kind = Literal["whole", "number", "choice", "switch", "text", "words"]
+Kind = Literal["whole", "number", "choice", "switch", "text", "several"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Setting:
     advanced: bool
     choices: tuple[str, ...] = ()
     method: str = ""  # the method that it belongs to, where it belongs to one
+    group: str = ""  # what it is folded away with
 
     @property
     def key(self) -> str:
@@ -75,6 +76,7 @@ def settings(section: type[Section], prefix: str, method: str = "") -> list[Sett
                 bool(extra.get("advanced")),
                 choices,
                 method,
+                str(extra.get("group") or ""),
             )
         )
     return found
@@ -82,7 +84,7 @@ def settings(section: type[Section], prefix: str, method: str = "") -> list[Sett
 
 def all_settings() -> list[Setting]:
     """What the Model tab asks for: the sections of the config, and each method's own settings."""
-    model = [s for s in settings(ModelConfig, "model") if s.path != "model.path"]
+    model = [s for s in settings(ModelConfig, "model") if s.path not in ("model.path", "model.head")]
     methods = [s for name, section in METHODS.items() for s in settings(section, "method", name)]
     return [*methods, *settings(TrainingConfig, "training"), *settings(EvaluationConfig, "evaluation"), *model]
 
@@ -105,6 +107,9 @@ def component(setting: Setting) -> gr.components.Component:
         case "choice":
             choices: list[Any] = [*([("automatic", "")] if setting.optional else []), *setting.choices]
             return gr.Dropdown(choices, value=shown(setting, setting.default), **common)
+        case "several":
+            value, own = shown(setting, setting.default), not setting.choices
+            return gr.Dropdown(list(setting.choices), value=value, multiselect=True, allow_custom_value=own, **common)
         case _:
             return gr.Textbox(shown(setting, setting.default), lines=1, max_lines=1, **common)
 
@@ -128,8 +133,8 @@ def usual_rate(draft: dict[str, Any]) -> str:
 
 def shown(setting: Setting, value: Any) -> Any:
     """A value of the config as its component shows it."""
-    if setting.kind == "words" and isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
+    if setting.kind == "several":
+        return list(value) if isinstance(value, (list, tuple)) else [value] if value else []
     if setting.kind in ("whole", "number"):
         return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
     if setting.kind == "switch":
@@ -139,12 +144,14 @@ def shown(setting: Setting, value: Any) -> Any:
 
 def given(setting: Setting, value: Any) -> Any:
     """What a component holds, as a plain value of the config. Nothing is judged here: core.config does that."""
+    if setting.kind == "several":
+        parts = value.split(",") if isinstance(value, str) else value or ()
+        names = [str(name).strip() for name in parts if str(name).strip()]
+        if isinstance(setting.default, str):  # one name alone may stand for many, such as all-linear
+            return names[0] if names == [setting.default] else names or setting.default
+        return names or (None if setting.optional else [])
     if isinstance(value, str):
-        value = value.strip()
-        if setting.kind == "words" and ("," in value or setting.default in (None, ())):
-            words = [word.strip() for word in value.split(",") if word.strip()]
-            return words or (None if setting.optional else [])
-        return value or (None if setting.optional else "")
+        return value.strip() or (None if setting.optional else "")
     if setting.kind == "whole" and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
@@ -202,14 +209,10 @@ def method_of(draft: dict[str, Any]) -> str:
     return name if name in METHODS else "lora"
 
 
-def changed(draft: dict[str, Any]) -> int:
-    """How many of the folded settings are not at their defaults."""
-    method = method_of(draft)
-    return sum(
-        shown(s, value_of(draft, s.path, s.default)) != shown(s, s.default)
-        for s in all_settings()
-        if s.advanced and s.method in ("", method)
-    )
+def is_changed(setting: Setting, draft: dict[str, Any]) -> bool:
+    """Whether a setting is not at its default."""
+    default = setting.default
+    return bool(shown(setting, value_of(draft, setting.path, default)) != shown(setting, default))
 
 
 def errors(draft: dict[str, Any]) -> dict[str, str]:
@@ -237,11 +240,11 @@ def _kind(annotation: Any) -> tuple[Kind, bool, tuple[str, ...]]:
         rest = [a for a in args if a is not type(None)]
         optional = len(rest) < len(args)
         if len(rest) > 1:
-            return "words", optional, ()
+            return "several", optional, ()
         kind, _, choices = _kind(rest[0])
         return kind, optional, choices
     if get_origin(annotation) is tuple:
-        return "words", False, ()
+        return "several", False, tuple(map(str, get_args(args[0])))
     if annotation is bool:
         return "switch", False, ()
     if annotation is int:

@@ -16,6 +16,7 @@ import psutil
 from core.errors import InputError
 from core.models.catalog import describe_model
 from core.runs.store import data_name, open_run
+from core.settings import LABELS
 from ui import form
 from ui.dataset import problems, source
 from ui.parts import MARK, STATES, ico, plural
@@ -35,7 +36,7 @@ def strip(draft: dict[str, Any], run: str = "") -> str:
     at_fault = Counter(HOMES.get(part := path.partition(".")[0], part) for path in wrong)
     method, own = form.method_of(draft), at_fault["method"] + at_fault["training"] + at_fault["evaluation"]
     rank = form.value_of(draft, "method.r")
-    words = f"LoRA r {rank}" if method == "lora" else "Full"
+    words = LABELS[method] + (f" r {rank}" if method in ("lora", "qlora") else "")
     parts = [
         ("data", _state(at_fault["data"]), "Data", _data(draft)),
         ("model", _state(at_fault["model"]), "Model", _model(draft)),

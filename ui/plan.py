@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from core.config import build
+from core.config import RunConfig, build
 from core.data.lengths import count_updates
 from core.data.sources import open_data
 from core.errors import InputError
@@ -29,6 +29,7 @@ class Plan:
     checks: int  # times that the validation loss is taken
     measured: int | None  # rows that the evaluation answers
     measured_on: str  # held-out, or validation
+    batch: tuple[int, str] | None = None  # rows of an update, and how they come about
 
 
 def plan(draft: dict[str, Any]) -> Plan:
@@ -58,7 +59,14 @@ def plan(draft: dict[str, Any]) -> Plan:
         (steps or 0) // config.training.eval_steps if kept else 0,
         min(config.evaluation.max_rows, held) or None,
         "held-out" if config.evaluation.data else "validation",
+        effective(config),
     )
+
+
+def effective(config: RunConfig) -> tuple[int, str]:
+    """(rows of an update, in words how they come about)."""
+    rows, times = config.training.per_device_train_batch_size, config.training.gradient_accumulation_steps
+    return rows * times, f"rows, {times:,} × {rows:,}" if times > 1 else "rows an update"
 
 
 def short(n: int) -> tuple[str, str]:
@@ -79,6 +87,8 @@ def drawn(draft: dict[str, Any]) -> str:
     items = []
     if p.steps is not None and p.rows is not None:
         items.append(("Updates", f"{p.steps:,}", f"on {plural(p.rows, 'row')}"))
+    if p.batch is not None:
+        items.append(("Effective batch", f"{p.batch[0]:,}", p.batch[1]))
     if p.tokens is not None:
         figure, scale = short(p.tokens)
         items.append(("Each pass reads", figure, f"{scale} tokens".strip()))

@@ -10,6 +10,7 @@ from core.config import RunConfig
 from core.errors import InputError
 from core.runs.state import State
 from core.runs.store import Run, data_name
+from core.settings import in_words
 from ui.advice import advice, moved
 from ui.curve import Digest
 from ui.parts import badge, figs, say
@@ -22,7 +23,6 @@ BADGES = {
     "done": ("ok", "Done"),
     "failed": ("bad", "Failed"),
 }
-METHODS = {"lora": "LoRA", "full": "Full fine-tuning"}
 FIELD_TABS = {
     "data": "data",
     "augmentation": "data",
@@ -57,8 +57,7 @@ def loss(value: float) -> str:
 
 def about(config: RunConfig) -> str:
     """One line on what a run is: method, model, length. Escaped."""
-    m, t = config.method, config.training
-    name = METHODS.get(m.name, m.name) + (f" r {rank}" if (rank := getattr(m, "r", None)) else "")
+    t, name = config.training, in_words(config.method)
     model = config.model.path.rstrip("/").rsplit("/", 1)[-1]
     length = f"{t.num_train_epochs:g} epoch{'s' * (t.num_train_epochs != 1)}"
     if t.max_steps:

@@ -20,6 +20,7 @@ from core.runs.curve import Curve
 from core.runs.environment import describe
 from core.runs.files import read_json, tail, write_json, write_text
 from core.runs.state import State, StateFile, read
+from core.settings import in_words
 
 ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z._-]{0,120}$")
 STAMP = re.compile(r"^(\d{8}-\d{6})(?:-|$)")
@@ -152,10 +153,8 @@ class Run:
 
 
 def describe_config(config: RunConfig) -> str:
-    """A config in a few words: "fields · LoRA r16"."""
-    method = config.method
-    words = f"LoRA r{method.r}" if method.name == "lora" else "full"
-    return f"{data_name(config.data.path)} · {words}"
+    """A config in a few words: "fields · LoRA r 16"."""
+    return f"{data_name(config.data.path)} · {in_words(config.method)}"
 
 
 def data_name(path: str) -> str:

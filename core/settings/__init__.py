@@ -7,6 +7,7 @@ from core.settings.data import DataConfig as DataConfig
 from core.settings.data import EvaluationConfig as EvaluationConfig
 from core.settings.data import Fix as Fix
 from core.settings.data import LayoutName as LayoutName
+from core.settings.method import LABELS as LABELS
 from core.settings.method import METHODS as METHODS
 from core.settings.method import AdapterMethod as AdapterMethod
 from core.settings.method import FullMethod as FullMethod
@@ -15,6 +16,7 @@ from core.settings.method import LoraMethod as LoraMethod
 from core.settings.method import MethodConfig as MethodConfig
 from core.settings.method import PromptMethod as PromptMethod
 from core.settings.method import QLoraMethod as QLoraMethod
+from core.settings.method import in_words as in_words
 from core.settings.model import TASKS as TASKS
 from core.settings.model import ModelConfig as ModelConfig
 from core.settings.model import Task as Task

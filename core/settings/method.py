@@ -144,3 +144,12 @@ METHODS: dict[str, type[Section]] = {
     "ia3": IA3Method,
     "prompt": PromptMethod,
 }
+LABELS = {
+    "full": "Full fine-tuning", "lora": "LoRA", "qlora": "QLoRA", "adapter": "Adapter", "ia3": "IA³", "prompt": "Prompt tuning",
+}  # fmt: skip
+
+
+def in_words(method: Section) -> str:
+    """A method for people, with its rank where it has one: "LoRA r 16"."""
+    name = LABELS[str(method.model_dump()["name"])]
+    return f"{name} r {method.r}" if isinstance(method, _LowRank) else name

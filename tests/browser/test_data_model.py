@@ -178,6 +178,7 @@ def test_errors_stand_at_their_fields_all_at_once(ready: Any) -> None:
 
 def test_yaml_fills_the_form_and_is_what_the_form_says(ready: Any, tmp_path: Path) -> None:
     tab(ready, "model")
+    ready.get_by_text("The same settings as YAML").click()
     with ready.expect_download() as caught:
         ready.get_by_role("button", name="Download", exact=True).click()
     text = Path(caught.value.path()).read_text(encoding="utf-8")

@@ -73,7 +73,8 @@ def test_from_a_file_to_a_package_that_runs(
 
     button(page, "Continue to model").click()
     if not PICTURES:
-        page.get_by_text("more settings").click()
+        for fold in ("Schedule and optimiser", "Checks, checkpoints"):
+            page.get_by_role("button", name=fold).click()
         page.locator("#field-training-max_steps input").fill("40")
         page.locator("#field-training-eval_steps input").fill("20")
         page.locator("#field-training-eval_steps input").press("Tab")

@@ -15,9 +15,10 @@ from core.errors import InputError
 from core.runs import jobs
 from core.runs.state import State
 from core.runs.store import Run, data_name, delete, list_runs, open_run
+from core.settings import in_words
 from ui.parts import badge, head, html, lead, nothing, say
 from ui.shared import Shared
-from ui.telling import BADGES, METHODS, loss
+from ui.telling import BADGES, loss
 
 MOST = 100  # runs that are drawn
 DRAWING = """<svg width="120" height="56" viewBox="0 0 120 56" aria-hidden="true" fill="none" stroke-width="2">
@@ -119,9 +120,7 @@ def _row(run: Run, chosen: str) -> str:
     live = " data-live" if state.under_way else ""
     try:
         config = run.config()
-        method = METHODS.get(config.method.name, config.method.name)
-        if config.method.name == "lora":
-            method = f"LoRA r {config.method.r}"
+        method = in_words(config.method)
         name, base = data_name(config.data.path), config.model.path.rstrip("/").rsplit("/", 1)[-1]
     except InputError:
         name, method, base = run.title, "unknown", "unknown"

@@ -1,0 +1,220 @@
+"""The base model: a card for each that is known, a folder, an id on the Hub; what it is, and how it will answer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from core.errors import InputError
+from core.models.catalog import DEMO, SUGGESTIONS, describe_model
+from core.models.heads import OWN, head_of
+from ui import dataset, form, plan
+from ui.header import millions
+from ui.parts import badge, figs, html, say, titled
+from ui.shared import Shared
+from ui.telling import size
+
+Draft = dict[str, Any]
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
+LICENCES = {"mit": "MIT", "apache-2.0": "Apache 2.0", "cc0-1.0": "CC0 1.0"}
+BYTES_EACH = 2  # of a weight as these models are stored: bf16
+LAYERS = {"classification": "for the labels", "extraction": "for a tag on each word"}
+
+
+@dataclass(frozen=True)
+class BasePart:
+    """The components of the card."""
+
+    cards: gr.Radio
+    path: gr.Textbox
+    revision: gr.Textbox
+    use: gr.Button
+    facts: gr.HTML
+    head: gr.Radio
+
+
+def layout() -> BasePart:
+    """Draw the card."""
+    with gr.Column(elem_classes="card"):
+        titled(
+            "Base model",
+            "The demo is here already. Any other is read from its folder, or fetched from the Hub when it is used.",
+        )
+        chosen = gr.Radio(
+            cards(), show_label=False, label="Base model", elem_classes=["pick", "wide"], interactive=True
+        )
+        with gr.Accordion("Another model: a folder on this machine, or an id on the Hub", open=False):
+            with gr.Row(elem_classes="ask"):
+                path = gr.Textbox(
+                    label="Folder or Hub id",
+                    info="Weights as safetensors and a tokenizer.json are needed.",
+                    elem_id="field-model-path",
+                    lines=1,
+                    max_lines=1,
+                    interactive=True,
+                    scale=2,
+                )
+                revision = gr.Textbox(
+                    label="Revision",
+                    info="Branch, tag or commit, of a model on the Hub.",
+                    placeholder="main",
+                    elem_id="field-model-revision",
+                    lines=1,
+                    max_lines=1,
+                    interactive=True,
+                    scale=1,
+                )
+                use = gr.Button("Use", size="sm", scale=0, min_width=80)
+        facts = html(elem_id="model-facts")
+        head = gr.Radio(
+            [("Writes its answer", "lm"), ("A layer of its own", "task")],
+            value="lm",
+            label="How it answers",
+            elem_id="field-model-head",
+            elem_classes="segment",
+            interactive=True,
+            visible=False,
+        )
+    return BasePart(chosen, path, revision, use, facts, head)
+
+
+def wire(part: BasePart, shared: Shared) -> None:
+    """Events."""
+    part.cards.input(take_card, [part.cards, shared.draft], [shared.draft, part.path, part.revision], **QUIET)
+    gr.on(
+        [part.use.click, part.path.submit, part.revision.submit],
+        take_path,
+        [part.path, part.revision, shared.draft],
+        [shared.draft, part.cards],
+        **QUIET,
+    )
+    part.head.input(take_head, [part.head, shared.draft], shared.draft, **QUIET)
+
+
+def take_card(path: str, draft: Draft) -> tuple[Draft, str, str]:
+    """A model from the cards."""
+    draft = form.with_value(form.with_value(draft, "model.revision", None), "model.head", None)
+    return form.with_value(draft, "model.path", path), "", ""
+
+
+def take_path(path: str, revision: str, draft: Draft) -> tuple[Draft, Any]:
+    """A folder or a Hub id; whether it will do is said at the field."""
+    path = path.strip()
+    draft = form.with_value(form.with_value(draft, "model.revision", revision.strip() or None), "model.head", None)
+    return form.with_value(draft, "model.path", path), path if path in known() else None
+
+
+def take_head(head: str, draft: Draft) -> Draft:
+    """How it answers; what it does by itself counts as not set."""
+    usual = form.with_value(draft, "model.head", None)
+    try:
+        by_itself = "lm" if head_of(dataset.usable(usual)).writes else "task"
+    except InputError:
+        by_itself = ""
+    return form.with_value(draft, "model.head", None if head == by_itself else head)
+
+
+def fill(draft: Draft) -> list[Any]:
+    """Cards, path and revision from a whole new draft."""
+    path, revision = form.value_of(draft, "model.path"), form.value_of(draft, "model.revision")
+    card = path if path in known() else None
+    return [card, "" if card else path, revision or ""]
+
+
+def heads(draft: Draft) -> Any:
+    """The choice between writing and a layer of its own, where the task and the model leave one."""
+    config = dataset.usable(draft)
+    try:
+        now = head_of(config)
+    except InputError:
+        return gr.update(visible=False)
+    wanted = form.value_of(draft, "model.head")
+    choice = wanted == "task" or (now.writes and config.task in LAYERS)
+    if config.task == "extraction" and wanted != "task":
+        choice = choice and _has_tags(draft)
+    words = LAYERS.get(config.task, "")
+    return gr.update(
+        visible=choice,
+        value="lm" if now.writes else "task",
+        choices=[("Writes its answer as text", "lm"), (f"A new layer {words}", "task")],
+    )
+
+
+def _has_tags(draft: Draft) -> bool:
+    try:
+        return dataset.source(draft).layout.name == "tokens_tags"
+    except InputError:
+        return False
+
+
+def known() -> list[str]:
+    """The paths of the cards."""
+    return [DEMO, *(s.id for s in SUGGESTIONS)]
+
+
+def cards() -> list[tuple[str, str]]:
+    """(label, path) of the models to choose from. The first line is the title."""
+    found = [(_demo_card(), DEMO)]
+    for s in SUGGESTIONS:
+        name = re.sub(r"(?i)-(instruct|it)$", "", s.id.rpartition("/")[2]).replace("-", " ")
+        name = name[:1].upper() + name[1:]
+        terms = " · terms to accept" if s.gated else ""
+        size_there = _size(s.parameters * BYTES_EACH)
+        found.append(
+            (f"{name}\n{_about(s.parameters, s.context)}\n{s.licence}{terms}\nabout {size_there} to fetch", s.id)
+        )
+    return found
+
+
+def _demo_card() -> str:
+    try:
+        info = describe_model(DEMO)
+    except InputError:
+        return "Demo\nnot here: make demo-model makes it"
+    licence = LICENCES.get(info.licence, info.licence) or "licence not said"
+    return f"Demo\n{_about(info.parameters or 0, info.context or 0)}\n{licence}\n{_size(info.bytes or 0)}, here already"
+
+
+def _about(parameters: int, context: int) -> str:
+    return f"{millions(parameters)} parameters · {context:,} tokens"
+
+
+def _size(count: float) -> str:
+    return " ".join(size(count))
+
+
+def facts(draft: Draft) -> str:
+    """What the chosen model is, from its files, and how it will answer; or why it cannot be used."""
+    path, revision = form.value_of(draft, "model.path"), form.value_of(draft, "model.revision")
+    if not isinstance(path, str) or not path.strip():
+        return say("bad", "No model is chosen", "Take one of the cards, or give a folder or an id.")
+    suggested = next((s for s in SUGGESTIONS if s.id == path), None)
+    try:
+        info = describe_model(path, revision if isinstance(revision, str) and revision else None)
+        dataset.tokenizer(draft)
+    except InputError as error:
+        more = "It has not been tried on this machine." if suggested else ""
+        return say("bad", "This model is not here", escape(f"{error} {more}".strip()))
+    items = [("Parameters", *plan.short(info.parameters)) if info.parameters else ("Parameters", "–", "not known")]
+    items += [
+        ("On disk", *size(info.bytes)) if info.bytes else ("On disk", "–", "to be fetched"),
+        ("Context", f"{info.context:,}", "tokens") if info.context else ("Context", "–", "not known"),
+    ]
+    badges = badge("ok", "Chat template") if info.chat_template else badge("mute", "No chat template")
+    words = f"{escape(info.architecture)} · licence: {escape(LICENCES.get(info.licence, info.licence) or 'not said')}"
+    return f'{figs(*items)}<p class="about">{badges}<span class="small quiet">{words}{_answers(draft)}</span></p>'
+
+
+def _answers(draft: Draft) -> str:
+    """What it will end in, in words."""
+    config = dataset.usable(draft)
+    try:
+        head = head_of(config)
+    except InputError:
+        return ""  # said at its field
+    new = " through a new layer" if config.task in OWN and not head.writes and config.task != "similarity" else ""
+    return f" · for {escape(config.task)} it {head.label}{new}"
