@@ -145,8 +145,13 @@ METHODS: dict[str, type[Section]] = {
     "prompt": PromptMethod,
 }
 LABELS = {
-    "full": "Full fine-tuning", "lora": "LoRA", "qlora": "QLoRA", "adapter": "Adapter", "ia3": "IA³", "prompt": "Prompt tuning",
-}  # fmt: skip
+    "full": "Full fine-tuning",
+    "lora": "LoRA",
+    "qlora": "QLoRA",
+    "adapter": "Adapter",
+    "ia3": "IA³",
+    "prompt": "Prompt tuning",
+}
 
 
 def in_words(method: Section) -> str:
