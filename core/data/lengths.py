@@ -21,7 +21,7 @@ from core.errors import InputError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-STRETCH = 16  # batches that are drawn at random together, then sorted by length (core/training/batches.py)
+STRETCH = 16  # batches that are drawn at random together, then sorted by length (core/training/order.py)
 SAMPLE = 2000
 LONG = 64  # rows with the most bytes, among which the longest one is looked for
 NO_LIMIT = 2**31
@@ -70,7 +70,7 @@ class Lengths:
     longest: int = 0
 
     def under(self, limit: int, batch_size: int, drop_long: bool = False) -> Load:
-        """What a limit makes of the rows, in batches of like length as core/training/batches.py makes them.
+        """What a limit makes of the rows, in batches of like length as core/training/order.py makes them.
 
         Of a sample all figures are estimates.
 
@@ -155,16 +155,20 @@ def measure_lengths(
     return Lengths(tokens, round(len(rows) * len(tokens) / len(chosen)), trained / sum(tokens), longest)
 
 
-def count_updates(rows: int, config: RunConfig) -> int:
-    """The updates of a whole training, which may stop earlier: see `total_steps`."""
+def count_updates(sequences: int, config: RunConfig) -> int:
+    """The updates of a whole training, which may stop earlier: see `total_steps`.
+
+    Args:
+        sequences: of an epoch: rows, or where they are packed what `core.data.packing` makes of them.
+    """
     t = config.training
     return total_steps(
-        rows, t.per_device_train_batch_size, t.gradient_accumulation_steps, t.num_train_epochs, t.max_steps
+        sequences, t.per_device_train_batch_size, t.gradient_accumulation_steps, t.num_train_epochs, t.max_steps
     )
 
 
-def total_steps(rows: int, batch_size: int, accumulation: int, epochs: float, max_steps: int | None) -> int:
+def total_steps(sequences: int, batch_size: int, accumulation: int, epochs: float, max_steps: int | None) -> int:
     """How many updates a training makes; a last group of fewer batches counts as one update, as in transformers."""
     if max_steps is not None:
         return max_steps
-    return math.ceil(epochs * max(1, math.ceil(math.ceil(rows / batch_size) / accumulation)))
+    return math.ceil(epochs * max(1, math.ceil(math.ceil(sequences / batch_size) / accumulation)))

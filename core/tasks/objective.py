@@ -51,13 +51,14 @@ class Objective(ABC):
     Attributes:
         head: what the model ends in. labels: names of classes or tags in the order of the head's outputs; else empty.
         metrics: of core.evaluation.metrics, the main one first. likelihood: whether answers have one (perplexity).
-        pad: the id that fills batches.
+        pad: the id that fills batches. joins: whether its batches may hold rows end to end in one sequence.
     """
 
     head: Head
     pad: int
     metrics: tuple[str, ...]
     likelihood = False
+    joins = False
 
     def __init__(self, config: RunConfig, tokenizer: PreTrainedTokenizerFast, labels: Sequence[str] = ()) -> None:
         self.config, self.tokenizer, self.labels = config, tokenizer, list(labels)
@@ -115,6 +116,14 @@ class Objective(ABC):
     def trained(self, batch: Batch) -> int:
         """How many tokens of a batch teach something, for the speed."""
         return int((batch["labels"] != -100).sum()) if "labels" in batch else int(batch["attention_mask"].sum())
+
+    def read(self, batch: Batch) -> int:
+        """How many tokens of a batch are no padding, for the speed."""
+        return int(batch["attention_mask"].sum())
+
+    def wrong_batches(self, model: Any, rows: Sequence[Row], on: Precision) -> str:
+        """Why a model cannot learn from such batches as `collate` makes, in a sentence; empty where it can."""
+        return ""
 
     # Looking
 
@@ -185,12 +194,18 @@ def objective_of(
     """The objective of a run that is about to train, its labels found in the rows to train on.
 
     Raises:
-        InputError: the model cannot do the task, the rows do not fit it (field task), or the loss does not suit it
-            or is broken (field training.loss).
+        InputError: the model cannot do the task, the rows do not fit it (field task), the loss does not suit it or is
+            broken (field training.loss), or it cannot take such batches (field training.batching).
     """
-    head = head_of(config)
+    head, batching = head_of(config), config.training.batching
     table.require(config, head)
     kind = objective_class(head)
+    if batching in ("packed", "padding_free") and not kind.joins:
+        raise InputError(
+            f"{batching} puts rows end to end, which is for models that write token by token, and this one "
+            f"{head.label}: choose grouped or shuffled.",
+            "training.batching",
+        )
     made = kind(config, tokenizer, kind.find_labels(source, places, config, tokenizer))
     if reasons := made.unfit(source, places):
         raise InputError(reasons[0], "task")

@@ -23,7 +23,8 @@ from core.models.tokenizer import end_ids, pad_id
 from core.tasks import fit, get, predict
 from core.tasks.base import Answer
 from core.tasks.objective import LIKELIHOOD, Batch, Objective, Probe, Row
-from core.training.batches import Collator
+from core.training.apart import leaks
+from core.training.batches import COLLATORS
 from core.training.losses import token_items, token_loss
 from core.training.validation import Validation, quiet, write
 
@@ -35,6 +36,7 @@ class Work(Objective):
 
     head = CAUSAL
     likelihood = True
+    joins = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,7 +45,7 @@ class Work(Objective):
         self.pad = pad_id(self.tokenizer, chat)
         self.ends = end_ids(self.tokenizer, self.config.model.path, chat)
         self.metrics = get(self.config.task).METRICS
-        self._collate = Collator(self.pad)
+        self._collate = COLLATORS[self.config.training.batching](self.pad)
         self._weights: dict[bytes, float] = {}
 
     def unfit(self, source: Source, places: Sequence[int]) -> list[str]:
@@ -67,10 +69,12 @@ class Work(Objective):
         )
 
     def collate(self, rows: Sequence[Row]) -> Batch:
-        """See Objective: input_ids, attention_mask, labels, each (rows, longest); weights (rows,) if answers differ."""
+        """See Objective, and core.training.batches, where training.batching chooses; weights too if answers differ."""
         batch: Batch = dict(self._collate(rows))
         if self._weights:
-            batch["weights"] = torch.tensor([self._weights.get(trained_part(row["labels"]), 1.0) for row in rows])
+            batch["weights"] = self._collate.weigh(
+                rows, lambda row: self._weights.get(trained_part(row["labels"]), 1.0)
+            )
         return batch
 
     def weigh(self, rows: Sequence[Row]) -> None:
@@ -83,13 +87,24 @@ class Work(Objective):
 
     def loss(self, model: Any, batch: Batch, items: torch.Tensor | None = None) -> torch.Tensor:
         """In nats a trained token."""
-        inputs = {name: value for name, value in batch.items() if name not in ("labels", "weights")}
+        inputs = {name: value for name, value in batch.items() if name not in ("labels", "lengths", "weights")}
         said = model(**inputs, use_cache=False)
         return token_loss(said, batch["labels"], items, self.criterion, batch.get("weights"))
 
     def trained(self, batch: Batch) -> int:
         """See Objective."""
         return int((batch["labels"][:, 1:] != -100).sum())
+
+    def read(self, batch: Batch) -> int:
+        """See Objective."""
+        return int(batch["lengths"].sum()) if "lengths" in batch else super().read(batch)
+
+    def wrong_batches(self, model: Any, rows: Sequence[Row], on: Precision) -> str:
+        """See Objective: rows that share a sequence must not see each other."""
+        if self.config.training.batching not in ("packed", "padding_free"):
+            return ""
+        with quiet(model, on):
+            return leaks(model, rows, on.autocast)
 
     def outputs(self, model: Any, rows: Sequence[Row]) -> torch.Tensor:
         """Logits (1, at most 8, vocabulary) at the end of the first row's first 256 tokens."""

@@ -1,48 +1,20 @@
-"""Batches: rows of like length together, in an order that only seed and epoch decide, padded to their longest row.
+"""Batches: rows as tensors, padded to the longest of them, or end to end in sequences where none sees another.
 
-Length grouping takes 11 times the supervised tokens of padding to 512 through a CPU, against 6 times for padding to the
-longest of a random batch; and an order that is a function of (seed, epoch) makes a resumed run equal to one that was
-never interrupted, which transformers' own group_by_length does not (both measured: docs/benchmarks.md).
+Rows of like length together, padded to their longest, take 11 times the supervised tokens of padding to 512 through a
+CPU, against 6 times for random batches and 12 for packed sequences (docs/benchmarks.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch.utils.data import Sampler
+from torch.nn.utils.rnn import pad_sequence
 
 from core.data.encoded import IGNORED, Row, lengths_of
-from core.data.lengths import STRETCH
 
-
-class GroupedOrder(Sampler[int]):
-    """The order of the rows in an epoch: random stretches, sorted by length, cut into batches, the batches shuffled.
-
-    A short last batch comes last, as the loader cuts the order into batches by counting.
-    """
-
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        self.lengths, self.batch_size, self.seed, self.epoch = list(lengths), batch_size, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by the loader before each epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        chance = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
-        drawn = torch.randperm(len(self.lengths), generator=chance).tolist()
-        size, batches = self.batch_size, []
-        for start in range(0, len(drawn), size * STRETCH):
-            stretch = sorted(drawn[start : start + size * STRETCH], key=lambda i: -self.lengths[i])
-            batches += [stretch[i : i + size] for i in range(0, len(stretch), size)]
-        short = [b for b in batches if len(b) < size]
-        full = [b for b in batches if len(b) == size]
-        shuffled = [full[i] for i in torch.randperm(len(full), generator=chance).tolist()]
-        return iter([i for batch in (*shuffled, *short) for i in batch])
+Tensors = dict[str, torch.Tensor]
 
 
 class Collator:
@@ -51,7 +23,7 @@ class Collator:
     def __init__(self, pad: int) -> None:
         self.pad = pad
 
-    def __call__(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
+    def __call__(self, rows: Sequence[Row]) -> Tensors:
         longest = max(len(row["input_ids"]) for row in rows)
         shape = (len(rows), longest)
         ids, labels = torch.full(shape, self.pad), torch.full(shape, IGNORED)
@@ -62,6 +34,63 @@ class Collator:
             labels[n, :length] = torch.tensor(row["labels"])
             mask[n, :length] = 1
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+    def weigh(self, rows: Sequence[Row], weight: Callable[[Row], float]) -> torch.Tensor:
+        """How much each row counts, (rows,)."""
+        return torch.tensor([weight(row) for row in rows])
+
+
+class JoinedCollator:
+    """Sequences of rows -> tensors (sequences, longest): input_ids, position_ids, labels; and lengths (rows,).
+
+    Positions begin again at 0 with each row. What stays empty is filled with `pad`, as a row of its own. The first
+    token of a row is never a label: it would be predicted by the row before.
+    """
+
+    def __init__(self, pad: int) -> None:
+        self.pad = pad
+
+    def __call__(self, sequences: Sequence[Sequence[Row]]) -> Tensors:
+        longest = max(sum(len(row["input_ids"]) for row in rows) for rows in sequences)
+        ids, labels, positions, lengths = [], [], [], []
+        for rows in sequences:
+            parts = [len(row["input_ids"]) for row in rows]
+            empty = longest - sum(parts)
+            ids.append([i for row in rows for i in row["input_ids"]] + [self.pad] * empty)
+            labels.append([i for row in rows for i in (IGNORED, *row["labels"][1:])] + [IGNORED] * empty)
+            positions.append([i for n in (*parts, empty) for i in range(n)])
+            lengths += parts
+        return {
+            "input_ids": torch.tensor(ids),
+            "position_ids": torch.tensor(positions),
+            "labels": torch.tensor(labels),
+            "lengths": torch.tensor(lengths),
+        }
+
+    def weigh(self, sequences: Sequence[Sequence[Row]], weight: Callable[[Row], float]) -> torch.Tensor:
+        """How much each token counts, as its row does, (sequences, longest)."""
+        each = [torch.cat([torch.full((len(row["input_ids"]),), weight(row)) for row in rows]) for rows in sequences]
+        return pad_sequence(each, batch_first=True)
+
+
+class OneSequence(JoinedCollator):
+    """Rows -> tensors (1, tokens of them all), as JoinedCollator's: no padding."""
+
+    def __call__(self, rows: Sequence[Any]) -> Tensors:
+        return super().__call__([rows])
+
+    def weigh(self, rows: Sequence[Any], weight: Callable[[Row], float]) -> torch.Tensor:
+        """How much each token counts, (1, tokens of all rows)."""
+        return super().weigh([rows], weight)
+
+
+# For a model that writes; what `training.batching` gives to its collator follows from core.training.order.ORDERS.
+COLLATORS: dict[str, Callable[[int], Any]] = {
+    "grouped": Collator,
+    "shuffled": Collator,
+    "packed": JoinedCollator,
+    "padding_free": OneSequence,
+}
 
 
 def by_length(rows: Sequence[Row], most_rows: int, most_numbers: int, width: int) -> list[list[int]]:

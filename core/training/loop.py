@@ -14,6 +14,7 @@ import torch
 from transformers import PrinterCallback, set_seed
 
 from core.config import RunConfig
+from core.data.encoded import lengths_of
 from core.data.lengths import count_updates
 from core.errors import InputError
 from core.methods import method
@@ -31,6 +32,7 @@ from core.training.clock import Clock
 from core.training.events import Follow
 from core.training.examples import Examples, prepare
 from core.training.noise import noisy
+from core.training.order import ORDERS
 from core.training.publish import prove, publish
 from core.training.trainer import Hooks, RunTrainer, best_of
 
@@ -148,7 +150,8 @@ def _train(
 ) -> tuple[Follow, int]:
     """Run the Trainer to its end, early or not; (what followed it, steps taken)."""
     t, folder = config.training, run.dir / "checkpoints"
-    steps = count_updates(len(rows.train), config)
+    order = ORDERS[t.batching](lengths_of(rows.train), t.per_device_train_batch_size, t.seed)
+    steps = count_updates(len(order), config)
     start = _start(folder, log, resume)
     clock = Clock(t.max_minutes and t.max_minutes * 60)
     if start is not None:
@@ -161,6 +164,7 @@ def _train(
         follow=follow,
         folder=folder,
         keep=t.save_total_limit,
+        order=order,
         objective=objective,
         validation=validation,
         patience=t.early_stopping_patience,
@@ -173,12 +177,14 @@ def _train(
         hooks,
         model=model,
         args=arguments(config, folder, on, validate=validation is not None),
-        train_dataset=rows.train,
+        train_dataset=order.over(rows.train),
         eval_dataset=rows.validation or None,
         data_collator=objective.collate,
         callbacks=[follow],
     )
     trainer.remove_callback(PrinterCallback)
+    if wrong := objective.wrong_batches(trainer.model, rows.train, on):
+        raise InputError(wrong, "training.batching")
     log.add("state", start or 0, state="running", max_steps=steps)
     if start is None:
         job.say("validating the base model")

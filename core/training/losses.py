@@ -29,10 +29,11 @@ def token_loss(
     Args:
         outputs: with logits of shape (rows, tokens, vocabulary). labels: (rows, tokens), -100 where not trained.
         num_items_in_batch: trained tokens of the update, by weight; None: those of this batch.
-        criterion: the loss of one token; plain cross-entropy if not given. weights: of the rows (rows,), or None.
+        criterion: the loss of one token; plain cross-entropy if not given.
+        weights: of the rows (rows,), of each token (rows, tokens) where several rows share one, or None.
     """
     wanted, trained = shifted(labels)
-    each = None if weights is None else weights.to(labels.device)[:, None].expand_as(wanted)[trained]
+    each = _of_tokens(weights, trained)
     return criterion.share(outputs.logits[:, :-1][trained], wanted[trained], num_items_in_batch, each)
 
 
@@ -41,7 +42,15 @@ def token_items(
 ) -> torch.Tensor:
     """What `token_loss` is a mean over: trained tokens, shifted as it shifts them, by weight."""
     wanted, trained = shifted(labels)
-    return criterion.items(wanted[trained], None if weights is None else weights[:, None].expand_as(wanted)[trained])
+    return criterion.items(wanted[trained], _of_tokens(weights, trained))
+
+
+def _of_tokens(weights: torch.Tensor | None, trained: torch.Tensor) -> torch.Tensor | None:
+    """The weights of the trained tokens (n,), from those of rows (rows,) or of all tokens (rows, tokens)."""
+    if weights is None:
+        return None
+    weights = weights.to(trained.device)
+    return (weights[:, 1:] if weights.ndim == 2 else weights[:, None].expand_as(trained))[trained]
 
 
 def shifted(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

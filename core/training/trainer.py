@@ -15,15 +15,14 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer, TrainerControl
 
-from core.data.encoded import lengths_of
 from core.errors import InputError
 from core.runs import checkpoints
 from core.runs.eventlog import EventLog
 from core.runs.files import read_json, whole_folder, write_json
 from core.tasks.objective import Objective
-from core.training.batches import GroupedOrder
 from core.training.clock import Clock
 from core.training.events import Follow, diverged
+from core.training.order import Order
 
 TRAINER_STATE = "trainer_state.json"
 
@@ -33,7 +32,7 @@ class Hooks:
     """What the Trainer needs of a run.
 
     Attributes:
-        log, follow: where events go. folder: for checkpoints. keep: how many.
+        log, follow: where events go. folder: for checkpoints. keep: how many. order: of the rows.
         objective: what is learned. validation: from a model to its figures; None where no rows are kept back.
         patience: in checks, or None.
         sample: writes the sample event of a step. save: writes the weights, with what proves them, into a folder.
@@ -43,6 +42,7 @@ class Hooks:
     follow: Follow
     folder: Path
     keep: int
+    order: Order
     objective: Objective
     validation: Callable[[Any], dict[str, float]] | None
     patience: int | None
@@ -63,16 +63,15 @@ class RunTrainer(Trainer):
 
     # What is trained on
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> GroupedOrder:
-        rows = self.train_dataset if train_dataset is None else train_dataset
-        return GroupedOrder(lengths_of(rows), self.args.train_batch_size, self.args.seed)
+    def _get_train_sampler(self, train_dataset: Any = None) -> Order:
+        return self.hooks.order
 
     def _get_num_items_in_batch(self, batch_samples: list[dict[str, torch.Tensor]], device: Any) -> torch.Tensor:
         """What the loss of an update is a mean over, in all of its batches; tokens are counted for the speed too."""
         objective, follow = self.hooks.objective, self.hooks.follow
         items = torch.stack([objective.items(batch) for batch in batch_samples]).sum()
         follow.supervised += sum(objective.trained(batch) for batch in batch_samples)
-        follow.tokens += sum(int(batch["attention_mask"].sum()) for batch in batch_samples)
+        follow.tokens += sum(objective.read(batch) for batch in batch_samples)
         return items.to(device)
 
     def compute_loss(

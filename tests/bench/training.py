@@ -68,9 +68,9 @@ def _supervised(row: dict[str, list[int]]) -> int:
 
 def _ours(config: RunConfig, steps: int) -> list[int]:
     """Train as `python -m core train` does; trained tokens of each step."""
-    from core.training.batches import GroupedOrder
     from core.training.examples import prepare
     from core.training.loop import fit
+    from core.training.order import GroupedOrder
 
     rows = prepare(config, lambda done, total: None).train
     run = store.create(config)

@@ -11,7 +11,7 @@ from core.data.recognise import recognise
 from core.data.template import render
 from core.errors import InputError
 from core.models.tokenizer import load_tokenizer
-from core.training.batches import GroupedOrder
+from core.training.order import GroupedOrder
 from tests import factory
 
 LAYOUT = recognise(["phrase", "tone"], [{"phrase": "a", "tone": "b"}])
