@@ -15,6 +15,7 @@ from core.paths import runs_dir
 from core.runs.environment import threads
 from core.runs.failures import explain
 from core.runs.files import plain
+from core.runs.masking import mask_output
 
 COMMANDS = ("check", "estimate", "train", "evaluate", "export", "runs")
 
@@ -86,6 +87,5 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    mask_output()
     sys.exit(main())

@@ -10,6 +10,7 @@ from typing import Any
 from core import config as configs
 from core.cli import folds
 from core.errors import InputError
+from core.models.pinned import pin
 from core.runs import store
 from core.runs.eventlog import EventLog
 from core.runs.state import StateFile
@@ -48,7 +49,7 @@ def train(target: Run, resume: bool = False) -> dict[str, Any]:
     log = EventLog(target.dir / "events.jsonl")
     file = StateFile(target.dir / "state.json")
     with file.working("loading the libraries", graceful=True, on_beat=log.beat) as job:
-        config = target.config()
+        config = pin(target)
         from core.training.loop import fit  # torch: the page should see that something happens before it is there
 
         return fit(config, target, job, log, resume)

@@ -145,7 +145,7 @@ def _config(run: Run | None, target: str, baseline: str | None, task: str | None
             raise InputError(
                 f"The run {owner.id} brings its task and template: leave out --task and --template.", "task"
             )
-        return owner.config()
+        return owner.pinned()
     get(task or "generation")
     if template is not None and not template.strip():
         raise InputError("The template is empty: leave it out to use the model's chat template.", "data.template")

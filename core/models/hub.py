@@ -25,6 +25,18 @@ Kind = Literal["model", "dataset"]
 _TOKEN: ContextVar[str | None] = ContextVar("hub_token", default=None)
 
 
+class Unreachable(InputError):
+    """The Hub cannot be asked: no network, or none is allowed."""
+
+
+def checked_token(value: str | None, field: str = "data.path") -> str:
+    """A token without the blanks around it, "" for none. InputError (which does not show it): no token looks so."""
+    value = (value or "").strip()
+    if not re.fullmatch(r"[\x21-\x7e]*", value):
+        raise InputError("The token for the Hub holds a character that no token has.", field)
+    return value
+
+
 @contextlib.contextmanager
 def session_token(value: str | None) -> Iterator[None]:
     """Within it, the Hub is asked with this token, in this thread; it is written nowhere. Nothing: as without it.
@@ -32,10 +44,7 @@ def session_token(value: str | None) -> Iterator[None]:
     Raises:
         InputError: it holds what no token does.
     """
-    value = (value or "").strip()
-    if not re.fullmatch(r"[\x21-\x7e]*", value):
-        raise InputError("The token for the Hub holds a character that no token has.", "data.path")
-    mark = _TOKEN.set(value or None)
+    mark = _TOKEN.set(checked_token(value) or None)
     try:
         yield
     finally:
@@ -118,8 +127,46 @@ def fetch(
     Raises:
         InputError: no such repository or revision, a gated one, or the Hub cannot be reached.
     """
-    found = look_up(kind, name, field, revision)
+    try:
+        found = look_up(kind, name, field, revision)
+    except Unreachable:
+        folder = _kept(kind, name, revision)
+        if folder is None:
+            raise
+        return [folder / file for file in choose([p.name for p in folder.iterdir()])]
     return download(kind, name, choose(list(found.files)), field, found.sha)
+
+
+def commit_of(kind: Kind, name: str, field: str, revision: str | None = None) -> str:
+    """The commit that a branch or a tag means now; where the Hub cannot be reached, that of the files kept here.
+
+    Raises:
+        InputError: see `fetch`.
+    """
+    if revision and re.fullmatch(r"[0-9a-f]{40}", revision):
+        return revision
+    try:
+        return look_up(kind, name, field, revision).sha
+    except Unreachable:
+        folder = _kept(kind, name, revision)
+        if folder is None:
+            raise
+        return folder.name
+
+
+def _kept(kind: Kind, name: str, revision: str | None) -> Path | None:
+    """The folder of the files of a commit that were fetched before; without a revision the one fetched last.
+
+    Strangers get none: a token may have been needed for them.
+    """
+    from huggingface_hub.constants import HF_HUB_CACHE
+    from huggingface_hub.file_download import repo_folder_name
+
+    folder = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type=kind) / "snapshots"
+    if is_public() or not folder.is_dir():
+        return None
+    kept = [p for p in folder.iterdir() if p.is_dir() and revision in (None, p.name)]
+    return max(kept, key=lambda p: p.stat().st_mtime, default=None)
 
 
 @contextlib.contextmanager
@@ -134,29 +181,31 @@ def _plain(kind: Kind, name: str, field: str, revision: str | None) -> Iterator[
         raise
     except GatedRepoError:
         raise InputError(
-            f"The {there} {name!r} is gated: accept its terms on the Hub and log in with a token (HF_TOKEN).", field
+            f"The {there} {name!r} is gated: accept its terms on its page on the Hub, then give a token of that "
+            "account (HF_TOKEN, or typed in).",
+            field,
         ) from None
     except RevisionNotFoundError:
         raise InputError(f"The {there} {name!r} has no revision {revision!r}.", "model.revision") from None
     except RepositoryNotFoundError:
         raise InputError(
             f"There is no {there} {name!r}: neither a {here} here nor an open repository on the Hub. One that is "
-            "private needs a token (HF_TOKEN) of somebody who may read it.",
+            "private needs a token (HF_TOKEN, or typed in) of somebody who may read it.",
             field,
         ) from None
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else "an error"
         if status in (401, 403):
             raise InputError(
-                f"The Hugging Face Hub refuses the {there} {name!r} ({status}): the token (HF_TOKEN) is not accepted, "
-                "or gives no right to read it.",
+                f"The Hugging Face Hub refuses the {there} {name!r} ({status}): the token (HF_TOKEN, or the one "
+                "typed in) is not accepted, or gives no right to read it.",
                 field,
             ) from None
         raise InputError(
             f"The Hugging Face Hub answered {status} for the {there} {name!r}: try again later.", field
         ) from None
     except Exception:  # the HTTP library's own errors, OfflineModeIsEnabled, a proxy's: all mean the same here
-        raise InputError(
+        raise Unreachable(
             f"There is no {here} {name!r} here, and the Hugging Face Hub cannot be reached to look for a {there} of "
             "that name.",
             field,

@@ -230,8 +230,10 @@ def fingerprint(path: str, revision: str | None = None) -> str:
     """
     digest = hashlib.sha256()
     folder = resolve(path)
-    names = [p.name for p in folder.glob("*.safetensors")] if folder.is_dir() else ["model.safetensors"]
-    for name in sorted(names):
+    if not folder.is_dir():  # on the Hub: the folder of its cache
+        config = _file(path, revision, "config.json")
+        folder = config.parent if config is not None else folder
+    for name in sorted(p.name for p in folder.glob("*.safetensors")):
         file = _file(path, revision, name)
         if file is None:
             continue
@@ -292,7 +294,9 @@ def _why(error: BaseException, name: str) -> str:
     ):
         return "is not on this machine, and the Hub cannot be reached"
     if "gated" in lower or "401" in text or "403" in text:
-        return "needs your consent on its Hub page, and a token (huggingface-cli login)"
+        return "needs your consent on its page on the Hub, and a token of that account (HF_TOKEN, or typed in)"
+    if "safetensors" in lower and "does not appear to have" in lower:
+        return "has no weights in safetensors format on the Hub (others can hold code, and are not read)"
     if "is not a valid model identifier" in lower or "404" in text:
         return "is not on the Hub"
     if "trust_remote_code" in text:

@@ -158,10 +158,29 @@ def _fetch(name: str, revision: str | None) -> Path:
 
     def choose(files: list[str]) -> list[str]:
         if "tokenizer.json" not in files:
-            raise InputError(f"The model {name!r} on the Hub has no tokenizer.json, so it cannot be used here.", FIELD)
+            slow = next((f for f in UNCONVERTED if f in files), "")
+            remedy = f"has {slow} but no tokenizer.json" if slow else "has no tokenizer.json"
+            raise InputError(f"The model {name!r} on the Hub {remedy}: {_SAVE_ONCE}", FIELD)
+        if not any(f.endswith(".safetensors") for f in files) and (other := next(filter(_is_weights, files), "")):
+            raise InputError(
+                f"The model {name!r} on the Hub has no weights in safetensors format; its {other} can hold code, and "
+                f"is not read: {_SAVE_ONCE}",
+                FIELD,
+            )
         return [f for f in FILES if f in files]
 
     return fetch("model", name, choose, FIELD, revision)[0].parent
+
+
+_SAVE_ONCE = (
+    "look for a copy that has them, or load it once with transformers where you trust it, save it to a folder "
+    "(save_pretrained), and give that."
+)
+
+
+def _is_weights(file: str) -> bool:
+    """Whether a file of a repository holds weights in another format than safetensors."""
+    return "/" not in file and file.endswith((".bin", ".pt", ".h5", ".msgpack", ".ckpt"))
 
 
 def _no_tokenizer(path: str | Path, folder: Path) -> str:

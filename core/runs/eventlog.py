@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from core.runs.files import plain
+from core.runs.masking import mask
 
 RESOURCES_S = 5.0
 
@@ -39,7 +40,7 @@ class EventLog:
         """Append one event with the time now, in seconds since 1970."""
         self._step = step
         event = {"t": round(time.time(), 3), "step": step, "kind": kind, **plain(values)}
-        line = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+        line = mask(json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"))) + "\n"
         with self._lock:
             self._file.write(line.encode("utf-8", "replace"))
 

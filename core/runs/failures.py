@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import InputError
+from core.runs.masking import mask
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 DISK_FULL_TEXT = ("no space left on device", "os error 28", "disk quota exceeded", "not enough space on the disk")
@@ -24,7 +25,7 @@ def explain(error: BaseException, folder: Path) -> tuple[str, str]:
     `folder` is where the work was writing: a library's vague "failed to write" counts as a full disk when it is full.
     """
     if isinstance(error, InputError):
-        return "input", str(error)
+        return "input", mask(str(error))
     for cause in _causes(error):
         text = str(cause).lower()
         if (
@@ -45,7 +46,7 @@ def explain(error: BaseException, folder: Path) -> tuple[str, str]:
                 "There was not enough memory. A smaller batch size (with more gradient accumulation), shorter examples "
                 "or a smaller model need less."
             )
-    first = (str(error).strip().splitlines() or [""])[0][:300]
+    first = mask((str(error).strip().splitlines() or [""])[0])[:300]
     return "error", f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
@@ -75,7 +76,7 @@ def of_dead(exit_code: int | None, log: list[str], what: str, restarted: bool, b
 
 def last_error(lines: list[str], anything: bool = False) -> str:
     """The line of a log that names the error of its last traceback; with `anything` else its last line at all."""
-    full = [line.strip() for line in lines if line.strip()]
+    full = [mask(line.strip()) for line in lines if line.strip()]
     starts = [n for n, line in enumerate(full) if line.startswith("Traceback (most recent call last)")]
     named = [line for line in full[starts[-1] :] if ERROR_LINE.match(line)] if starts else []
     chosen = named[-1:] or (full[-1:] if anything else [])

@@ -13,6 +13,7 @@ import psutil
 
 from core.config import RunConfig
 from core.errors import InputError
+from core.models.hub import checked_token
 from core.paths import ROOT
 from core.runs.environment import threads
 from core.runs.files import locked, read_json, write_json
@@ -20,15 +21,24 @@ from core.runs.state import State, StateFile, ask_to_stop, read
 from core.runs.store import Run, create
 
 
-def start_training(config: RunConfig, name: str = "") -> Run:
-    """Make a run and start its training. Raises InputError when the run cannot be made."""
+def start_training(config: RunConfig, name: str = "", token: str | None = None) -> Run:
+    """Make a run and start its training.
+
+    Args:
+        token: for the Hub, for a gated or private model; as in all functions here it goes into the environment of the
+            process and nowhere else. None: that of this machine (HF_TOKEN), if there is one.
+
+    Raises:
+        InputError: the run cannot be made.
+    """
+    token = checked_token(token, "model.path")
     run = create(config, name)
     command = ["train", str(run.dir / "config.yaml"), "--run-dir", str(run.dir)]
-    _launch(StateFile(run.dir / "state.json"), "training", command)
+    _launch(StateFile(run.dir / "state.json"), "training", command, token)
     return run
 
 
-def resume(run: Run) -> Run:
+def resume(run: Run, token: str | None = None) -> Run:
     """Go on with a training that was stopped or has failed, from its newest complete checkpoint (or from the start).
 
     Raises:
@@ -37,7 +47,7 @@ def resume(run: Run) -> Run:
     if run.state().state == "done":
         raise InputError(f"The run {run.id} is done: there is nothing to resume.")
     run.config()
-    _launch(StateFile(run.dir / "state.json"), "training", ["train", "--resume", str(run.dir)])
+    _launch(StateFile(run.dir / "state.json"), "training", ["train", "--resume", str(run.dir)], token)
     return run
 
 
@@ -46,18 +56,18 @@ def stop(run: Run) -> None:
     ask_to_stop(run.dir / "state.json")
 
 
-def start_evaluation(run: Run, data: str | None = None) -> None:
+def start_evaluation(run: Run, data: str | None = None, token: str | None = None) -> None:
     """Measure base and tuned model on held-out rows; progress is in `run.evaluation_state()`."""
     _needs_model(run)
     command = ["evaluate", str(run.dir), *(["--data", data] if data else [])]
-    _launch(StateFile(run.dir / "evaluation" / "state.json"), "evaluation", command)
+    _launch(StateFile(run.dir / "evaluation" / "state.json"), "evaluation", command, token)
 
 
-def start_export(run: Run, device: str, precision: str) -> None:
+def start_export(run: Run, device: str, precision: str, token: str | None = None) -> None:
     """Build and check a bundle for a device; progress is in `run.export_state(device, precision)`."""
     _needs_model(run)
     command = ["export", str(run.dir), "--device", device, "--precision", precision]
-    _launch(StateFile(run.export_dir(device, precision) / "state.json"), "export", command)
+    _launch(StateFile(run.export_dir(device, precision) / "state.json"), "export", command, token)
 
 
 def stop_evaluation(run: Run) -> None:
@@ -83,12 +93,13 @@ def _cancel(path: Path) -> None:
         psutil.Process(state.pid).terminate()
 
 
-def _launch(file: StateFile, name: str, command: list[str]) -> None:
+def _launch(file: StateFile, name: str, command: list[str], token: str | None = None) -> None:
     """Start `python -m core COMMAND` as a process of its own, whose output goes to the log beside the state.
 
     Raises:
-        InputError: such a job is under way there already.
+        InputError: such a job is under way there already, or the token is none.
     """
+    token = checked_token(token, "model.path")
     with locked(file.folder / ".launch") as mine:
         state = read(file.path)
         launched = read_json(file.job) or {}
@@ -97,6 +108,7 @@ def _launch(file: StateFile, name: str, command: list[str]) -> None:
             raise InputError(f"The {name} of this run is under way already.")
         file.queue()
         env = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads())}
+        env |= {"HF_TOKEN": token} if token else {}
         with open(file.log, "ab") as log:
             start = log.tell()
             process = subprocess.Popen(

@@ -63,6 +63,13 @@ class Run:
         """The settings, as they were run. Raises InputError when config.yaml is missing or broken."""
         return configs.load(self.dir / "config.yaml")
 
+    def pinned(self) -> RunConfig:
+        """The settings, with the commit of the Hub's model that this run began with, where it is known."""
+        config, model = self.config(), self.environment().get("model") or {}
+        if model.get("path") != config.model.path or not model.get("commit"):
+            return config
+        return config.model_copy(update={"model": config.model.model_copy(update={"revision": model["commit"]})})
+
     def environment(self) -> dict[str, Any]:
         """environment.json: versions, machine, data fingerprint; {} where there is none."""
         return read_json(self.dir / "environment.json") or {}

@@ -12,6 +12,7 @@ from core.data.dataset import open_examples
 from core.data.encode_report import EncodeReport
 from core.data.split import split_source
 from core.errors import InputError
+from core.models.remarks import remarks
 from core.models.tokenizer import load_tokenizer
 from core.tasks.objective import Objective, Probe, Row, objective_of
 
@@ -67,7 +68,8 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
 
     train, report = encode(planned.rows(source, config), 0)
     objective.weigh(train)
-    notes, longest = [*source.notes, *parts.notes, *planned.notes, *report.sentences()], report.longest
+    known = remarks(config.model.path, config.model.revision, config.data.template)
+    notes, longest = [*known, *source.notes, *parts.notes, *planned.notes, *report.sentences()], report.longest
     validation: Sequence[Row] = ()
     asked = [planned.places[i] for i in report.kept]
     if parts.validation:

@@ -1,4 +1,4 @@
-"""A small server that answers as the Hub is said to: listings, files at a commit, private and gated sets."""
+"""A small server that answers as the Hub is said to: listings, files at a commit, private and gated sets and models."""
 
 from __future__ import annotations
 
@@ -16,41 +16,45 @@ GOOD = "hf_good-token"
 Files = dict[str, bytes]
 
 
-def _sha(revision: str) -> str:
+def commit_of(revision: str) -> str:
+    """The commit of the files that a revision names."""
     return hashlib.sha256(revision.encode()).hexdigest()[:40]
 
 
 class FakeHub:
     """Data sets by id: {"files": {revision: files}, "private": bool, "gated": bool, "status": int, "sizes": {...}}.
 
+    Models are the same. The commit of a revision follows from its name, or is that of {"commits": {revision: commit}}.
+
     Attributes:
         asked: "METHOD PATH TOKEN" of each request.
     """
 
-    def __init__(self, sets: dict[str, dict[str, Any]]) -> None:
-        self.sets, self.asked = sets, list[str]()
+    def __init__(self, sets: dict[str, dict[str, Any]], models: dict[str, dict[str, Any]] | None = None) -> None:
+        self.sets, self.models, self.asked = sets, models or {}, list[str]()
 
     def answer(self, path: str, token: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body for a path."""
         path = unquote(path.split("?", 1)[0])
-        if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/revision/(.+))?", path):
-            name, revision, file = found[1], found[2] or "main", None
-        elif found := re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
-            name, revision, file = found.groups()
+        file: str | None = None
+        if found := re.fullmatch(r"/api/(datasets|models)/([^/]+/[^/]+)(?:/revision/(.+))?", path):
+            kind, name, revision = found[1], found[2], found[3] or "main"
+        elif found := re.fullmatch(r"/(?:(datasets)/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+            kind, name, revision, file = found.groups()
         else:
             return 404, {}, b""
-        here = self.sets.get(name)
+        here = (self.sets if kind == "datasets" else self.models).get(name)
         if token not in ("", GOOD):
             return 401, {}, b'{"error": "Invalid credentials in Authorization header"}'
         if here is None or (here.get("private") and not token):
             return (404 if token else 401), {"X-Error-Code": "RepoNotFound"}, b'{"error": "Repository not found"}'
         if here.get("status"):
             return here["status"], {}, b'{"error": "No"}'
-        revision = {_sha(known): known for known in here["files"]}.get(revision, revision)
-        if revision not in here["files"]:
+        kept: dict[str, Files] = {commit_of(known): files for known, files in here["files"].items()}
+        sha = revision if revision in kept else here.get("commits", {}).get(revision, commit_of(revision))
+        if sha not in kept:
             return 404, {"X-Error-Code": "RevisionNotFound"}, b'{"error": "Invalid rev id"}'
-        files: Files = here["files"][revision]
-        sha = _sha(revision)
+        files = kept[sha]
         if file is None:
             sizes = here.get("sizes", {})
             siblings = [{"rfilename": f, "size": sizes.get(f, len(body))} for f, body in files.items()]

@@ -10,7 +10,7 @@ import pytest
 from core.errors import InputError
 from core.models.hub import session_token, token_mark
 from core.paths import ROOT
-from tests.core.models.fake_hub import GOOD, FakeHub, serve
+from tests.core.models.fake_hub import GOOD, FakeHub, commit_of, serve
 
 FRONT = """---
 configs:
@@ -78,6 +78,19 @@ SETS = {
     "own/huge": on_main({"train.csv": csv(1)}, sizes={"train.csv": 90_000_000_000}),
 }  # fmt: skip
 
+CONFIG = b'{"model_type": "llama", "max_position_embeddings": 64}'
+SMALL = {"config.json": CONFIG, "tokenizer.json": b"{}"}
+MODELS = {
+    "own/model": on_main({**SMALL, "model.safetensors": b"x"}),
+    "own/pickled": on_main({**SMALL, "pytorch_model.bin": b"x"}),
+    "own/slow": on_main({"config.json": CONFIG, "vocab.json": b"{}", "model.safetensors": b"x"}),
+    "own/none": on_main({"config.json": CONFIG}),
+    "own/private": on_main({**SMALL, "model.safetensors": b"x"}, private=True),
+    "own/gated": on_main({**SMALL, "model.safetensors": b"x"}, gated=True),
+    "own/forbidden": on_main({}, status=403),
+}
+NOWHERE = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+
 # Each: the key of its answer, the set, name, split, a session's token, more environment.
 ASKED = {
     "plain": ("own/plain", None, None), "plain test": ("own/plain", None, "test"),
@@ -102,24 +115,40 @@ ASKED = {
     "machine": ("own/private", None, None, None, {"HF_TOKEN": GOOD}),
     "stranger": ("own/private", None, None, None, {"HF_TOKEN": GOOD, "SPACE_ID": "a/b"}),
     "stranger token": ("own/private", None, None, GOOD, {"SPACE_ID": "a/b"}),
+    "model": ("own/model", None, None), "model revision": ("own/model", "v9", None),
+    "model pickled": ("own/pickled", None, None), "model slow": ("own/slow", None, None),
+    "model none": ("own/none", None, None), "model missing": ("own/missing", None, None),
+    "model private": ("own/private", None, None), "model private token": ("own/private", None, None, GOOD),
+    "model wrong token": ("own/private", None, None, "hf_wrong"), "model gated": ("own/gated", None, None),
+    "model gated token": ("own/gated", None, None, GOOD), "model forbidden": ("own/forbidden", None, None),
+    "model older name": ("own/private", None, None, None, {"HUGGING_FACE_HUB_TOKEN": GOOD}),
+    "model kept": ("own/model", None, None, None, NOWHERE),
+    "model not kept": ("own/none", None, None, None, NOWHERE),
+    "model stranger": ("own/model", None, None, None, NOWHERE | {"SPACE_ID": "a/b"}),
 }  # fmt: skip
 
 CHILD = """
 import json, os, sys
 from core.data.sources import open_data
 from core.errors import InputError
-from core.models.hub import session_token
+from core.models.catalog import describe_model
+from core.models.hub import commit_of, session_token
 for key, (path, name, split, *rest) in json.load(sys.stdin).items():
     token, more = [*rest, None, None][:2]
+    before = dict(os.environ)
     os.environ.update(more or {})
     try:
         with session_token(token):
-            source = open_data(path, name, split)
-        found = {"n": " ".join(r["n"] for r in source.rows), "notes": source.notes, "name": source.name}
+            if key.startswith("model"):
+                found = {"n": describe_model(path, name).family, "commit": commit_of("model", path, "model.path", name)}
+            else:
+                source = open_data(path, name, split)
+                found = {"n": " ".join(r["n"] for r in source.rows), "notes": source.notes, "name": source.name}
     except InputError as error:
         found = {"error": str(error), "field": error.field}
     for one in more or {}:
         del os.environ[one]
+    os.environ.update(before)
     print(json.dumps([key, found]))
 """
 
@@ -127,8 +156,9 @@ for key, (path, name, split, *rest) in json.load(sys.stdin).items():
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
     """What open_data says of ASKED, in a process whose huggingface_hub may ask; and what the server was asked."""
-    hub, home = FakeHub(SETS), tmp_path_factory.mktemp("home")
-    env = {k: v for k, v in os.environ.items() if k not in ("HF_HUB_OFFLINE", "HF_TOKEN", "TRANSFORMERS_OFFLINE")}
+    hub, home = FakeHub(SETS, MODELS), tmp_path_factory.mktemp("home")
+    own = ("HF_HUB_OFFLINE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "TRANSFORMERS_OFFLINE")
+    env = {k: v for k, v in os.environ.items() if k not in own}
     with serve(hub) as address:
         env |= {"HF_ENDPOINT": address, "HF_HOME": str(home), "TUNESMITH_RUNS": str(home / "runs"), "NO_PROXY": "*",
                 "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}  # fmt: skip
@@ -168,7 +198,7 @@ def test_the_rows_of_a_set(answers, key, numbers):
     ("missing", "data.path", "There is no data set 'own/missing'"),
     ("private", "data.path", "One that is private needs a token"),
     ("private again", "data.path", "One that is private needs a token"),
-    ("private wrong", "data.path", "the token (HF_TOKEN) is not accepted"),
+    ("private wrong", "data.path", "the token (HF_TOKEN, or the one typed in) is not accepted"),
     ("gated", "data.path", "is gated: accept its terms"),
     ("forbidden", "data.path", "refuses the data set 'own/forbidden' (403)"),
     ("broken", "data.path", "answered 503"),
@@ -176,6 +206,31 @@ def test_the_rows_of_a_set(answers, key, numbers):
     ("stranger", "data.path", "One that is private needs a token"),
 ])  # fmt: skip
 def test_what_is_wrong_with_a_set(answers, key, field, words):
+    found = answers[0][key]
+    assert words in found.get("error", ""), found
+    assert found["field"] == field and len(found["error"].splitlines()) == 1
+
+
+@pytest.mark.parametrize("key", ["model", "model private token", "model gated token", "model older name", "model kept"])
+def test_a_model_that_may_be_read(answers, key):
+    found = answers[0][key]
+    assert found == {"n": "llama", "commit": commit_of("main")}
+
+
+@pytest.mark.parametrize(("key", "field", "words"), [
+    ("model revision", "model.revision", "has no revision 'v9'"),
+    ("model pickled", "model.path", "no weights in safetensors format; its pytorch_model.bin can hold code"),
+    ("model slow", "model.path", "has vocab.json but no tokenizer.json"),
+    ("model none", "model.path", "has no tokenizer.json"),
+    ("model missing", "model.path", "neither a model folder here nor an open repository on the Hub"),
+    ("model private", "model.path", "private needs a token (HF_TOKEN, or typed in)"),
+    ("model wrong token", "model.path", "the one typed in) is not accepted"),
+    ("model gated", "model.path", "accept its terms on its page on the Hub, then give a token of that account"),
+    ("model forbidden", "model.path", "refuses the model 'own/forbidden' (403)"),
+    ("model not kept", "model.path", "the Hugging Face Hub cannot be reached"),
+    ("model stranger", "model.path", "the Hugging Face Hub cannot be reached"),
+])  # fmt: skip
+def test_what_is_wrong_with_a_model(answers, key, field, words):
     found = answers[0][key]
     assert words in found.get("error", ""), found
     assert found["field"] == field and len(found["error"].splitlines()) == 1
