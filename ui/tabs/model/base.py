@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -10,18 +9,16 @@ from typing import Any
 import gradio as gr
 
 from core.errors import InputError
-from core.models.catalog import DEMO, SUGGESTIONS, describe_model
+from core.models.catalog import DEMO, describe_model
 from core.models.heads import OWN, head_of
 from ui import dataset, form, plan
-from ui.header import millions
 from ui.parts import badge, figs, html, say, titled
 from ui.shared import Shared
+from ui.tabs.model import catalogue
 from ui.telling import size
 
 Draft = dict[str, Any]
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
-LICENCES = {"mit": "MIT", "apache-2.0": "Apache 2.0", "cc0-1.0": "CC0 1.0"}
-BYTES_EACH = 2  # of a weight as these models are stored: bf16
 LAYERS = {"classification": "for the labels", "extraction": "for a tag on each word"}
 
 
@@ -29,6 +26,9 @@ LAYERS = {"classification": "for the labels", "extraction": "for a tag on each w
 class BasePart:
     """The components of the card."""
 
+    words: gr.Textbox
+    which: gr.Radio
+    fitting: gr.Checkbox
     cards: gr.Radio
     path: gr.Textbox
     revision: gr.Textbox
@@ -44,8 +44,33 @@ def layout() -> BasePart:
             "Base model",
             "The demo is here already. Any other is read from its folder, or fetched from the Hub when it is used.",
         )
+        with gr.Row(elem_classes=["tools", "finder"]):
+            words = gr.Textbox(
+                show_label=False,
+                label="Find a model",
+                placeholder="Find: qwen, bert, apache",
+                lines=1,
+                max_lines=1,
+                min_width=200,
+                scale=0,
+                interactive=True,
+            )
+            which = gr.Radio(
+                catalogue.SHOWN,
+                value="suggested",
+                show_label=False,
+                label="Models shown",
+                elem_classes="segment",
+                interactive=True,
+            )
+            fitting = gr.Checkbox(label="Fits this machine", container=False, interactive=True)
         chosen = gr.Radio(
-            cards(), show_label=False, label="Base model", elem_classes=["pick", "wide"], interactive=True
+            catalogue.cards(),
+            show_label=False,
+            label="Base model",
+            elem_id="base-cards",
+            elem_classes=["pick", "wide"],
+            interactive=True,
         )
         with gr.Accordion("Another model: a folder on this machine, or an id on the Hub", open=False):
             with gr.Row(elem_classes="ask"):
@@ -79,11 +104,18 @@ def layout() -> BasePart:
             interactive=True,
             visible=False,
         )
-    return BasePart(chosen, path, revision, use, facts, head)
+    return BasePart(words, which, fitting, chosen, path, revision, use, facts, head)
 
 
 def wire(part: BasePart, shared: Shared) -> None:
     """Events."""
+    gr.on(
+        [part.words.change, part.which.input, part.fitting.input],
+        catalogue.listed,
+        [part.words, part.which, part.fitting, shared.draft],
+        part.cards,
+        **QUIET,
+    )
     part.cards.input(take_card, [part.cards, shared.draft], [shared.draft, part.path, part.revision], **QUIET)
     gr.on(
         [part.use.click, part.path.submit, part.revision.submit],
@@ -105,7 +137,7 @@ def take_path(path: str, revision: str, draft: Draft) -> tuple[Draft, Any]:
     """A folder or a Hub id; whether it will do is said at the field."""
     path = path.strip()
     draft = form.with_value(form.with_value(draft, "model.revision", revision.strip() or None), "model.head", None)
-    return form.with_value(draft, "model.path", path), path if path in known() else None
+    return form.with_value(draft, "model.path", path), path if path == DEMO or catalogue.known(path) else None
 
 
 def take_head(head: str, draft: Draft) -> Draft:
@@ -121,7 +153,7 @@ def take_head(head: str, draft: Draft) -> Draft:
 def fill(draft: Draft) -> list[Any]:
     """Cards, path and revision from a whole new draft."""
     path, revision = form.value_of(draft, "model.path"), form.value_of(draft, "model.revision")
-    card = path if path in known() else None
+    card = path if path == DEMO or catalogue.known(path) else None
     return [card, "" if card else path, revision or ""]
 
 
@@ -151,62 +183,27 @@ def _has_tags(draft: Draft) -> bool:
         return False
 
 
-def known() -> list[str]:
-    """The paths of the cards."""
-    return [DEMO, *(s.id for s in SUGGESTIONS)]
-
-
-def cards() -> list[tuple[str, str]]:
-    """(label, path) of the models to choose from. The first line is the title."""
-    found = [(_demo_card(), DEMO)]
-    for s in SUGGESTIONS:
-        name = re.sub(r"(?i)-(instruct|it)$", "", s.id.rpartition("/")[2]).replace("-", " ")
-        name = name[:1].upper() + name[1:]
-        terms = " · terms to accept" if s.gated else ""
-        size_there = _size(s.parameters * BYTES_EACH)
-        found.append(
-            (f"{name}\n{_about(s.parameters, s.context)}\n{s.licence}{terms}\nabout {size_there} to fetch", s.id)
-        )
-    return found
-
-
-def _demo_card() -> str:
-    try:
-        info = describe_model(DEMO)
-    except InputError:
-        return "Demo\nnot here: make demo-model makes it"
-    licence = LICENCES.get(info.licence, info.licence) or "licence not said"
-    return f"Demo\n{_about(info.parameters or 0, info.context or 0)}\n{licence}\n{_size(info.bytes or 0)}, here already"
-
-
-def _about(parameters: int, context: int) -> str:
-    return f"{millions(parameters)} parameters · {context:,} tokens"
-
-
-def _size(count: float) -> str:
-    return " ".join(size(count))
-
-
 def facts(draft: Draft) -> str:
     """What the chosen model is, from its files, and how it will answer; or why it cannot be used."""
     path, revision = form.value_of(draft, "model.path"), form.value_of(draft, "model.revision")
     if not isinstance(path, str) or not path.strip():
         return say("bad", "No model is chosen", "Take one of the cards, or give a folder or an id.")
-    suggested = next((s for s in SUGGESTIONS if s.id == path), None)
+    entry = catalogue.known(path)
+    more = catalogue.about(entry) if entry else ""
     try:
         info = describe_model(path, revision if isinstance(revision, str) and revision else None)
         dataset.tokenizer(draft)
     except InputError as error:
-        more = "It has not been tried on this machine." if suggested else ""
-        return say("bad", "This model is not here", escape(f"{error} {more}".strip()))
+        return more + say("bad", "This model is not here", escape(str(error)))
     items = [("Parameters", *plan.short(info.parameters)) if info.parameters else ("Parameters", "–", "not known")]
     items += [
         ("On disk", *size(info.bytes)) if info.bytes else ("On disk", "–", "to be fetched"),
         ("Context", f"{info.context:,}", "tokens") if info.context else ("Context", "–", "not known"),
     ]
     badges = badge("ok", "Chat template") if info.chat_template else badge("mute", "No chat template")
-    words = f"{escape(info.architecture)} · licence: {escape(LICENCES.get(info.licence, info.licence) or 'not said')}"
-    return f'{figs(*items)}<p class="about">{badges}<span class="small quiet">{words}{_answers(draft)}</span></p>'
+    licence = catalogue.LICENCES.get(info.licence, info.licence) or "not said"
+    words = f"{escape(info.architecture)} · licence: {escape(licence)}"
+    return f'{figs(*items)}<p class="about">{badges}<span class="small quiet">{words}{_answers(draft)}</span></p>{more}'
 
 
 def _answers(draft: Draft) -> str:

@@ -98,4 +98,3 @@ def test_a_model_that_is_not_here_says_so() -> None:
     words = base.facts(draft)
     assert "say bad" in words and "<b>folder" not in words
     assert "Parameters" in base.facts(first_draft())
-    assert [path for _, path in base.cards()] == base.known()
