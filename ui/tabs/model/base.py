@@ -44,7 +44,7 @@ def layout() -> BasePart:
             "Base model",
             "The demo is here already. Any other is read from its folder, or fetched from the Hub when it is used.",
         )
-        with gr.Row(elem_classes=["tools", "finder"]):
+        with gr.Row(elem_classes=["choices", "finder"]):
             words = gr.Textbox(
                 show_label=False,
                 label="Find a model",
@@ -63,7 +63,7 @@ def layout() -> BasePart:
                 elem_classes="segment",
                 interactive=True,
             )
-            fitting = gr.Checkbox(label="Fits this machine", container=False, interactive=True)
+            fitting = gr.Checkbox(label="Fits this machine", container=False, scale=0, min_width=160, interactive=True)
         chosen = gr.Radio(
             catalogue.cards(),
             show_label=False,

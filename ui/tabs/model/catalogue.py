@@ -59,14 +59,15 @@ def _card(entry: Entry, takes: Recommendation) -> str:
     name = (entry.name if twin else short).replace("-", " ")
     terms = " · terms to accept" if entry.gated else ""
     fits = [LABELS[method] for method, fits in takes.fits.items() if fits]
-    here = f"{fits[-1 if fits == ['QLoRA'] else 0]} fits here" if fits else "does not fit this machine"
-    here = f"{' and '.join(f for f in fits if f != 'QLoRA') or 'QLoRA'} fit here" if len(fits) > 1 else here
+    if len(fits) > 1:
+        fits.remove(LABELS["qlora"])  # where LoRA fits, that goes without saying
+    here = f"{' and '.join(fits)} fit{'s' * (len(fits) == 1)} here" if fits else "too large for here"
     return "\n".join(
         [
             name[:1].upper() + name[1:],
             f"{millions(entry.parameters)} parameters · {entry.context:,} tokens",
             f"{entry.licence}{terms}",
-            f"{here} · {' '.join(size(entry.parameters * BYTES_EACH))} to fetch",
+            f"{here} · {' '.join(size(entry.parameters * BYTES_EACH))}",
         ]
     )
 

@@ -22,7 +22,7 @@ def test_the_demo_comes_first_and_words_look_through_all() -> None:
 
 def test_a_card_says_what_it_takes_and_a_chosen_one_stays() -> None:
     label = next(label for label, path in catalogue.cards() if path == "Qwen/Qwen3-0.6B")
-    assert label.splitlines()[0] == "Qwen3 0.6B" and "to fetch" in label and "Apache" in label
+    assert label.splitlines()[0] == "Qwen3 0.6B" and "1.2 GB" in label and "Apache" in label
     draft = form.with_value(first_draft(), "model.path", "Qwen/Qwen3-0.6B")
     assert catalogue.listed("qwen", "all", False, draft)["value"] == "Qwen/Qwen3-0.6B"
     assert catalogue.listed("bert", "all", False, draft)["value"] is None
