@@ -15,6 +15,7 @@ class EncodeReport:
         left_out: reason -> positions of rows that are not trained on.
         truncated: positions of rows whose prompt lost its middle.
         answer_cut: positions of rows whose answer lost its end.
+        text_cut: positions of rows, without an answer that is written, of which a text lost its end.
         tokens, trained_tokens, longest: of the examples, in tokens.
     """
 
@@ -23,6 +24,7 @@ class EncodeReport:
     left_out: dict[str, list[int]] = field(default_factory=dict)
     truncated: list[int] = field(default_factory=list)
     answer_cut: list[int] = field(default_factory=list)
+    text_cut: list[int] = field(default_factory=list)
     tokens: int = 0
     trained_tokens: int = 0
     longest: int = 0
@@ -34,6 +36,7 @@ class EncodeReport:
             (self.kept, other.kept),
             (self.truncated, other.truncated),
             (self.answer_cut, other.answer_cut),
+            (self.text_cut, other.text_cut),
             *((self.left_out.setdefault(reason, []), rows) for reason, rows in other.left_out.items()),
         ):
             ours += [first + row for row in theirs]
@@ -51,6 +54,8 @@ class EncodeReport:
             )
         if self.answer_cut:
             said.append(f"{count_rows(len(self.answer_cut))} so long that the end of the answer was cut off.")
+        if self.text_cut:
+            said.append(f"{count_rows(len(self.text_cut))} longer than the limit: the end of the text was cut off.")
         return said
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import overload
+from collections.abc import Mapping, Sequence
+from typing import Any, overload
 
 import numpy as np
 
+TEXTS = ("input_ids", "second_input_ids")  # of a row
 IGNORED = -100  # a label that torch's cross-entropy leaves out
 
 Row = dict[str, list[int]]
@@ -52,8 +53,53 @@ class EncodedRows(Sequence[Row]):
         return np.diff(self.offsets)
 
 
-def lengths_of(rows: Sequence[Row]) -> list[int]:
-    """Tokens of each row, whatever holds them."""
-    if isinstance(rows, EncodedRows):
+class EncodedTexts(Sequence[dict[str, Any]]):
+    """Rows of several texts, and of numbers beside them. Row 3 is {name: list of ids, ..., name: number, ...}.
+
+    Attributes:
+        texts: name -> the ids of all rows, one row after another, int32, and offsets as those of EncodedRows.
+        numbers: name -> one number a row.
+    """
+
+    def __init__(
+        self, texts: Mapping[str, Sequence[Sequence[int]]], numbers: Mapping[str, Sequence[float]] | None = None
+    ) -> None:
+        self.texts = {name: _flat(rows) for name, rows in texts.items()}
+        self.numbers = {name: np.asarray(values) for name, values in (numbers or {}).items()}
+
+    def __len__(self) -> int:
+        return len(next(iter(self.texts.values()))[1]) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        at = index + len(self) if index < 0 else index
+        if not 0 <= at < len(self):
+            raise IndexError(f"row {index} of {len(self)}")
+        row: dict[str, Any] = {
+            name: ids[offsets[at] : offsets[at + 1]].tolist() for name, (ids, offsets) in self.texts.items()
+        }
+        return row | {name: values[at].item() for name, values in self.numbers.items()}
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of the longest text of each row, int64."""
+        return np.max([np.diff(offsets) for _, offsets in self.texts.values()], axis=0)
+
+
+def _flat(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """The ids of all rows, and where each begins; the last is where they end."""
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)]).astype(np.int64)
+    ids = np.fromiter((i for row in rows for i in row), np.int32, int(offsets[-1]))
+    return ids, offsets
+
+
+def lengths_of(rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Tokens of each row, whatever holds them; of several texts in a row those of the longest."""
+    if isinstance(rows, (EncodedRows, EncodedTexts)):
         return list(rows.lengths.tolist())
-    return [len(row["input_ids"]) for row in rows]
+    return [max(len(row[name]) for name in TEXTS if name in row) for row in rows]

@@ -110,7 +110,8 @@ def measure(
     else:
         head = head_for(subject.target, config)
         model, tokenizer = load_run(subject.target, how.frozen, head)
-        ends = end_ids(tokenizer, None, Wording.of(config.data).chat_template(tokenizer)) | _named_ends(model)
+        ends = end_ids(tokenizer, None, Wording.of(config.data).chat_template(tokenizer))
+        ends |= _named_ends(model) if head.writes else set()
     model = model.to(how.device)
     objective = objective_for(config, tokenizer, head, labels_of(model, head))
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
@@ -142,7 +143,5 @@ def head_for(target: str, config: RunConfig) -> Head:
 
 def _named_ends(model: Any) -> set[int]:
     """The end tokens of the model's own generation settings."""
-    if model.generation_config is None:  # it writes nothing
-        return set()
     named = model.generation_config.eos_token_id
     return {int(i) for i in (named if isinstance(named, list) else [named]) if i is not None}

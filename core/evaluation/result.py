@@ -11,6 +11,7 @@ import numpy as np
 from core.evaluation.bootstrap import paired
 from core.evaluation.measure import Measured
 from core.evaluation.metrics import fields, match
+from core.evaluation.metrics.alike import is_number
 from core.evaluation.metrics.base import Floats, Metric, normal
 from core.tasks.classification import MOST_LABELS
 
@@ -123,8 +124,9 @@ def _labels(target: Measured, base: Measured | None) -> dict[str, Any]:
 def predictions(task: str, found: list[Measured], grouped: Groups) -> list[dict[str, Any]]:
     """One dict a row: row (of the source), prompt, want, base, tuned, base_ok, tuned_ok, base_stopped, tuned_stopped.
 
-    "tuned" is the target, whatever it is. Of a classification also what each wrote freely (base_written, tuned_written)
-    and how probable its label was among all (base_score, tuned_score). "group": the value of the first grouping column.
+    "tuned" is the target, whatever it is. A similarity is never ok or not: it is null. Of a classification also what
+    each wrote freely (base_written, tuned_written) and how probable its label was among all (base_score, tuned_score).
+    "group": the value of the first grouping column.
     """
     target, base = found[-1], found[0] if len(found) > 1 else None
     right = {id(one): _right(task, one) for one in found}
@@ -145,11 +147,13 @@ def predictions(task: str, found: list[Measured], grouped: Groups) -> list[dict[
     return out
 
 
-def _right(task: str, one: Measured) -> list[bool]:
-    """Which answers are wholly right: all fields of an extraction, else the text."""
+def _right(task: str, one: Measured) -> list[bool] | list[None]:
+    """Which answers are wholly right: all fields of an extraction, else the text; None for what is near or far."""
     texts: Sequence[str] = [a.text for a in one.answers]
     if not texts:
         return []
+    if task == "similarity" and all(map(is_number, one.rows.wants)):
+        return [None] * len(texts)
     if task == "extraction":
         rows = fields.field_rows(one.rows.wants, texts)
         return [bool(hit == total) for hit, total in rows]

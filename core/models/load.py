@@ -129,8 +129,11 @@ def _config_for(path: str, name: str, revision: str | None, head: Head, labels: 
 
 
 def _class_for(config: Any, head: Head) -> Any:
-    """The class to load with: of an encoder-decoder that makes vectors the encoder alone."""
-    if head is VECTOR and config.is_encoder_decoder:
+    """The class to load with: of an encoder-decoder that makes vectors the encoder alone.
+
+    Saved alone (T5EncoderModel), its config no longer says that it is of an encoder-decoder.
+    """
+    if head is VECTOR and (config.is_encoder_decoder or str(config.architectures).endswith("EncoderModel']")):
         return transformers.AutoModelForTextEncoding
     return getattr(transformers, head.auto)
 

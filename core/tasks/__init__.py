@@ -15,6 +15,7 @@ TASKS: dict[str, str] = {
     "classification": "core.tasks.classification",
     "extraction": "core.tasks.extraction",
     "summarization": "core.tasks.summarization",
+    "similarity": "core.tasks.similarity",
 }
 
 

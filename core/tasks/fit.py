@@ -9,7 +9,7 @@ from core.config import RunConfig
 from core.data.sources import Source
 from core.data.template import Wording, answer_text
 from core.errors import InputError
-from core.tasks import get
+from core.tasks import get, similarity
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -20,8 +20,11 @@ MOST = 2000  # rows that are looked at, evenly spaced
 def unfit(source: Source, places: Sequence[int], config: RunConfig, tokenizer: PreTrainedTokenizerFast) -> list[str]:
     """Why these rows do not fit the config's task, one sentence each; empty where they do.
 
-    Rows that cannot be rendered are passed over: encoding counts them, or says what is wrong with the template.
+    Two texts that are compared are not rendered: their columns are looked at. Rows that cannot be rendered are passed
+    over: encoding counts them, or says what is wrong with the template.
     """
+    if config.task == "similarity":
+        return similarity.unfit(source, places)
     answers = []
     for place in places[:: max(1, -(-len(places) // MOST))]:
         try:

@@ -31,7 +31,10 @@ Row = dict[str, Any]  # an encoded example; what is in it is the objective's own
 Batch = dict[str, Any]  # tensors by name
 
 # To add a head, write a module with a class `Work(Objective)`, and an entry here.
-OBJECTIVES: dict[str, str] = {"causal_lm": "core.tasks.writing"}
+OBJECTIVES: dict[str, str] = {
+    "causal_lm": "core.tasks.writing",
+    "feature_extraction": "core.tasks.pairs",
+}
 LIKELIHOOD = ("perplexity", "bits_per_byte", "stopped_by_itself")  # what every text that is written is measured by
 
 
@@ -52,6 +55,7 @@ class Objective(ABC):
         head: what the model ends in. labels: names of classes or tags in the order of the head's outputs; else empty.
         metrics: of core.evaluation.metrics, the main one first. likelihood: whether answers have one (perplexity).
         pad: the id that fills batches. joins: whether its batches may hold rows end to end in one sequence.
+        notes: how the rows are read, one sentence each.
     """
 
     head: Head
@@ -59,6 +63,7 @@ class Objective(ABC):
     metrics: tuple[str, ...]
     likelihood = False
     joins = False
+    notes: Sequence[str] = ()
 
     def __init__(self, config: RunConfig, tokenizer: PreTrainedTokenizerFast, labels: Sequence[str] = ()) -> None:
         self.config, self.tokenizer, self.labels = config, tokenizer, list(labels)

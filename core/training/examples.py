@@ -69,7 +69,8 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
     train, report = encode(planned.rows(source, config), 0)
     objective.weigh(train)
     known = remarks(config.model.path, config.model.revision, config.data.template)
-    notes, longest = [*known, *source.notes, *parts.notes, *planned.notes, *report.sentences()], report.longest
+    notes, longest = [*known, *source.notes, *parts.notes, *planned.notes], report.longest
+    notes += [*objective.notes, *report.sentences()]
     validation: Sequence[Row] = ()
     asked = [planned.places[i] for i in report.kept]
     if parts.validation:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InputError, unknown
-from core.evaluation.metrics import fields, likelihood, match, ngrams, rouge
+from core.evaluation.metrics import alike, fields, likelihood, match, ngrams, rouge
 from core.evaluation.metrics.base import Metric, ratio
 
 if TYPE_CHECKING:
@@ -52,6 +52,22 @@ METRICS: dict[str, Metric] = {
         Metric("rougeL", "ROUGE-L", "share", True,
                "Longest run of words in the same order, gaps allowed, that answer and reference share (F1).",
                rouge.rouge_l, ratio, leads="summarization"),
+        Metric("spearman", "Rank correlation", "correlation", True,
+               "Whether the model puts the pairs in the order of their labels, from -1 (reversed) over 0 (by chance) "
+               "to 1 (Spearman).",
+               alike.spearman_rows, alike.correlation, leads="similarity"),
+        Metric("pearson", "Linear correlation", "correlation", True,
+               "Whether the model's similarity rises in proportion with the label, from -1 to 1 (Pearson).",
+               alike.pearson_rows, alike.correlation),
+        Metric("average_precision", "Average precision", "share", True,
+               "Share of pairs that are alike among the nearest ones, averaged over all places where one is found.",
+               alike.average_precision_rows, ratio),
+        Metric("best_accuracy", "Accuracy at the best threshold", "share", True,
+               "Share of the pairs on the right side of the similarity that parts these very rows best.",
+               alike.best_accuracy_rows, ratio),
+        Metric("recall_at_1", "Partner found", "share", True,
+               "Share of the first texts whose nearest second text, among all of these rows, is their own.",
+               match.same, ratio),
         Metric("perplexity", "Perplexity", "choices per token", False,
                "How many tokens the model wavers between at each step of the right answer; 1 is certainty.",
                likelihood.surprise_rows, likelihood.perplexity, inputs=("nll", "tokens")),

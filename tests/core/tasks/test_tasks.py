@@ -51,7 +51,8 @@ def test_too_many_labels_are_not_scored_but_written(loaded: tuple[Any, Any]) -> 
 @pytest.mark.parametrize("name", list(TASKS))
 def test_every_task_scores_its_own_metrics(name: str) -> None:
     task = get(name)
-    found = task.score(['{"a": 1}', "b c"], ['{"a": 1}', "b c"])
+    texts = ["0.1", "0.9"] if name == "similarity" else ['{"a": 1}', "b c"]
+    found = task.score(texts, texts)
     assert tuple(found) == task.METRICS and task.LABEL
     assert all(math.isfinite(value) for value in found.values()) and found[task.METRICS[0]] in (1.0, pytest.approx(100))
     assert all(value == 0 for value in task.score([], []).values())
@@ -69,6 +70,7 @@ def test_every_task_scores_its_own_metrics(name: str) -> None:
         ("summarization", ["glad"] * 8, "no summaries"),
         ("summarization", [], "empty"),
         ("generation", ["", ""], "empty"),
+        ("similarity", ["", ""], "empty"),
     ],
 )
 def test_rows_that_do_not_fit_are_told_why(task: str, answers: list[str], words: str) -> None:
