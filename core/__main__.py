@@ -1,4 +1,4 @@
-"""The command line: python -m core check|estimate|train|evaluate|export|runs ... (see docs/commands.md)."""
+"""The command line: python -m core check|estimate|presets|train|evaluate|export|runs ... (see docs/commands.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.runs.failures import explain
 from core.runs.files import plain
 from core.runs.masking import mask_output
 
-COMMANDS = ("check", "estimate", "train", "evaluate", "export", "runs")
+COMMANDS = ("check", "estimate", "presets", "train", "evaluate", "export", "runs")
 
 
 class Parser(argparse.ArgumentParser):

@@ -113,7 +113,15 @@ def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else reason.lower()
         raise InputError(f"{name} cannot be read: {reason}.") from None
-    config = loads(text, name)
+    return overridden(loads(text, name), overrides or [])
+
+
+def overridden(config: RunConfig, overrides: list[str]) -> RunConfig:
+    """The config with `section.key=value` overrides applied.
+
+    Raises:
+        InputError: an override that is none; ConfigError: a field is wrong.
+    """
     if not overrides:
         return config
     values = config.model_dump()

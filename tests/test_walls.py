@@ -116,6 +116,7 @@ def test_light_rooms_import_nothing_heavy_at_their_top():
         "core.models.hub",
         "core.export.targets",
         "core.settings",
+        "core.presets",
         "core.memo",
         "core.losses.table",
         "core.losses.own",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from core import config as configs
 from core.cli import folds
 from core.errors import InputError
 from core.models.pinned import pin
+from core.presets import apply, facts_of, preset
 from core.runs import store
 from core.runs.eventlog import EventLog
 from core.runs.state import StateFile
@@ -20,9 +22,10 @@ HELP = "fine-tune a model on a config"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """CONFIG.yaml [--set section.key=value ...] [--run-dir DIR] [--folds K], or --resume RUN."""
+    """CONFIG.yaml [--preset NAME] [--set section.key=value ...] [--run-dir DIR] [--folds K], or --resume RUN."""
     parser.add_argument("config", nargs="?", help="a YAML file of settings")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", help="change one setting")
+    parser.add_argument("--preset", metavar="NAME", help="change the settings of a preset first, such as quick")
     parser.add_argument("--run-dir", metavar="DIR", help="where to put the run, instead of in the folder of runs")
     parser.add_argument("--folds", type=int, metavar="K", help="train each of K folds, a run each, one after another")
     parser.add_argument("--resume", metavar="RUN", help="go on with a run: its directory, or its id")
@@ -31,16 +34,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Train. Raises InputError, which the state of the run then says too."""
     if args.resume:
-        if args.config or args.set or args.run_dir or args.folds is not None:
+        if args.config or args.set or args.preset or args.run_dir or args.folds is not None:
             raise InputError("--resume goes on with a run as it was configured: give nothing else with it.")
         return train(_resumable(args.resume), resume=True)
     if not args.config:
         raise InputError("Give a config to train, such as assets/configs/tone.yaml, or a run to --resume.")
-    config = configs.load(args.config, args.set)
+    config = configs.load(args.config, [] if args.preset else args.set)
+    if args.preset:
+        config = configs.overridden(_with_preset(config, args.preset), args.set)
     if args.folds is not None:
         directory = Path(args.run_dir).expanduser().absolute() if args.run_dir else None
         return folds.train_folds(config, args.folds, directory, train)
     return train(_prepared(config, args) or store.create(config, directory=args.run_dir and Path(args.run_dir)))
+
+
+def _with_preset(config: configs.RunConfig, name: str) -> configs.RunConfig:
+    """The config as a preset changes it; what that is goes to standard error."""
+    changes = preset(name).changes(config, facts_of(config))
+    for change in changes:
+        print(f"{change.path}: {change.was} -> {change.value} ({change.why})", file=sys.stderr)
+    return apply(config, changes)
 
 
 def train(target: Run, resume: bool = False) -> dict[str, Any]:
@@ -72,7 +85,7 @@ def show(result: dict[str, Any]) -> str:
 
 def _prepared(config: configs.RunConfig, args: argparse.Namespace) -> Run | None:
     """The run that the page has made and queued for exactly this command, if that is what --run-dir names."""
-    if not args.run_dir or args.set:
+    if not args.run_dir or args.set or args.preset:
         return None
     made = Run(Path(args.run_dir).expanduser().absolute())
     same = Path(args.config).absolute() == made.dir / "config.yaml"
