@@ -13,7 +13,7 @@ import tempfile
 os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", TQDM_DISABLE="1")
 
-TOPICS = ("start", "tick", "preview", "opening", "doctor", "encoding", "memory", "training", "export")
+TOPICS = ("start", "tick", "preview", "opening", "doctor", "encoding", "memory", "training", "methods", "export")
 
 
 def main() -> int:

@@ -49,9 +49,10 @@ def test_it_measures_and_prints_json_alone():
         "doctor",
         "encoding",
         "training",
+        "methods",
     ]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)["rows"]
-    assert {row["topic"] for row in rows} == {"tick", "preview", "opening", "doctor", "encoding", "training"}
+    assert {row["topic"] for row in rows} == {"tick", "preview", "opening", "doctor", "encoding", "training", "methods"}
     assert all(row["ours"] > 0 and row["theirs"] > 0 and row["ratio"] > 0 for row in rows)
