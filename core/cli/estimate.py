@@ -37,9 +37,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     rows = plan(source, parts.train, config).rows(source, config)
     lengths, machine = measure_lengths(rows, source.layout, config, tokenizer), this_machine()
     made = estimate(config, lengths, len(parts.validation), machine)
-    load = lengths.under(
-        config.data.max_tokens, config.training.per_device_train_batch_size, "drop_long" in config.data.fixes
-    )
+    load = lengths.load(config)
     return {
         **asdict(made),
         "device": machine.device,

@@ -14,6 +14,7 @@ from core.config import RunConfig
 from core.data.encode import encode_many, is_blank
 from core.data.extremes import byte_sizes, tokens_of
 from core.data.formats import Layout
+from core.data.packing import pack
 from core.data.rows import Rows
 from core.data.template import Wording, concerns_every_row, render
 from core.errors import InputError
@@ -35,8 +36,10 @@ class Load:
         rows: those trained on. truncated: share of all rows over the limit: cut, or left out.
         tokens: without padding. padded: with it.
         longest: tokens of the longest row.
-        batches: how many. width: tokens of a batch's rows, padding included, in the mean, weighed by their number:
+        sequences: what is put into batches: the rows, or what they are packed into.
+        batches: how many. width: tokens of a batch's sequences, padding included, in the mean, weighed by their number:
             what a token attends to.
+        fullest: (sequences, tokens of each) of the largest batch.
     """
 
     rows: int
@@ -44,8 +47,10 @@ class Load:
     tokens: int
     padded: int
     longest: int
+    sequences: int
     batches: int
     width: float
+    fullest: tuple[int, int]
 
     @property
     def padding(self) -> float:
@@ -69,31 +74,46 @@ class Lengths:
     trained: float = 1.0
     longest: int = 0
 
-    def under(self, limit: int, batch_size: int, drop_long: bool = False) -> Load:
-        """What a limit makes of the rows, in batches of like length as core/training/order.py makes them.
+    def load(self, config: RunConfig, limit: int | None = None, batching: str | None = None) -> Load:
+        """What the settings make of the rows; with another limit or other batches, if given."""
+        t, d = config.training, config.data
+        return self.under(
+            d.max_tokens if limit is None else limit, t.per_device_train_batch_size, "drop_long" in d.fixes,
+            batching or t.batching,
+        )  # fmt: skip
+
+    def under(self, limit: int, batch_size: int, drop_long: bool = False, batching: str = "grouped") -> Load:
+        """What a limit makes of the rows, in batches as core/training/order.py makes them.
 
         Of a sample all figures are estimates.
 
         Args:
-            limit: data.max_tokens. drop_long: rows over it are left out, not cut.
+            limit: data.max_tokens. drop_long: rows over it are left out, not cut. batching: as in training.batching.
         """
         tokens = self._drawn(batch_size)
         over = tokens > limit
         truncated = float(over.mean()) if len(tokens) else 0.0
         kept = tokens[~over] if drop_long else np.minimum(tokens, limit)
         if not len(kept):
-            return Load(0, truncated, 0, 0, 0, 0, 0.0)
+            return Load(0, truncated, 0, 0, 0, 0, 0, 0.0, (0, 0))
         rows = round(self.rows * len(kept) / len(tokens))
-        longest, counts = _batches(kept, batch_size)
-        padded, scale = int((longest * counts).sum()), rows / len(kept)
+        longest, scale = max(int(kept.max()), min(self.longest, limit)), rows / len(kept)
+        parts, sequences = kept, rows
+        if batching == "packed":
+            parts = _packed(kept, longest)
+            sequences = round(len(parts) * scale)
+        widths, counts = _batches(parts, batch_size, batching)
+        padded = int((widths * counts).sum())
         return Load(
             rows=rows,
             truncated=truncated,
             tokens=round(int(kept.sum()) * scale),
             padded=round(padded * scale),
-            longest=max(int(kept.max()), min(self.longest, limit)),
-            batches=math.ceil(rows / batch_size),
-            width=float((longest.astype(np.float64) ** 2 * counts).sum() / padded),
+            longest=longest,
+            sequences=sequences,
+            batches=math.ceil(sequences / batch_size),
+            width=float((widths.astype(np.float64) ** 2 * counts).sum() / padded),
+            fullest=(1, int(widths.max())) if batching == "padding_free" else (min(batch_size, sequences), longest),
         )
 
     def _drawn(self, batch_size: int) -> np.ndarray:
@@ -108,14 +128,24 @@ class Lengths:
         return np.random.default_rng(0).permutation(np.asarray(self.tokens, np.int64))
 
 
-def _batches(tokens: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each batch the longest row, and the number of its rows: as GroupedOrder parts them."""
+def _packed(tokens: np.ndarray, width: int) -> np.ndarray:
+    """The lengths of the sequences that rows are packed into, in random order."""
+    lengths = tokens.tolist()
+    sums = np.array([sum(lengths[i] for i in rows) for rows in pack(lengths, width)], np.int64)
+    return np.random.default_rng(0).permutation(sums)
+
+
+def _batches(tokens: np.ndarray, size: int, batching: str) -> tuple[np.ndarray, np.ndarray]:
+    """Of each batch the widest sequence, and how many there are: of rows, or packs, in random order."""
     stretch = size * STRETCH
     filled: np.ndarray = np.zeros(-(-len(tokens) // stretch) * stretch, np.int64)
     filled[: len(tokens)] = tokens
-    batches = -np.sort(-filled.reshape(-1, stretch), axis=1).reshape(-1, size)
+    if batching == "grouped":
+        filled = -np.sort(-filled.reshape(-1, stretch), axis=1)
+    batches = filled.reshape(-1, size)
     counts = (batches > 0).sum(axis=1)
-    return batches[counts > 0, 0], counts[counts > 0]
+    batches, counts = batches[counts > 0], counts[counts > 0]
+    return (batches.sum(axis=1), np.ones_like(counts)) if batching == "padding_free" else (batches.max(axis=1), counts)
 
 
 def measure_lengths(

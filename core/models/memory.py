@@ -180,14 +180,13 @@ class _Predictor:
 
     def load(self, limit: int) -> Load:
         """What is read in an epoch."""
-        size, fixes = self.config.training.per_device_train_batch_size, self.config.data.fixes
-        return self.lengths.under(limit, size, "drop_long" in fixes)
+        return self.lengths.load(self.config, limit)
 
     def at(self, load: Load) -> Estimate:
         """The estimate of what is read."""
         shape, config = self.shape, self.config
         parts = peak_parts(config, shape, load, self.lengths.trained, self.kept, self.machine.device)
-        steps = count_updates(load.rows, config) if load.rows else 0
+        steps = count_updates(load.sequences, config) if load.rows else 0
         times = self._times(load, steps)
         peak = sum(parts.values())
         return Estimate(
@@ -230,8 +229,9 @@ class _Predictor:
 
     def _update_of(self, config: RunConfig, tokens: float, trained: float) -> Work:
         """An update of an earlier run, of which its tokens are known."""
-        passes = config.training.gradient_accumulation_steps
-        width = tokens / passes / config.training.per_device_train_batch_size
+        t = config.training
+        passes = t.gradient_accumulation_steps
+        width = tokens / passes / (1 if t.batching == "padding_free" else t.per_device_train_batch_size)
         return work_of(config, self.shape, tokens, width, trained, passes)
 
     def _notes(self) -> list[str]:
@@ -285,15 +285,15 @@ def peak_parts(
         width = 2.0 if card else 4.0
         inside = shape.inside if way.width is not None else 0
         weights = width * (shape.parameters - inside) + (way.width or 0) * inside + 4.0 * trained
-    rows = min(size, load.rows)
-    tokens = rows * load.longest
+    sequences, widest = load.fullest
+    tokens = sequences * widest
     token, square = kept_numbers(config, shape)
     number = 2.5 if card else 4.0  # in half precision most of them
     spare = max(way.spare, shape.saved.spare if way.added is None else way.spare)
     training = {
         "gradients": 4.0 * trained,
         "optimizer": 8.0 * trained,
-        "activations": number * spare * (token * tokens + square * tokens * load.longest),
+        "activations": number * spare * (token * tokens + square * tokens * widest),
         "logits": 4.0 * shape.vocabulary * tokens * max(1 + 2 * trained_share, 2.0),
     }
     measured = min(kept, max(8, 2 * size))

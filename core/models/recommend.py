@@ -66,7 +66,7 @@ def recommended(model: Entry | str, machine: Machine | None = None, revision: st
 
 
 def _peaks(shape: Shape, name: str, machine: Machine) -> dict[str, int]:
-    load = Load(ROWS, 0.0, ROWS * ROW, ROWS * ROW, ROW, ROWS, float(ROW))
+    load = Load(ROWS, 0.0, ROWS * ROW, ROWS * ROW, ROW, ROWS, ROWS, float(ROW), (1, ROW))
     peaks = {}
     for method in TRIED:
         config = RunConfig(

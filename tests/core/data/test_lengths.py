@@ -11,7 +11,7 @@ from core.data.recognise import recognise
 from core.data.template import render
 from core.errors import InputError
 from core.models.tokenizer import load_tokenizer
-from core.training.order import GroupedOrder
+from core.training.order import ORDERS, GroupedOrder
 from tests import factory
 
 LAYOUT = recognise(["phrase", "tone"], [{"phrase": "a", "tone": "b"}])
@@ -36,6 +36,42 @@ def test_the_padding_of_one_stretch_is_exact(tokens, size, limit):
     assert load.width == pytest.approx(squares / padded)
     assert load.longest == min(max(tokens), limit)
     assert load.truncated == sum(n > limit for n in tokens) / len(tokens)
+
+
+@given(
+    st.sampled_from(sorted(ORDERS)),
+    st.lists(st.integers(1, 99), min_size=1, max_size=60),
+    st.integers(1, 9),
+    st.integers(8, 120),
+)
+def test_sequences_and_batches_are_those_of_the_training(way, tokens, size, limit):
+    """So the plan, the estimate and the training count the same updates."""
+    load = Lengths(tuple(tokens), len(tokens)).under(limit, size, batching=way)
+    cut = [min(n, limit) for n in tokens]
+    places = list(ORDERS[way](cut, size, 7))
+    assert load.sequences == len(places) and load.batches == -(-len(places) // size)
+    sums = [sum(cut[i] for i in place) if isinstance(place, tuple) else cut[place] for place in places]
+    most, widest = load.fullest
+    if way == "padding_free":
+        assert load.padded == load.tokens and most == 1 and max(cut) <= widest <= sum(sorted(cut)[-size:])
+    else:
+        assert load.tokens <= load.padded <= len(places) * max(cut)
+        assert most == min(size, len(places)) and widest == max(cut) >= max(sums)
+
+
+def test_random_and_packed_batches_are_padded_as_in_any_epoch():
+    tokens = spread(5000)
+    for way in ("shuffled", "packed"):
+        load, order = (
+            Lengths(tokens, 5000).under(200, 8, batching=way),
+            ORDERS[way]([min(n, 200) for n in tokens], 8, 7),
+        )
+        sums = [sum(order.lengths[i] for i in (place if isinstance(place, tuple) else (place,))) for place in order]
+        batches = [sums[n : n + 8] for n in range(0, len(sums), 8)]
+        assert load.padded == pytest.approx(sum(max(b) * len(b) for b in batches), rel=0.02)
+        part = Lengths(tokens[:800], 5000).under(200, 8, batching=way)
+        assert part.padded == pytest.approx(load.padded, rel=0.05)
+        assert part.sequences == pytest.approx(load.sequences, rel=0.05)
 
 
 def spread(count):
