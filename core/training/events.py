@@ -10,23 +10,13 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import IntervalStrategy
 
-from core.errors import InputError
 from core.runs.eventlog import EventLog
 from core.runs.state import Job
 from core.training.clock import Clock
 
 
-def diverged(step: int, learning_rate: float) -> InputError:
-    """The error for a loss, or weights, that are no longer numbers."""
-    return InputError(
-        f"The training fell apart at step {step}: its loss is no longer a number. The learning rate of "
-        f"{learning_rate:g} is too high for this model; try {learning_rate / 10:.2g}.",
-        "training.learning_rate",
-    )
-
-
 class Follow(TrainerCallback):
-    """Appends to the event log; ends when asked, when the time is up, when validation no longer improves; refuses NaN.
+    """Appends to the event log; ends when asked, when the time is up, when validation no longer improves.
 
     Attributes:
         reason: why the training ended: finished, early_stopped, time_budget or stopped.
@@ -34,9 +24,9 @@ class Follow(TrainerCallback):
         paused: seconds since the last log that went into validating and saving, not training.
     """
 
-    def __init__(self, log: EventLog, job: Job, learning_rate: float, max_steps: int, clock: Clock) -> None:
+    def __init__(self, log: EventLog, job: Job, max_steps: int, clock: Clock) -> None:
         self.log, self.job, self.clock = log, job, clock
-        self.learning_rate, self.max_steps = learning_rate, max_steps
+        self.max_steps = max_steps
         self.reason = "finished"
         self.supervised, self.tokens, self.paused = 0, 0, 0.0
         self.stop_early = False
@@ -101,8 +91,6 @@ class Follow(TrainerCallback):
             flush=True,
         )
         self._since, self.paused, self.supervised, self.tokens = now, 0.0, 0, 0
-        if not math.isfinite(loss):
-            raise diverged(step, self.learning_rate)
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -12,6 +12,7 @@ from core.data.dataset import open_examples
 from core.data.encode_report import EncodeReport
 from core.data.split import split_source
 from core.errors import InputError
+from core.evaluation.rows import Chosen
 from core.models.remarks import remarks
 from core.models.tokenizer import load_tokenizer
 from core.tasks.objective import Objective, Probe, Row, objective_of
@@ -25,6 +26,7 @@ class Examples:
         objective: how they are learned. train, validation: encoded rows; validation is empty when its share is 0.
         probes: rows of the validation set, or of the training set where there is none.
         places: of the training rows in the data, from 0: the row of the file that `train[i]` comes from.
+        held: the rows of the data that are kept back, and the data itself.
         notes: what was left out or cut, one sentence each.
         data: name, path, fingerprint and sizes, for environment.json and the model card.
     """
@@ -34,6 +36,7 @@ class Examples:
     validation: Sequence[Row]
     probes: list[Probe]
     places: list[int]
+    held: Chosen
     notes: list[str]
     data: dict[str, Any]
 
@@ -93,14 +96,15 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
         objective=objective,
         train=train,
         validation=validation,
-        probes=[objective.probe(source.rows[i], i, source.layout) for i in _some(asked, config.training.sample_rows)],
+        probes=[objective.probe(source.rows[i], i, source.layout) for i in spaced(asked, config.training.sample_rows)],
         places=[planned.places[i] for i in report.kept],
+        held=Chosen(source, asked if parts.validation else [], "validation"),
         notes=notes,
         data=data,
     )
 
 
-def _some(places: Sequence[int], count: int) -> list[int]:
+def spaced(places: Sequence[int], count: int) -> list[int]:
     """At most so many of the places, evenly spaced, the first among them."""
     count = min(count, len(places))
     return [places[i * len(places) // count] for i in range(count)]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import platform
 import shutil
-import sys
-from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, set_seed
+from transformers import set_seed
 
 from core.config import RunConfig
 from core.data.encoded import lengths_of
@@ -19,31 +16,25 @@ from core.data.lengths import count_updates
 from core.errors import InputError
 from core.methods import method
 from core.models.load import Precision, fingerprint, load_base, parameters, precision
-from core.models.rates import learning_rate
-from core.runs import checkpoints
 from core.runs.curve import Curve
 from core.runs.environment import threads
 from core.runs.eventlog import EventLog
-from core.runs.files import whole_folder, write_json
+from core.runs.files import write_json
 from core.runs.state import Job
 from core.runs.store import Run
-from core.training.arguments import arguments, check, remarks
-from core.training.clock import Clock
-from core.training.events import Follow
+from core.training.arguments import check, remarks
+from core.training.attempt import Outcome, attempt, say
+from core.training.best import LOSS, Measure, measure_of
 from core.training.examples import Examples, prepare
-from core.training.noise import noisy
 from core.training.order import ORDERS
-from core.training.publish import prove, publish
-from core.training.trainer import Hooks, RunTrainer, best_of
-
-SAMPLE_TOKENS = 96
+from core.training.publish import publish
 
 
 def fit(config: RunConfig, run: Run, job: Job, log: EventLog, resume: bool = False) -> dict[str, Any]:
     """Train, and leave the tuned weights in `run/model`.
 
-    The weights are those of the best validation loss so far wherever rows are kept back, the last ones otherwise; when
-    the training is stopped before it was ever validated, the last ones too. The `end` event says which.
+    The weights are the best so far (by training.metric_for_best_model) wherever rows are kept back, the last ones
+    otherwise; when the training is stopped before it was ever validated, the last ones too. The `end` event says which.
 
     Args:
         config: of the run. run: its directory. job: its state, which this reports to and is stopped by.
@@ -58,8 +49,11 @@ def fit(config: RunConfig, run: Run, job: Job, log: EventLog, resume: bool = Fal
     torch.set_num_threads(threads())
     on = precision(config.training.mixed_precision)
     rows = _rows(config, job, log)
-    steps = count_updates(len(rows.train), config)
+    t = config.training
+    order = ORDERS[t.batching](lengths_of(rows.train), t.per_device_train_batch_size, t.seed)
+    steps = count_updates(len(order), config)
     check(config, steps)
+    measure = measure_of(config, rows.objective)
     for note in remarks(config, steps, on):
         say(log, 0, note)
     job.check()
@@ -80,10 +74,10 @@ def fit(config: RunConfig, run: Run, job: Job, log: EventLog, resume: bool = Fal
     facts = {"parameters": parameters(model), "base_fingerprint": _same_base(run, config, resume)}
     write_json(run.dir / "environment.json", run.environment() | _environment(rows, on) | facts)
     job.check()
-    follow, taken = _train(config, run, job, log, rows, model, on, resume)
+    outcome = attempt(config, run, job, log, rows, order, model, steps, measure, on, resume)
     del model
     gc.collect()
-    return _finish(config, run, job, log, rows, follow, taken, facts)
+    return _finish(config, run, job, log, rows, outcome, measure, facts)
 
 
 def _rows(config: RunConfig, job: Job, log: EventLog) -> Examples:
@@ -97,12 +91,6 @@ def _rows(config: RunConfig, job: Job, log: EventLog) -> Examples:
     for note in rows.notes:
         say(log, 0, note)
     return rows
-
-
-def say(log: EventLog, step: int, note: str) -> None:
-    """A note for whoever follows the run: an event, and a line on standard error."""
-    log.add("note", step, text=note)
-    print(note, file=sys.stderr, flush=True)
 
 
 def _fits(model: Any, rows: Examples, config: RunConfig) -> None:
@@ -145,150 +133,55 @@ def _environment(rows: Examples, on: Precision) -> dict[str, Any]:
     }
 
 
-def _train(
-    config: RunConfig, run: Run, job: Job, log: EventLog, rows: Examples, model: Any, on: Precision, resume: bool
-) -> tuple[Follow, int]:
-    """Run the Trainer to its end, early or not; (what followed it, steps taken)."""
-    t, folder = config.training, run.dir / "checkpoints"
-    order = ORDERS[t.batching](lengths_of(rows.train), t.per_device_train_batch_size, t.seed)
-    steps = count_updates(len(order), config)
-    start = _start(folder, log, resume)
-    clock = Clock(t.max_minutes and t.max_minutes * 60)
-    if start is not None:
-        clock.load(folder / f"step-{start}")
-    follow = Follow(log, job, learning_rate(config), steps, clock)
-    objective = rows.objective
-    validation = objective.validation(rows.validation, t.per_device_train_batch_size, on) if rows.validation else None
-    hooks = Hooks(
-        log=log,
-        follow=follow,
-        folder=folder,
-        keep=t.save_total_limit,
-        order=order,
-        objective=objective,
-        validation=validation,
-        patience=t.early_stopping_patience,
-        sample=functools.partial(
-            _sample, rows=rows, most=min(config.evaluation.max_new_tokens, SAMPLE_TOKENS), log=log, on=on
-        ),
-        save=functools.partial(_save, config=config, rows=rows, on=on),
-    )
-    trainer = RunTrainer(
-        hooks,
-        model=model,
-        args=arguments(config, folder, on, validate=validation is not None),
-        train_dataset=order.over(rows.train),
-        eval_dataset=rows.validation or None,
-        data_collator=objective.collate,
-        callbacks=[follow],
-    )
-    trainer.remove_callback(PrinterCallback)
-    if wrong := objective.wrong_batches(trainer.model, rows.train, on):
-        raise InputError(wrong, "training.batching")
-    log.add("state", start or 0, state="running", max_steps=steps)
-    if start is None:
-        job.say("validating the base model")
-        if validation is not None:
-            trainer.evaluate()
-        else:
-            hooks.sample(model, 0)
-        job.check()
-    set_seed(t.seed)
-    job.say("training")
-    if start is None or (start < steps and not clock.over):
-        with noisy(model, t.neftune_noise_alpha):
-            trainer.train(resume_from_checkpoint=str(folder / f"step-{start}") if start else None)
-    else:
-        follow.reason = "time_budget" if start < steps else "finished"
-        trainer._load_from_checkpoint(str(folder / f"step-{start}"))
-        trainer.state.global_step = start
-    taken = int(trainer.state.global_step)
-    if best_of(folder) is None:
-        with whole_folder(folder / "last") as work:
-            hooks.save(trainer.model, work)
-    return follow, taken
-
-
-def _start(folder: Path, log: EventLog, resume: bool) -> int | None:
-    """The step to go on from, or None for a beginning; what an earlier attempt left half written goes away."""
-    if not resume:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        return None
-    path, notes = checkpoints.newest(folder)
-    for note in notes:
-        say(log, 0, note)
-    step = int(path.name.removeprefix("step-")) if path else None
-    log.add("resumed", step or 0)
-    print(f"resuming from step {step}" if step else "no whole checkpoint: starting again", file=sys.stderr, flush=True)
-    for stale in (*folder.glob(".writing-*"), folder / "last"):
-        shutil.rmtree(stale, ignore_errors=True)
-    if step is None:
-        shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    return step
-
-
-def _sample(model: Any, step: int, rows: Examples, most: int, log: EventLog, on: Precision) -> None:
-    """The answers to the probes, as one event, which speaks of the first and has all of them under `answers`; the first
-    event says what was asked and what is wanted, too."""
-    answers = []
-    for probe in rows.probes:
-        text, ended = rows.objective.answer(model, probe, most, on)
-        asked = {"prompt": probe.prompt, "want": probe.want} if not step else {}
-        answers.append({"row": probe.row, "answer": text, "ended": ended, **asked})
-    log.add("sample", step, **answers[0], answers=answers)
-
-
-def _save(model: Any, folder: Path, config: RunConfig, rows: Examples, on: Precision) -> None:
-    """Weights, and the proof that they are these."""
-    method(config.method.name).save(model, folder)
-    prove(model, rows.objective, (rows.validation or rows.train)[0], folder, on)
-
-
 def _finish(
     config: RunConfig,
     run: Run,
     job: Job,
     log: EventLog,
     rows: Examples,
-    follow: Follow,
-    taken: int,
+    outcome: Outcome,
+    measure: Measure,
     facts: dict[str, Any],
 ) -> dict[str, Any]:
-    """Choose the weights, publish them, say how it ended."""
-    folder = run.dir / "checkpoints"
-    best = best_of(folder)
+    """Publish the chosen weights, say how it ended."""
+    best, folder = outcome.best, run.dir / "checkpoints"
     weights = best["path"] if best else folder / "last"
     curve = Curve()
     curve.add(run.events()[0])
-    base = curve.evals.get(0, {}).get("validation_loss")
+    base = curve.evals.get(0, {})
     result: dict[str, Any] = {
         "run": run.id,
         "dir": str(run.dir),
-        "state": "stopped" if follow.reason == "stopped" else "done",
-        "reason": follow.reason,
-        "steps": taken,
-        "max_steps": follow.max_steps,
+        "state": "stopped" if outcome.reason == "stopped" else "done",
+        "reason": outcome.reason,
+        "steps": outcome.steps,
+        "max_steps": outcome.max_steps,
         "train_loss": curve.mean_loss(),
         "validation_loss": best["validation_loss"] if best else None,
-        "base_validation_loss": base,
+        "base_validation_loss": base.get("validation_loss"),
+        "metric": measure.name,
+        "metric_value": best["metric_value"] if best else None,
+        "base_metric_value": base.get("metric_value"),
         "best_step": best["step"] if best else None,
         "weights": "best" if best else "last",
-        "weights_step": best["step"] if best else taken,
+        "weights_step": best["step"] if best else outcome.steps,
         "parameters": facts["parameters"],
         "rows": {"train": len(rows.train), "validation": len(rows.validation)},
     }
-    if best and base is not None and best["validation_loss"] >= base:
+    before = result["base_metric_value"]
+    if best and before is not None and not measure.better(best["metric_value"], before):
+        what = "Validation" if measure.name == LOSS else f"On the rows kept back, {measure.name}"
         say(
-            log, taken, f"Validation never got better than the base model's {base:.4f}; a lower learning rate may help."
+            log,
+            outcome.steps,
+            f"{what} never got better than the base model's {before:.4f}; a lower learning rate may help.",
         )
     job.say("saving the model, and loading it back")
-    why = "the lowest validation loss" if best else "the last ones, as no rows were validated"
+    what = "the lowest validation loss" if measure.name == LOSS else f"the best {measure.name} on the rows kept back"
+    why = what if best else "the last ones, as no rows were validated"
     publish(run, config, rows.objective, weights, result | facts | {"data": rows.data, "why": why})
     shutil.rmtree(folder / "last", ignore_errors=True)
-    log.add(
-        "end", taken, **{k: result[k] for k in ("reason", "best_step", "weights", "weights_step", "validation_loss")}
-    )
+    said = ("reason", "best_step", "weights", "weights_step", "validation_loss", "metric", "metric_value")
+    log.add("end", outcome.steps, **{key: result[key] for key in said})
     job.finish(result["state"])
     return result

@@ -38,6 +38,10 @@ class Order(Sampler[Any]):
         """The rows as the loader asks for them with what is drawn here."""
         return rows
 
+    def alone(self, number: int) -> Any:
+        """What would be drawn for one row by itself."""
+        return number
+
     def _drawn(self) -> tuple[torch.Generator, list[int]]:
         """This epoch's chance, and the rows in random order."""
         chance = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
@@ -83,6 +87,10 @@ class PackedOrder(Order):
     def over(self, rows: Sequence[Row]) -> Sequence[Any]:
         """Several rows at once."""
         return _Several(rows, self._count)
+
+    def alone(self, number: int) -> tuple[int, ...]:
+        """A sequence of one row."""
+        return (number,)
 
     def __iter__(self) -> Iterator[tuple[int, ...]]:
         chance, drawn = self._drawn()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
-import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,16 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer, TrainerControl
 
 from core.errors import InputError
+from core.models.load import Precision
 from core.runs import checkpoints
 from core.runs.eventlog import EventLog
-from core.runs.files import read_json, whole_folder, write_json
-from core.tasks.objective import Objective
+from core.runs.files import whole_folder
+from core.runs.state import Stopped
+from core.tasks.objective import Objective, Row
+from core.training.best import LOSS, Best
+from core.training.broken import NUMBERS, Numbered, culprits, diverged, numbered
 from core.training.clock import Clock
-from core.training.events import Follow, diverged
+from core.training.events import Follow
 from core.training.order import Order
 
 TRAINER_STATE = "trainer_state.json"
@@ -33,8 +37,8 @@ class Hooks:
 
     Attributes:
         log, follow: where events go. folder: for checkpoints. keep: how many. order: of the rows.
-        objective: what is learned. validation: from a model to its figures; None where no rows are kept back.
-        patience: in checks, or None.
+        objective: what is learned. rows: to train on. places: of each in the data, from 0. on: what is computed in.
+        validation: from a model to its figures; None where no rows are kept back. best: what is made of them.
         sample: writes the sample event of a step. save: writes the weights, with what proves them, into a folder.
     """
 
@@ -44,8 +48,11 @@ class Hooks:
     keep: int
     order: Order
     objective: Objective
+    rows: Sequence[Row]
+    places: Sequence[int]
+    on: Precision
     validation: Callable[[Any], dict[str, float]] | None
-    patience: int | None
+    best: Best
     sample: Callable[[Any, int], None]
     save: Callable[[Any, Path], None]
 
@@ -56,7 +63,15 @@ class RunTrainer(Trainer):
     def __init__(self, hooks: Hooks, **kwargs: Any) -> None:
         self.hooks = hooks
         self.control: TrainerControl
-        super().__init__(**kwargs)
+        self._numbers: list[list[int]] = []  # of the rows in each batch of the update
+        self._seen: list[int] = []  # of those rows whose gradients are there
+        collate = numbered(hooks.objective.collate)
+        super().__init__(
+            train_dataset=hooks.order.over(Numbered(hooks.rows)),
+            data_collator=collate,
+            callbacks=[hooks.follow],
+            **kwargs,
+        )
         self.model_accepts_loss_kwargs = (
             True  # the loss is divided by the items of the whole update, not by its batches
         )
@@ -69,6 +84,7 @@ class RunTrainer(Trainer):
     def _get_num_items_in_batch(self, batch_samples: list[dict[str, torch.Tensor]], device: Any) -> torch.Tensor:
         """What the loss of an update is a mean over, in all of its batches; tokens are counted for the speed too."""
         objective, follow = self.hooks.objective, self.hooks.follow
+        self._numbers = [batch.pop(NUMBERS).tolist() for batch in batch_samples]
         items = torch.stack([objective.items(batch) for batch in batch_samples]).sum()
         follow.supervised += sum(objective.trained(batch) for batch in batch_samples)
         follow.tokens += sum(objective.read(batch) for batch in batch_samples)
@@ -79,6 +95,33 @@ class RunTrainer(Trainer):
     ) -> Any:
         """The loss of one batch as its share of the update, so that accumulation is equal to one large batch."""
         return self.hooks.objective.loss(model, inputs, num_items_in_batch)
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """One batch forwards and backwards. InputError when its loss is no number, naming the rows."""
+        loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+        numbers = self._numbers.pop(0)
+        if not torch.isfinite(loss):
+            hooks, items = self.hooks, self.hooks.order.over(self.hooks.rows)
+            alone = {number: hooks.objective.collate([items[hooks.order.alone(number)]]) for number in numbers}
+            raise self._broken(culprits(model, hooks.objective, alone, hooks.on))
+        self._seen += numbers
+        return loss
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        """The length of the gradients. InputError when it is no number (in fp16 it may be: the scaler sees to that)."""
+        norm = super()._get_grad_norm(model, grad_norm)
+        seen, self._seen = self._seen, []
+        if self.accelerator.scaler is None and not math.isfinite(float(norm)):
+            raise self._broken(seen)
+        return norm
+
+    def _broken(self, numbers: Sequence[int]) -> InputError:
+        """The error, and the event, of an update that would make the weights worthless; it is not made."""
+        step, hooks = self.state.global_step + 1, self.hooks
+        rows = sorted({hooks.places[number] + 1 for number in numbers})
+        kept = max(checkpoints.steps(hooks.folder), default=None)
+        hooks.log.add("diverged", step, rows=rows, checkpoint=kept)
+        return diverged(step, self.args.learning_rate, rows, kept)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: nobody reads it, and counting walks over all parameters at each step."""
@@ -112,44 +155,34 @@ class RunTrainer(Trainer):
         """Validate, keep the weights if they are the best so far, show a sample.
 
         Returns:
-            {"eval_loss"}: nats a trained token.
+            {"eval_loss"}: nats a trained token. Nothing when somebody asked to end it: a resume checks this step first.
         """
-        began, step = time.monotonic(), self.state.global_step
-        validation = self.hooks.validation
-        if validation is None:
+        began, step, hooks = time.monotonic(), self.state.global_step, self.hooks
+        if hooks.validation is None:
             raise RuntimeError("evaluate() was called without validation rows")
-        figures = validation(self.model)
-        loss = figures.pop("loss")
-        self.hooks.log.add("eval", step, validation_loss=loss, **figures)
+        figures = hooks.validation(self.model)
+        loss = figures["loss"]
+        if not math.isfinite(loss):
+            raise diverged(step, self.args.learning_rate, kept=max(checkpoints.steps(hooks.folder), default=None))
+        try:
+            value = hooks.best.value(self.model, figures)
+        except Stopped:
+            hooks.follow.reason = "stopped"
+            self.control.should_training_stop = self.control.should_save = True
+            return {}
+        name = hooks.best.measure.name
+        figures = {k: v for k, v in ({name: value} | figures).items() if k != LOSS}
+        hooks.log.add("eval", step, validation_loss=loss, metric=name, metric_value=value, **figures)
         words = "".join(f" · {name} {value:.4g}" for name, value in figures.items())
         print(f"step {step:,} · validation loss {loss:.4f}{words}", file=sys.stderr, flush=True)
-        if not math.isfinite(loss):
-            raise diverged(step, self.hooks.follow.learning_rate)
         if step:
-            self._keep_best(loss, step)
-        self.hooks.sample(self.model, step)
-        self.hooks.follow.paused += time.monotonic() - began
+            hooks.best.keep(step, value, loss, functools.partial(hooks.save, self.model))
+            hooks.follow.stop_early = hooks.best.given_up
+        hooks.sample(self.model, step)
+        hooks.follow.paused += time.monotonic() - began
         metrics = {"eval_loss": loss}
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-    def _keep_best(self, loss: float, step: int) -> None:
-        """Keep the weights when they beat all before; or note that patience is over.
-
-        What is best is read from the folder itself: a run that was resumed finds there what it had reached before it
-        was killed, and goes the same way again.
-        """
-        best = best_of(self.hooks.folder)
-        if best is None or loss < best["validation_loss"]:
-            with whole_folder(self.hooks.folder / f"best-{step}") as work:
-                self.hooks.save(self.model, work)
-                write_json(work / "best.json", {"step": step, "validation_loss": loss})
-            if best is not None and best["step"] != step:
-                shutil.rmtree(best["path"], ignore_errors=True)
-            return
-        checks = (step - best["step"]) // self.args.eval_steps
-        if self.hooks.patience is not None and checks >= self.hooks.patience:
-            self.hooks.follow.stop_early = True
 
     # Checkpoints
 
@@ -157,7 +190,7 @@ class RunTrainer(Trainer):
         """Write all that is needed to go on, then the manifest, then rename: a folder `step-N` is a whole one."""
         began, step = time.monotonic(), self.state.global_step
         if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters() if p.requires_grad):
-            raise diverged(step, self.hooks.follow.learning_rate)
+            raise diverged(step, self.args.learning_rate)
         with whole_folder(self.hooks.folder / f"step-{step}") as work:
             self.save_model(str(work), _internal_call=True)
             (work / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody reads
@@ -175,12 +208,3 @@ class RunTrainer(Trainer):
 def _timed(rule: Callable[[float], float], clock: Clock, steps: int) -> Callable[[int], float]:
     """A rule of the schedule, asked at the step where the clock has it."""
     return lambda step: rule(clock.step(step, steps))
-
-
-def best_of(folder: Path) -> dict[str, Any] | None:
-    """{"step", "validation_loss", "path"} of the best weights in a run's `checkpoints` folder, or None."""
-    found = [(note, path) for path in folder.glob("best-*") if (note := read_json(path / "best.json")) is not None]
-    if not found:
-        return None
-    note, path = min(found, key=lambda f: (f[0]["validation_loss"], f[0]["step"]))
-    return {**note, "path": path}

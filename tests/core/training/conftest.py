@@ -21,6 +21,7 @@ def config(tiny_llama: Path, tmp_path: Path, runs_dir: Path) -> Callable[..., Ru
         method: str | dict[str, Any] = "lora",
         data: dict[str, Any] | None = None,
         model: dict[str, Any] | None = None,
+        augmentation: dict[str, Any] | None = None,
         **training: Any,
     ) -> RunConfig:
         few = {"max_steps": 6, "eval_steps": 2, "save_steps": 2, "logging_steps": 1, "learning_rate": 1e-2}
@@ -30,6 +31,7 @@ def config(tiny_llama: Path, tmp_path: Path, runs_dir: Path) -> Callable[..., Ru
                 "data": {"path": str(rows), "template": "{phrase}\n{tone}", "max_tokens": 64} | (data or {}),
                 "method": {"name": method} if isinstance(method, str) else method,
                 "training": few | training,
+                "augmentation": augmentation or {},
                 "evaluation": {"max_new_tokens": 4},
             }
         )
