@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 from html import escape
+from typing import Any
 
 from core.runs import checkpoints as on_disk
 from core.runs.state import State
@@ -39,18 +40,45 @@ def validation(d: Digest, step: int) -> str:
 
 
 def samples(d: Digest) -> str:
-    """What it answered at the beginning, at each quarter of the way, at its best, and now."""
+    """What it answered to each row that is asked again and again: at the beginning, at each quarter of the way, at its
+    best, and now."""
     steps = [int(s.get("step") or 0) for s in d.samples]
-    rows = [[f"{steps[i]:,}", _said(str(d.samples[i].get("answer", ""))), validation(d, steps[i])] for i in chosen(d)]
-    on = next((n for n, i in enumerate(chosen(d)) if d.best and steps[i] == d.best[0]), -1)
-    prompt, want = (_short(str(d.asked.get(key, "")).strip()) for key in ("prompt", "want"))
-    note = (f"<p>Asked each time: “{escape(prompt)}”</p>" if prompt else "") + (
+    asked = _answers(d.asked)
+    if not asked:
+        return f'<div class="titled"><div><h2>What it says, step by step</h2><p>{ASKED}</p></div></div>'
+    shown, several = chosen(d), len(asked) > 1
+    on = next((n for n, i in enumerate(shown) if d.best and steps[i] == d.best[0]), -1)
+    parts = []
+    for number, probe in enumerate(asked):
+        said = [_answers(d.samples[i]) for i in shown]
+        rows = [
+            [f"{steps[i]:,}", _said(str(said[n][number].get("answer", ""))), validation(d, steps[i])]
+            for n, i in enumerate(shown)
+            if number < len(said[n])
+        ]
+        name = f"Sample answers by step, {number + 1} of {len(asked)}" if several else "Sample answers by step"
+        heads = ["Step#", "Answer", "Validation loss#"]
+        parts.append(_question(probe, several) + table(heads, rows, on=on, caption=name, kind="samples"))
+    note = f"<p>{len(asked)} rows that it is not trained on are asked at each validation.</p>" if several else ""
+    head = f'<div class="titled"><div><h2>What it says, step by step</h2>{note}</div></div>'
+    return head + "".join(f'<div class="probe">{part}</div>' for part in parts)
+
+
+def _answers(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """The answers of a sample event; runs of before have one."""
+    found = event.get("answers")
+    return [a for a in found if isinstance(a, dict)] if isinstance(found, list) else [event] if event else []
+
+
+def _question(probe: dict[str, Any], several: bool) -> str:
+    """What is asked, and what is wanted."""
+    prompt, want = (_short(str(probe.get(key, "")).strip()) for key in ("prompt", "want"))
+    row = probe.get("row")
+    where = f" row {row + 1:,}" if several and isinstance(row, int) else " each time"
+    words = (f"<p>Asked{where}: “{escape(prompt)}”</p>" if prompt else "") + (
         f"<p>Wanted: “{escape(want)}”</p>" if want else ""
     )
-    body = table(["Step#", "Answer", "Validation loss#"], rows, on=on, caption="Sample answers by step", kind="samples")
-    return f'<div class="titled"><div><h2>What it says, step by step</h2>{note or f"<p>{ASKED}</p>"}</div></div>' + (
-        body if rows else ""
-    )
+    return f'<div class="titled"><div>{words}</div></div>' if words else ""
 
 
 def chosen(d: Digest) -> list[int]:
@@ -78,16 +106,26 @@ def _short(text: str, limit: int = 160) -> str:
 
 def as_table(d: Digest) -> str:
     """Loss by step, for who does not read the plot: at each validation, or where there is none at some steps."""
+    heads = ["Step#", "Training loss#", "Validation loss#"]
     if d.val_steps:
         steps, values = thin(d.val_steps, d.val_losses, 200)
-        rows = [[f"{s:,}", _before(d, s), loss(v)] for s, v in zip(steps, values, strict=True)]
+        names = list(dict.fromkeys(name for figures in d.figures.values() for name in figures))
+        heads += [f"{name.replace('_', ' ').capitalize()}#" for name in names]
+        rows = [
+            [f"{s:,}", _before(d, s), loss(v), *(_figure(d.figures.get(s, {}).get(name)) for name in names)]
+            for s, v in zip(steps, values, strict=True)
+        ]
     else:
         steps, values = thin(d.steps, d.losses, 50)
         rows = [[f"{s:,}", loss(v), "–"] for s, v in zip(steps, values, strict=True)]
     if not rows:
         return '<p class="quiet small">No step has been logged yet.</p>'
     on = steps.index(d.best[0]) if d.best and d.best[0] in steps else -1
-    return table(["Step#", "Training loss#", "Validation loss#"], rows, on=on, caption="Loss by step")
+    return table(heads, rows, on=on, caption="Loss by step")
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
 
 
 def _before(d: Digest, step: int) -> str:

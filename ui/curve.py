@@ -29,6 +29,7 @@ class Digest:
     losses: list[float] = field(default_factory=list)
     val_steps: list[int] = field(default_factory=list)
     val_losses: list[float] = field(default_factory=list)
+    figures: dict[int, dict[str, float]] = field(default_factory=dict)  # what else each validation found, by step
     best: tuple[int, float] | None = None
     log: dict[str, Any] = field(default_factory=dict)
     resources: dict[str, Any] = field(default_factory=dict)
@@ -57,11 +58,14 @@ class Digest:
                     self._back_to(step - 1, step)
                 self.val_steps.append(step)
                 self.val_losses.append(loss)
+                self.figures[step] = {
+                    k: float(v) for k, v in event.items() if k not in ("t", "step", "validation_loss") and _finite(v)
+                }
                 if self.best is None or loss < self.best[1]:
                     self.best = (step, loss)
             case "sample":
                 self.samples.append(event)
-                self.asked = self.asked or ({k: event[k] for k in ("prompt", "want") if k in event})
+                self.asked = self.asked or event
             case "checkpoint" if step not in self.checkpoints:
                 self.checkpoints.append(step)
             case "resources":

@@ -72,3 +72,28 @@ def test_the_log_is_its_last_lines(new_run: Callable[..., Run]) -> None:
     (run.dir / "output.log").write_text("\n".join(f"line {n} <" for n in range(500)), encoding="utf-8")
     text = course.log(run, run.state())
     assert text.splitlines()[-1] == "line 499 &lt;" and len(text.splitlines()) == 200
+
+
+def test_several_rows_are_asked_and_each_has_its_own_table() -> None:
+    d = Digest()
+    for step, loss in ((0, 3.0), (10, 1.0)):
+        asked = {"prompt": "<b>how", "want": "well"} if not step else {}
+        d.add(validated(step, loss))
+        d.add({"kind": "sample", "step": step, "answers": [{"row": r, "answer": f"a{r}", **asked} for r in (4, 7)]})
+    html = course.samples(d)
+    assert (
+        html.count("<table") == 2
+        and html.count("&lt;b&gt;how") == 2
+        and "Asked row 5" in html
+        and "Asked row 8" in html
+    )
+    assert html.count(">a7<") == 2
+
+
+def test_what_else_validation_found_has_its_column() -> None:
+    d = Digest()
+    d.add(log(10, 1.0))
+    d.add(validated(10, 2.0) | {"accuracy": 0.75, "perplexity": float("inf")})
+    d.add(validated(20, 2.0))
+    html = course.as_table(d)
+    assert "Accuracy" in html and "0.75" in html and "Perplexity" not in html
