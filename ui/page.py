@@ -37,13 +37,13 @@ def build() -> gr.Blocks:
     """The whole page. Every tab is drawn first and wired after, so that one may refer to another."""
     with gr.Blocks(title="Tunesmith", analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         draft, run, kept = gr.State(first_draft()), gr.State(""), gr.BrowserState(None, **STORAGE)
-        filled, again = gr.State(0), gr.State(0)
+        filled, again, token = gr.State(0), gr.State(0), gr.State("")
         top = header.header("")
         wrong = gr.HTML(
             {}, html_template="<span></span>", elem_id="problems", apply_default_css=False, js_on_load=PROBLEMS
         )
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
-            shared = Shared(draft, run, kept, top, tabs, filled, again)
+            shared = Shared(draft, run, kept, top, tabs, filled, again, token)
             handles = {}
             for name, tab in TABS.items():
                 side = "right" if name == "runs" else "left"

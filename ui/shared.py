@@ -33,6 +33,7 @@ class Shared:
     again: (
         gr.State
     )  # a count; goes up when the run in hand is to be looked at again though its id is the same (resumed, stopped)
+    token: gr.State  # for gated and private models; in this visit's memory alone, never in the draft nor in the browser
     panels: dict[str, gr.Tab] = field(default_factory=dict)  # tab id -> its panel, for .select
 
 

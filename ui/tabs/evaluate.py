@@ -143,7 +143,7 @@ def wire(tab: Evaluate, shared: Shared) -> None:
     tab.after.click(
         lambda run, kept, words, at: answers(run, kept, words, at + 1), [*asked, tab.number], paged, **QUIET
     )
-    tab.go.click(start, [shared.run, shared.again], [tab.problems, shared.again], **QUIET)
+    tab.go.click(start, [shared.run, shared.again, shared.token], [tab.problems, shared.again], **QUIET)
     tab.cancel.click(cancel, [shared.run, shared.again], [tab.problems, shared.again], **QUIET)
     tab.progress.ended(lambda count: count + 1, shared.again, shared.again, **QUIET)
     open_export = "() => ({__type__: 'update', selected: 'export'})"
@@ -224,13 +224,13 @@ def where(result: dict[str, Any]) -> str:
     return groups(result) + notes
 
 
-def start(run_id: str, count: int) -> tuple[Any, int]:
+def start(run_id: str, count: int, token: str = "") -> tuple[Any, int]:
     """Measure base and tuned, in a process of its own."""
     run = opened(run_id)
     try:
         if run is None:
             raise InputError("There is no run to evaluate: choose one.")
-        jobs.start_evaluation(run)
+        jobs.start_evaluation(run, token=token)
     except InputError as error:
         return gr.HTML(say("bad", "This cannot be evaluated", escape(str(error))), visible=True), count
     return gr.HTML("", visible=False), count + 1

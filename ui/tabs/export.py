@@ -121,7 +121,7 @@ def wire(tab: Export, shared: Shared) -> None:
         [shared.run.change, shared.again.change, shared.panels["export"].select, tab.device.input, tab.precision.input],
         show, asked, shown, trigger_mode="always_last", **QUIET,
     )  # fmt: skip
-    tab.go.click(start, [*asked, shared.again], [tab.problems, shared.again], **QUIET)
+    tab.go.click(start, [*asked, shared.again, shared.token], [tab.problems, shared.again], **QUIET)
     tab.cancel.click(cancel, [*asked, shared.again], [tab.problems, shared.again], **QUIET)
     tab.progress.ended(lambda count: count + 1, shared.again, shared.again, **QUIET)
 
@@ -184,14 +184,14 @@ def empty_words(run: Run | None) -> str:
     return f'<div class="empty">{DRAWING}<h2>Nothing to export yet</h2><p>{missing(run)}</p></div>'
 
 
-def start(run_id: str, device: str, precision: str, count: int) -> tuple[Any, int]:
+def start(run_id: str, device: str, precision: str, count: int, token: str = "") -> tuple[Any, int]:
     """Build and compare a package, in a process of its own."""
     run = opened(run_id)
     try:
         if run is None:
             raise InputError("There is no run to export: choose one.")
         target, precision = check(device, precision)
-        jobs.start_export(run, target.device, precision)
+        jobs.start_export(run, target.device, precision, token)
     except InputError as error:
         return gr.HTML(say("bad", "This cannot be exported", escape(str(error))), visible=True), count
     return gr.HTML("", visible=False), count + 1

@@ -74,11 +74,14 @@ def wire(tab: RunsTab, shared: Shared) -> None:
     tab.go.click(None, None, shared.tabs, js="() => ({__type__: 'update', selected: 'data'})")
     gr.on([shared.panels["runs"].select, shared.run.change, shared.again.change], drawn, shared.run, tab.list, **quiet)
     tab.list.submit(
-        act, [shared.run, shared.again], [shared.run, shared.again, tab.note, tab.list, shared.tabs], **quiet
+        act,
+        [shared.run, shared.again, shared.token],
+        [shared.run, shared.again, tab.note, tab.list, shared.tabs],
+        **quiet,
     )
 
 
-def act(chosen: str, again: int, event: gr.EventData) -> tuple[Any, Any, str, str, Any]:
+def act(chosen: str, again: int, token: str, event: gr.EventData) -> tuple[Any, Any, str, str, Any]:
     """Open, stop, resume or delete a run; the id comes from the browser, so it is looked up, never used as a path."""
     try:
         run, what = open_run(str(event.run)), str(event.act)
@@ -87,7 +90,7 @@ def act(chosen: str, again: int, event: gr.EventData) -> tuple[Any, Any, str, st
         if what == "stop":
             jobs.stop(run)
         elif what == "resume":
-            jobs.resume(run)
+            jobs.resume(run, token)
             return run.id, again + 1, "", drawn(run.id), gr.update(selected="train")
         elif what == "delete":
             delete(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -92,9 +93,9 @@ def wire(tab: Train, shared: Shared) -> None:
         [shared.run.change, shared.again.change, shared.panels["train"].select],
         show, [shared.run, shared.draft], shown, trigger_mode="always_last", **QUIET,
     )  # fmt: skip
-    tab.start.click(start, shared.draft, [tab.problems, shared.run], **QUIET)
+    tab.start.click(start, [shared.draft, shared.token], [tab.problems, shared.run], **QUIET)
     tab.stop.click(stop, [shared.run, shared.again], [tab.problems, shared.again], **QUIET)
-    tab.resume.click(resume, [shared.run, shared.again], [tab.problems, shared.again], **QUIET)
+    tab.resume.click(resume, [shared.run, shared.again, shared.token], [tab.problems, shared.again], **QUIET)
     tab.plot.moved(lambda count: count + 1, shared.again, shared.again, **QUIET)
     tab.go.click(
         None, None, shared.tabs, js="() => ({__type__: 'update', selected: 'evaluate'})", api_visibility="private"
@@ -138,10 +139,10 @@ def show(run_id: str, draft: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def start(draft: dict[str, Any]) -> tuple[Any, Any]:
+def start(draft: dict[str, Any], token: str = "") -> tuple[Any, Any]:
     """Check the whole draft and start a run of it; every problem is told at once, with the way to its tab."""
     try:
-        run = jobs.start_training(build(draft))
+        run = jobs.start_training(build(draft), token=token)
     except InputError as error:
         return gr.HTML(refused(error), visible=True), gr.skip()
     return gr.HTML("", visible=False), run.id
@@ -152,9 +153,9 @@ def stop(run_id: str, count: int) -> tuple[Any, int]:
     return _do(jobs.stop, run_id, count)
 
 
-def resume(run_id: str, count: int) -> tuple[Any, int]:
+def resume(run_id: str, count: int, token: str = "") -> tuple[Any, int]:
     """Go on from the last checkpoint."""
-    return _do(jobs.resume, run_id, count)
+    return _do(partial(jobs.resume, token=token), run_id, count)
 
 
 def _do(action: Any, run_id: str, count: int) -> tuple[Any, int]:

@@ -69,7 +69,7 @@ def test_start_hands_on_what_was_chosen(new_run: Make, monkeypatch: pytest.Monke
     run, started = tuned(new_run("done")), []
     monkeypatch.setattr(jobs, "start_export", lambda *args: started.append(args))
     problems, count = export.start(run.id, "cpu", "int4", 1)
-    assert count == 2 and not problems["visible"] and started == [(run, "cpu", "int4")]
+    assert count == 2 and not problems["visible"] and started == [(run, "cpu", "int4", "")]
 
 
 @pytest.mark.parametrize(

@@ -35,13 +35,13 @@ def test_a_run_is_listed_escaped_and_marked() -> None:
 
 def test_open_and_delete() -> None:
     run = store.create(build(first_draft()))
-    chosen, again, note, _, tabs = runs.act("", 0, event("open", run.id))
+    chosen, again, note, _, tabs = runs.act("", 0, "", event("open", run.id))
     assert (chosen, again, note, tabs["selected"]) == (run.id, 1, "", "train")
 
 
 @pytest.mark.parametrize("bad", ["../../etc", "no-such-run", "", "/", "a\x00b"])
 def test_an_id_that_is_none_is_refused_in_a_sentence(bad: str) -> None:
-    *_, note, _, _ = runs.act("", 0, event("delete", bad))
+    *_, note, _, _ = runs.act("", 0, "", event("delete", bad))
     assert "That did not work" in note
 
 

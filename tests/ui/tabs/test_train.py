@@ -83,7 +83,7 @@ def test_the_heading_says_when_the_settings_changed(new_run: Make) -> None:
 
 
 def test_start_tells_every_problem_with_a_way_to_its_tab(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "start_training", lambda config: pytest.fail("it must not start"))
+    monkeypatch.setattr(jobs, "start_training", lambda config, token: pytest.fail("it must not start"))
     bad = DRAFT | {"training": {"learning_rate": -1}, "data": DRAFT["data"] | {"validation": 7, "path": "<b>"}}
     problems, run = train.start(bad)
     html = problems["value"]
@@ -95,10 +95,10 @@ def test_start_tells_every_problem_with_a_way_to_its_tab(monkeypatch: pytest.Mon
 
 def test_start_begins_a_run_and_hands_on_its_id(new_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     run = new_run("queued")
-    started: list[RunConfig] = []
-    monkeypatch.setattr(jobs, "start_training", lambda config: started.append(config) or run)
-    problems, found = train.start(DRAFT)
-    assert found == run.id and not problems["visible"] and started == [RunConfig()]
+    started: list[tuple[RunConfig, str]] = []
+    monkeypatch.setattr(jobs, "start_training", lambda config, token: started.append((config, token)) or run)
+    problems, found = train.start(DRAFT, "hf_secret")
+    assert found == run.id and not problems["visible"] and started == [(RunConfig(), "hf_secret")]
 
 
 def test_a_refusal_of_stop_or_resume_is_shown_in_place(new_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:

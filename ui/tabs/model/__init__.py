@@ -67,9 +67,9 @@ def wire(tab: ModelTab, shared: Shared) -> None:
         **quiet,
     )
     gr.on(
-        [shared.filled.change, shared.draft.change],
-        lambda draft: derived(tab, draft),
-        shared.draft,
+        [shared.filled.change, shared.draft.change, shared.token.change],
+        lambda draft, token: derived(tab, draft, token),
+        [shared.draft, shared.token],
         [tab.base.facts, tab.base.head, tab.takes, tab.text.yaml, *settings.outputs(part)],
         **newest,
     )
@@ -107,7 +107,7 @@ def fill(tab: ModelTab, draft: Draft) -> list[Any]:
     return [*base.fill(draft), method, *(values[key] for key in part.fields), *of_method(part, method)]
 
 
-def derived(tab: ModelTab, draft: Draft) -> list[Any]:
+def derived(tab: ModelTab, draft: Draft, token: str) -> list[Any]:
     """What follows from the draft: the model's facts, its head, the plan, the YAML, and the notes of the form."""
-    first = [base.facts(draft), base.heads(draft), plan.drawn(draft), text.as_yaml(draft)]
+    first = [base.facts(draft, token), base.heads(draft), plan.drawn(draft), text.as_yaml(draft)]
     return [*first, *settings.derived(tab.settings, draft)]

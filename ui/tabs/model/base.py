@@ -11,6 +11,7 @@ import gradio as gr
 from core.errors import InputError
 from core.models.catalog import DEMO, describe_model
 from core.models.heads import OWN, head_of
+from core.models.hub import session_token
 from ui import dataset, form, plan
 from ui.parts import badge, figs, html, say, titled
 from ui.shared import Shared
@@ -33,6 +34,7 @@ class BasePart:
     path: gr.Textbox
     revision: gr.Textbox
     use: gr.Button
+    token: gr.Textbox
     facts: gr.HTML
     head: gr.Radio
 
@@ -94,6 +96,16 @@ def layout() -> BasePart:
                     scale=1,
                 )
                 use = gr.Button("Use", size="sm", scale=0, min_width=80)
+            token = gr.Textbox(
+                label="Access token, for a gated or private model",
+                info="Used while this page is open, by what you start from it, and written nowhere. A token of this "
+                "machine (HF_TOKEN) needs none here. Not verified against the Hub itself.",
+                type="password",
+                lines=1,
+                max_lines=1,
+                elem_id="hub-token",
+                interactive=True,
+            )
         facts = html(elem_id="model-facts")
         head = gr.Radio(
             [("Writes its answer", "lm"), ("A layer of its own", "task")],
@@ -104,7 +116,7 @@ def layout() -> BasePart:
             interactive=True,
             visible=False,
         )
-    return BasePart(words, which, fitting, chosen, path, revision, use, facts, head)
+    return BasePart(words, which, fitting, chosen, path, revision, use, token, facts, head)
 
 
 def wire(part: BasePart, shared: Shared) -> None:
@@ -124,6 +136,7 @@ def wire(part: BasePart, shared: Shared) -> None:
         [shared.draft, part.cards],
         **QUIET,
     )
+    gr.on([part.token.blur, part.token.submit], lambda text: text.strip(), part.token, shared.token, **QUIET)
     part.head.input(take_head, [part.head, shared.draft], shared.draft, **QUIET)
 
 
@@ -183,7 +196,7 @@ def _has_tags(draft: Draft) -> bool:
         return False
 
 
-def facts(draft: Draft) -> str:
+def facts(draft: Draft, token: str = "") -> str:
     """What the chosen model is, from its files, and how it will answer; or why it cannot be used."""
     path, revision = form.value_of(draft, "model.path"), form.value_of(draft, "model.revision")
     if not isinstance(path, str) or not path.strip():
@@ -191,8 +204,9 @@ def facts(draft: Draft) -> str:
     entry = catalogue.known(path)
     more = catalogue.about(entry) if entry else ""
     try:
-        info = describe_model(path, revision if isinstance(revision, str) and revision else None)
-        dataset.tokenizer(draft)
+        with session_token(token):
+            info = describe_model(path, revision if isinstance(revision, str) and revision else None)
+            dataset.tokenizer(draft)
     except InputError as error:
         return more + say("bad", "This model is not here", escape(str(error)))
     items = [("Parameters", *plan.short(info.parameters)) if info.parameters else ("Parameters", "–", "not known")]
