@@ -45,7 +45,7 @@ pictures: $(VENV)/.dev $(VENV)/.browser  ## Take the README's pictures anew: the
 demo-model: $(VENV)/.app  ## Make the demo base model and its data sets anew, from their seed (an hour or two)
 	$(PY) -m assets.make
 
-docs: $(VENV)/.app  ## Write docs/settings.md anew from core/config.py
+docs: $(VENV)/.app  ## Write docs/settings.md and docs/models.md anew from the code
 	$(PY) -m docs.make
 
 clean:  ## Remove caches and what tests left; runs and .venv stay

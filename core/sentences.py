@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from core.errors import ConfigError, nearest
+from core.older_names import older
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
@@ -147,6 +148,8 @@ def _no_such(path: list[str], section: type[BaseModel], model: type[BaseModel]) 
                         f"it belongs to {field_name} {_tag(other)}; {field_name} {_tag(section)} has no such setting."
                     )
                 return f"there is no such setting here. Did you mean {field_name}.{name}?"
+    if meant := older(name):
+        return f"there is no such setting: {meant}"
     known = [n for n in section.model_fields if n != "name"]
     if not known:
         return f"there is no such setting: {path[0]} {_tag(section)} has none."

@@ -6,6 +6,8 @@ import pytest
 
 from core.__main__ import COMMANDS, parser
 from core.config import METHODS, RunConfig, loads
+from core.models.catalog_table import CATALOGUE
+from docs import models_page
 from docs.make import TARGET, document
 from tests.conftest import ROOT
 
@@ -30,6 +32,12 @@ def arguments(command: str) -> dict[str, object]:
 
 def test_settings_are_fresh():
     assert TARGET.read_text(encoding="utf-8") == document(), "docs/settings.md is out of date: run make docs"
+
+
+def test_the_models_are_fresh():
+    text = models_page.document()
+    assert models_page.TARGET.read_text(encoding="utf-8") == text, "docs/models.md is out of date: run make docs"
+    assert all(text.count(f"| `{entry.id}` |") == 1 for entry in CATALOGUE)
 
 
 def test_settings_name_every_field_and_the_yaml_is_read():

@@ -1,0 +1,120 @@
+"""Older and foreign names of our settings: of Transformers before 5, TRL, Olive, Axolotl, LLaMA-Factory and Unsloth."""
+
+from __future__ import annotations
+
+_BATCH = ("training.per_device_train_batch_size", "")
+_LENGTH = ("data.max_tokens", "counted in tokens")
+_MODEL = ("model.path", "")
+_DATA = ("data.path", "")
+_KEPT = ("data.validation", "a share of the rows, a slice, or a file")
+_PRECISION = ("training.mixed_precision", "auto, no, bf16 or fp16")
+_STEPS = "in steps, always"
+
+# name -> (our path, what is different there, in one clause, or "")
+OLDER: dict[str, tuple[str, str]] = {
+    "warmup_ratio": ("training.warmup_steps", "a share below 1 is one of all steps"),
+    "lr": ("training.learning_rate", ""),
+    "lr_scheduler": ("training.lr_scheduler_type", ""),
+    "scheduler": ("training.lr_scheduler_type", ""),
+    "optimizer": ("training.optim", ""),
+    "optimizer_type": ("training.optim", ""),
+    "epochs": ("training.num_train_epochs", ""),
+    "num_epochs": ("training.num_train_epochs", ""),
+    "max_train_steps": ("training.max_steps", ""),
+    "batch_size": _BATCH,
+    "train_batch_size": _BATCH,
+    "micro_batch_size": _BATCH,
+    "per_gpu_train_batch_size": _BATCH,
+    "per_device_eval_batch_size": ("training.per_device_train_batch_size", "validation follows it"),
+    "eval_batch_size": ("training.per_device_train_batch_size", "validation follows it"),
+    "accumulation_steps": ("training.gradient_accumulation_steps", ""),
+    "gradient_accumulation": ("training.gradient_accumulation_steps", ""),
+    "gradient_clipping": ("training.max_grad_norm", ""),
+    "max_gradient_norm": ("training.max_grad_norm", ""),
+    "label_smoothing": ("training.label_smoothing_factor", ""),
+    "neftune_alpha": ("training.neftune_noise_alpha", ""),
+    "fp16": _PRECISION,
+    "bf16": _PRECISION,
+    "tf32": _PRECISION,
+    "torch_dtype": _PRECISION,
+    "dtype": _PRECISION,
+    "gradient_checkpointing_kwargs": ("training.gradient_checkpointing", "true or false"),
+    "use_gradient_checkpointing": ("training.gradient_checkpointing", ""),
+    "group_by_length": ("training.batching", "grouped is what it does already"),
+    "train_sampling_strategy": ("training.batching", "grouped or shuffled"),
+    "packing": ("training.batching", "choose packed"),
+    "sample_packing": ("training.batching", "choose packed"),
+    "padding_free": ("training.batching", "choose padding_free"),
+    "evaluation_strategy": ("training.eval_steps", _STEPS),
+    "eval_strategy": ("training.eval_steps", _STEPS),
+    "save_strategy": ("training.save_steps", _STEPS),
+    "logging_strategy": ("training.logging_steps", _STEPS),
+    "logging_dir": ("training.report_to", "tensorboard writes into the run's own folder"),
+    "use_wandb": ("training.report_to", "[wandb]"),
+    "wandb_project": ("training.report_to", "[wandb]"),
+    "load_best_model_at_end": ("training.metric_for_best_model", "the best weights are kept wherever rows are"),
+    "early_stopping": ("training.early_stopping_patience", "a number of checks"),
+    "random_seed": ("training.seed", ""),
+    "data_seed": ("training.seed", ""),
+    "max_seq_length": _LENGTH,
+    "max_seq_len": _LENGTH,
+    "max_length": _LENGTH,
+    "model_max_length": _LENGTH,
+    "sequence_len": _LENGTH,
+    "cutoff_len": _LENGTH,
+    "val_size": _KEPT,
+    "val_set_size": _KEPT,
+    "validation_split": _KEPT,
+    "validation_file": _KEPT,
+    "test_size": _KEPT,
+    "eval_dataset": _KEPT,
+    "dataset": _DATA,
+    "dataset_name": _DATA,
+    "dataset_path": _DATA,
+    "data_name": _DATA,
+    "data_path": _DATA,
+    "data_files": _DATA,
+    "train_file": _DATA,
+    "dataset_config_name": ("data.name", ""),
+    "train_split": ("data.split", ""),
+    "max_samples": ("data.split", "such as train[:1000]"),
+    "max_train_samples": ("data.split", "such as train[:1000]"),
+    "text_template": ("data.template", ""),
+    "prompt_template": ("data.template", ""),
+    "chat_template": ("data.template", "the name of a format, such as chatml"),
+    "system_prompt": ("data.system", ""),
+    "train_on_inputs": ("data.train_on", "choose all"),
+    "completion_only_loss": ("data.train_on", "choose answers"),
+    "assistant_only_loss": ("data.train_on", "choose answers"),
+    "base_model": _MODEL,
+    "model_name": _MODEL,
+    "model_name_or_path": _MODEL,
+    "model_id": _MODEL,
+    "model_path": _MODEL,
+    "pretrained_model_name_or_path": _MODEL,
+    "adapter_type": ("method.name", ""),
+    "finetuning_type": ("method.name", ""),
+    "peft_type": ("method.name", ""),
+    "use_lora": ("method.name", "choose lora"),
+    "use_qlora": ("method.name", "choose qlora"),
+    "load_in_4bit": ("method.name", "choose qlora"),
+    "quantization_bit": ("method.name", "choose qlora for 4 bits"),
+    "lora_r": ("method.r", ""),
+    "lora_rank": ("method.r", ""),
+    "rank": ("method.r", ""),
+    "alpha": ("method.lora_alpha", ""),
+    "lora_target": ("method.target_modules", ""),
+    "lora_target_modules": ("method.target_modules", ""),
+    "lora_modules_to_save": ("method.modules_to_save", ""),
+    "quant_type": ("method.bnb_4bit_quant_type", ""),
+    "double_quant": ("method.bnb_4bit_use_double_quant", ""),
+    "compute_dtype": ("method.bnb_4bit_compute_dtype", ""),
+}
+
+
+def older(name: str) -> str:
+    """The sentence for an older or foreign name of a setting that we have; "" for any other."""
+    if name not in OLDER:
+        return ""
+    path, note = OLDER[name]
+    return f"{name} is {path} here{f': {note}' if note else ''}."
