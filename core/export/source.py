@@ -9,7 +9,7 @@ from typing import Any
 
 from core.data.template import Wording
 from core.export.decoder import check_family
-from core.methods.lora import merge
+from core.methods.merge import merge
 from core.models import load
 from core.models.catalog import describe_model
 from core.models.tokenizer import end_ids, load_tokenizer, pad_id

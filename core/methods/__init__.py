@@ -18,7 +18,10 @@ from core.errors import InputError, unknown
 METHODS: dict[str, str] = {
     "full": "core.methods.full",
     "lora": "core.methods.lora",
+    "qlora": "core.methods.qlora",
     "adapter": "core.methods.adapter",
+    "ia3": "core.methods.ia3",
+    "prompt": "core.methods.prompt",
 }
 
 

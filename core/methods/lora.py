@@ -2,57 +2,50 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
-import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
-from torch import nn
 from transformers import PreTrainedModel
-from transformers.pytorch_utils import Conv1D
 
-from core.config import LoraMethod, Section
-from core.errors import InputError, nearest
+from core.config import LoraMethod, QLoraMethod, Section
+from core.methods import names
 from core.models.heads import CAUSAL, Head
-from core.models.load import (
-    CHAT_TEMPLATE,
-    Precision,
-    base_name,
-    base_of,
-    copy_companions,
-    load_base,
-    load_run,
-    patient_peft,
-    weights_of,
-)
-from core.runs.store import Run
+from core.models.load import Precision, base_name, patient_peft
 
 frozen_base = True
 mergeable = ""
+ALL = "all-linear"
 
 
 def prepare(
-    model: PreTrainedModel, settings: LoraMethod, base: str, revision: str | None, head: Head = CAUSAL
+    model: PreTrainedModel, settings: LoraMethod | QLoraMethod, base: str, revision: str | None, head: Head = CAUSAL
 ) -> PeftModel:
     """Put a new adapter on a model; only the adapter is trained, in float32 (PEFT's autocast_adapter_dtype).
+
+    The scale is alpha / r, with `use_rslora` alpha / sqrt(r) (Kalajdzievski 2023); with `use_dora` the length of each
+    weight is trained too (Liu et al. 2024). The head's own layers are trained whole, and saved.
 
     Args:
         model: the base. settings: rank, alpha, dropout, layers. base, revision: where the base came from; the adapter
         records it, so that it finds its base again. head: what the model ends in.
 
     Raises:
-        InputError: (field method.target_modules) the model has no layers of these names.
+        InputError: (field method.target_modules, method.modules_to_save) the model has no layers of these names.
     """
     model.name_or_path = base_name(base)
+    whole = names.whole(model, settings.modules_to_save, head)
     adapter = LoraConfig(
         task_type=TaskType[head.task_type],
         r=settings.r,
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
-        target_modules=_targets(model, settings.target_modules),
-        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
+        use_rslora=settings.use_rslora,
+        use_dora=settings.use_dora,
+        target_modules=ALL if settings.target_modules == ALL else names.targets(model, settings.target_modules, ALL),
+        modules_to_save=whole or None,
+        ensure_weight_tying=bool(set(whole).intersection(names.tied_names(model))),
+        fan_in_fan_out=names.has_conv1d(model),
         revision=revision,
     )
     with patient_peft():
@@ -65,77 +58,13 @@ def quantization(settings: Section, on: Precision) -> dict[str, Any] | None:
 
 
 def save(model: PeftModel, folder: Path) -> None:
-    """Write adapter_config.json and adapter_model.safetensors. Embeddings are never part of it, so no Hub is asked."""
-    settings = model.peft_config["default"]
-    if isinstance(settings.target_modules, set):
-        settings.target_modules = sorted(settings.target_modules)  # a set has another order in each process
-    model.save_pretrained(str(folder), save_embedding_layers=False)
+    """Write adapter_config.json and adapter_model.safetensors. PEFT's own look at the embeddings asks the Hub: not here.
 
-
-def merge(target: str | Path | Run, out: str | Path) -> Path:
-    """Write the tuned model as one folder: the adapter of a run is added into its float32 base, and checked.
-
-    Args:
-        target: whatever `core.models.load.load_run` takes. out: the folder to write; made, and empty or not there.
-
-    Returns:
-        The folder with config, safetensors and tokenizer. For weights that are whole already it is their own folder,
-        when that is one here, and nothing is written.
-
-    Raises:
-        InputError: nothing to load, or the merged model answers differently from base plus adapter.
+    Embeddings that are trained whole are part of it all the same, as any module of `modules_to_save`.
     """
-    folder = Path(weights_of(target))
-    if not (folder / "adapter_config.json").is_file():
-        if (folder / "config.json").is_file():
-            return folder
-        raise InputError(f"There is no tuned model in {str(folder)!r} to merge.", "model.path")
-    base, revision = base_of(folder)
-    model, _ = load_run(folder)
-    ids = torch.arange(8, 8 + 16).remainder(model.config.get_text_config().vocab_size).unsqueeze(0)
-    with torch.inference_mode():
-        want = model(input_ids=ids).logits
-        merged = model.merge_and_unload(safe_merge=True)
-        out = Path(out)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".merging-", dir=out.parent) as name:
-            work = Path(name) / "model"
-            merged.save_pretrained(work)
-            copy_companions(base, revision, work)
-            if (folder / CHAT_TEMPLATE).is_file():  # tuned in another format than its base has
-                shutil.copyfile(folder / CHAT_TEMPLATE, work / CHAT_TEMPLATE)
-            got = load_base(str(work))(input_ids=ids).logits
-            _compare(want, got)
-            shutil.rmtree(out, ignore_errors=True)
-            work.rename(out)
-    return out
-
-
-def _compare(want: torch.Tensor, got: torch.Tensor) -> None:
-    """InputError unless the logits agree to rounding: float32 sums in another order, 1e-3 of their spread at most."""
-    off = (want - got).abs().max().item()
-    if not off <= 1e-3 * max(1.0, want.abs().max().item()):
-        raise InputError(f"The merged model differs from base plus adapter: its logits are off by up to {off:.3g}.")
-
-
-def _targets(model: nn.Module, wanted: str | tuple[str, ...]) -> str | list[str]:
-    """The layers to adapt, as PEFT takes them; names are checked against the linear layers that there are."""
-    if wanted == "all-linear":
-        return wanted
-    names = wanted.replace(",", " ").split() if isinstance(wanted, str) else list(wanted)
-    layers = [n for n, m in model.named_modules() if isinstance(m, (nn.Linear, Conv1D))]
-    known = list(dict.fromkeys(n.rsplit(".", 1)[-1] for n in layers))
-    for name in names:
-        if not any(layer == name or layer.endswith("." + name) for layer in layers):
-            hint = nearest(name, known)
-            raise InputError(
-                f"The model has no layer named {name!r}."
-                + (f" Did you mean {hint!r}?" if hint else "")
-                + f" It has {', '.join(known)}; all-linear takes all of them but the last.",
-                "method.target_modules",
-            )
-    if not names:
-        raise InputError(
-            f"No layers are named: write all-linear, or some of {', '.join(known)}.", "method.target_modules"
-        )
-    return names
+    settings = model.peft_config["default"]
+    for name in ("target_modules", "modules_to_save", "feedforward_modules"):
+        value = vars(settings).get(name)
+        if isinstance(value, (set, list)):
+            setattr(settings, name, sorted(set(value)))  # a set has another order in each process
+    model.save_pretrained(str(folder), save_embedding_layers=False)

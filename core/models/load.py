@@ -21,6 +21,7 @@ from core.errors import InputError
 from core.models.heads import BY_TASK_TYPE, CAUSAL, HEADS, LABEL, TAGS, VECTOR, Head, head_in
 from core.models.precision import Precision as Precision
 from core.models.precision import precision as precision
+from core.models.quantize import bits_and_bytes, steady
 from core.models.tokenizer import load_tokenizer, looks_like_id, model_folder
 from core.paths import portable, resolve
 from core.runs import store
@@ -89,7 +90,7 @@ def load_base(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
-            quantization_config=_quantized(quantization),
+            quantization_config=bits_and_bytes(quantization),
         )
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise _bad(path, _why(error, name)) from error
@@ -99,6 +100,8 @@ def load_base(
         raise _bad(path, f"has damaged weights: {error}") from error
     finally:
         transformers_logging.set_verbosity(before)
+    if quantization is not None:
+        steady(model)
     lost = sorted(report["missing_keys"]) + [str(key) for key in report.get("mismatched_keys") or ()]
     lost = [key for key in lost if head.writes or not _of_head(key, model)]
     if lost:
@@ -144,10 +147,6 @@ def _of_head(key: str, model: PreTrainedModel) -> bool:
     return not key.startswith(f"{prefix}.") or "pooler" in key or model.base_model is model
 
 
-def _quantized(quantization: dict[str, Any] | None) -> Any:
-    return None if quantization is None else transformers.BitsAndBytesConfig(**quantization)
-
-
 def load_run(
     target: str | Path | Run, dtype: torch.dtype = torch.float32, head: Head | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
@@ -180,9 +179,10 @@ def load_run(
         from peft import PeftModel
 
         import core.methods.bottleneck  # noqa: F401 - tells PEFT of this kind of adapter
+        from core.methods import prompt
 
         model = PeftModel.from_pretrained(whole, folder, is_trainable=False)
-    return model.eval(), load_tokenizer(base, revision)
+    return prompt.opened(model).eval(), load_tokenizer(base, revision)
 
 
 def head_of_weights(folder: str) -> Head:

@@ -1,0 +1,153 @@
+"""Merging: what was trained beside a base is added into its weights, and the whole answers the same; or says why not."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from safetensors import safe_open
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from core.errors import InputError
+from core.methods import method
+from core.models.heads import SEQ2SEQ, Head
+from core.models.load import (
+    BASE_NOTE,
+    CHAT_TEMPLATE,
+    base_of,
+    copy_companions,
+    head_of_weights,
+    load_base,
+    load_run,
+    patient_peft,
+    weights_of,
+)
+from core.paths import resolve
+from core.runs.files import read_json
+from core.runs.store import Run
+
+KINDS = {"LORA": "lora", "IA3": "ia3", "PROMPT_TUNING": "prompt", "BOTTLENECK": "adapter"}  # peft_type -> method
+LENGTHS = (5, 16, 31)  # tokens of the inputs that the answers are compared on
+TOLERANCE = 1e-3  # of the answers' spread: float32 sums in another order
+
+
+def merge(target: str | Path | Run, out: str | Path) -> Path:
+    """Write the tuned model as one folder: what was trained is added into the float32 base, and checked.
+
+    A base in 4 bits is taken out of them first (`dequantize`): added into 4 bits, most of what was learned is lost to
+    rounding. The result is in the type that the base has on the disk where the answers stay the same in it, in float32
+    otherwise.
+
+    Args:
+        target: whatever `core.models.load.load_run` takes. out: the folder to write; made, and empty or not there.
+
+    Returns:
+        The folder with config, safetensors and tokenizer. For weights that are whole already it is their own folder,
+        when that is one here, and nothing is written.
+
+    Raises:
+        InputError: nothing to load, nothing that can be merged, or the merged model answers differently.
+    """
+    folder = Path(weights_of(target))
+    adapter = read_json(folder / "adapter_config.json")
+    if adapter is None:
+        if (folder / "config.json").is_file():
+            return folder
+        raise InputError(f"There is no tuned model in {str(folder)!r} to merge.", "model.path")
+    kind = str(adapter.get("peft_type"))
+    if reason := method(KINDS[kind]).mergeable if kind in KINDS else f"An adapter of the kind {kind} cannot be merged.":
+        raise InputError(reason, "method.name")
+    (base, revision), head = base_of(folder), head_of_weights(str(folder))
+    model, _ = load_run(folder)
+    inputs = [_input(model, length, seed) for seed, length in enumerate(LENGTHS)]
+    with torch.inference_mode():
+        want = [_answer(model, head, ids) for ids in inputs]
+    note = read_json(folder / BASE_NOTE) or {}
+    merged = _into_float(model, folder, head, note) if note.get("quantization") else _merged(model)
+    del model
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".merging-", dir=out.parent) as name:
+        work = Path(name) / "model"
+        merged.save_pretrained(work)
+        copy_companions(base, revision, work)
+        if (folder / CHAT_TEMPLATE).is_file():  # tuned in another format than its base has
+            shutil.copyfile(folder / CHAT_TEMPLATE, work / CHAT_TEMPLATE)
+        if (off := _off(work, head, inputs, want)) > TOLERANCE:
+            raise InputError(
+                f"The merged model differs from base plus adapter: its outputs are off by {off:.3g} of their spread."
+            )
+        own = _type_of(base)
+        if own is not torch.float32:
+            half = Path(name) / "half"
+            shutil.copytree(work, half)
+            merged.to(own).save_pretrained(half)
+            if _off(half, head, inputs, want) <= TOLERANCE:
+                work = half
+        shutil.rmtree(out, ignore_errors=True)
+        work.rename(out)
+    return out
+
+
+def _merged(model: PeftModel) -> PreTrainedModel:
+    with torch.no_grad():
+        whole: PreTrainedModel = model.merge_and_unload(safe_merge=True)
+    return whole
+
+
+def _into_float(model: PeftModel, folder: Path, head: Head, note: dict[str, Any]) -> PreTrainedModel:
+    """The merged model of an adapter on a base in 4 bits, in float32 and in the shapes of the original base."""
+    base, revision = base_of(folder)
+    plain = load_base(base, revision, head=head, labels=note.get("labels") or ())
+    with patient_peft():
+        taken_out = model.unload().dequantize()
+        merged = _merged(PeftModel.from_pretrained(taken_out, str(folder)))
+    weights = merged.state_dict()
+    for name, module in plain.named_modules():
+        if isinstance(module, Conv1D):  # its weights lie inputs first; in 4 bits all lie outputs first
+            weights[f"{name}.weight"] = weights[f"{name}.weight"].T.contiguous()
+    plain.load_state_dict(weights)
+    return plain
+
+
+def _input(model: Any, length: int, seed: int) -> torch.Tensor:
+    """Token ids (1, length) drawn by chance; the end token last and nowhere else, as some heads look for it."""
+    config = model.config.get_text_config()
+    end = config.eos_token_id
+    end = end[0] if isinstance(end, list) else end
+    ids = torch.randint(0, config.vocab_size, (1, length), generator=torch.Generator().manual_seed(seed))
+    if end is not None:
+        ids[ids == end] = (end + 1) % config.vocab_size
+        ids[0, -1] = end
+    return ids
+
+
+def _answer(model: Any, head: Head, ids: torch.Tensor) -> torch.Tensor:
+    """What a model says of token ids, in float32."""
+    more = {"decoder_input_ids": ids} if head is SEQ2SEQ else {}
+    out = model(input_ids=ids, attention_mask=torch.ones_like(ids), **more)
+    said: torch.Tensor = out.logits if "logits" in out else out.last_hidden_state
+    return said.float()
+
+
+def _off(folder: Path, head: Head, inputs: list[torch.Tensor], want: list[torch.Tensor]) -> float:
+    """How far the answers of a folder's model, computed in float32, are off, as a share of their spread (at least 1)."""
+    model = load_base(str(folder), head=head)
+    with torch.inference_mode():
+        got = [_answer(model, head, ids) for ids in inputs]
+    return max((w - g).abs().max().item() / max(1.0, w.abs().max().item()) for w, g in zip(want, got, strict=True))
+
+
+def _type_of(base: str) -> torch.dtype:
+    """The type of a base's weights on the disk: of the first one; float32 where they are not here."""
+    files = sorted(resolve(base).glob("*.safetensors")) if resolve(base).is_dir() else []
+    if not files:
+        return torch.float32
+    with safe_open(files[0], "pt") as weights:
+        found: torch.dtype = weights.get_tensor(next(iter(weights.keys()))).dtype
+    return found

@@ -1,0 +1,32 @@
+"""Which methods go with which heads and families, in words; light, so that the form can ask before anything is loaded."""
+
+from __future__ import annotations
+
+from core.models.heads import LABEL, TAGS, Head
+
+NO_TAGS = ("gemma3", "gemma3_text")  # families without a head for tags in transformers 5.23
+
+
+def why_not(method_name: str, head: Head, model_type: str) -> str:
+    """Why a method cannot train a head on a family (model_type of config.json); "" where it can."""
+    if head is TAGS and model_type in NO_TAGS:
+        return (
+            f"The family {model_type} has no head that tags each token in transformers: let it write its answer "
+            "(head: lm), or choose another model."
+        )
+    if method_name == "prompt" and head is LABEL and model_type == "t5":
+        return (
+            "Prompt tuning cannot train T5 to choose a label: its head looks for the end of the text among the words, "
+            "and the vectors in front are none. Choose another method, or let it write the label."
+        )
+    return ""
+
+
+def remarks(method_name: str, device: str) -> list[str]:
+    """What there is to know about a method on a device ("cpu", "cuda"), one sentence each."""
+    if method_name == "qlora" and device == "cpu":
+        return [
+            "On a CPU QLoRA saves no memory: the weights are held in 4 bits, and are taken out of them for each pass. "
+            "The run is a real one, and LoRA is about as fast and learns from exact weights."
+        ]
+    return []

@@ -1,0 +1,23 @@
+"""A base in 4 bits, by bitsandbytes: how it is loaded, and that it computes the same in training and out of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+from transformers import BitsAndBytesConfig
+
+
+def bits_and_bytes(quantization: dict[str, Any] | None) -> BitsAndBytesConfig | None:
+    """transformers' config of plain values, as base.json has them; None where weights stay as they are."""
+    return None if quantization is None else BitsAndBytesConfig(**quantization)
+
+
+def steady(model: nn.Module) -> None:
+    """Switch off what bitsandbytes 0.50 does on processors with AVX512-BF16: in the first pass without gradients it
+    packs the weights anew for a kernel in bf16, whatever type was asked for, and they stay so when training goes on."""
+    from bitsandbytes.nn import Linear4bit
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
