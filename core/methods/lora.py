@@ -12,6 +12,7 @@ from core.config import LoraMethod, QLoraMethod, Section
 from core.methods import names
 from core.models.heads import CAUSAL, Head
 from core.models.load import Precision, base_name, patient_peft
+from core.runs.files import read_json, write_json
 
 frozen_base = True
 mergeable = ""
@@ -60,11 +61,14 @@ def quantization(settings: Section, on: Precision) -> dict[str, Any] | None:
 def save(model: PeftModel, folder: Path) -> None:
     """Write adapter_config.json and adapter_model.safetensors. PEFT's own look at the embeddings asks the Hub: not here.
 
-    Embeddings that are trained whole are part of it all the same, as any module of `modules_to_save`.
+    Embeddings that are trained whole are part of it all the same, as any module of `modules_to_save`. Of modules that
+    share their weights PEFT writes down one, and by GPT-2's name of it (wte) does not know it again: all are written.
     """
-    settings = model.peft_config["default"]
-    for name in ("target_modules", "modules_to_save", "feedforward_modules"):
-        value = vars(settings).get(name)
-        if isinstance(value, (set, list)):
-            setattr(settings, name, sorted(set(value)))  # a set has another order in each process
     model.save_pretrained(str(folder), save_embedding_layers=False)
+    written = read_json(folder / "adapter_config.json") or {}
+    tied = vars(model.peft_config["default"]).get("modules_to_tie") or ()
+    for name in ("target_modules", "modules_to_save", "feedforward_modules"):
+        if isinstance(written.get(name), list):
+            more = tied if name == "modules_to_save" else ()
+            written[name] = sorted({*written[name], *more})  # a set has another order in each process
+    write_json(folder / "adapter_config.json", written)

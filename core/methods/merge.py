@@ -27,6 +27,7 @@ from core.models.load import (
     patient_peft,
     weights_of,
 )
+from core.models.quantize import dequantized
 from core.paths import resolve
 from core.runs.files import read_json
 from core.runs.store import Run
@@ -105,8 +106,7 @@ def _into_float(model: PeftModel, folder: Path, head: Head, note: dict[str, Any]
     base, revision = base_of(folder)
     plain = load_base(base, revision, head=head, labels=note.get("labels") or ())
     with patient_peft():
-        taken_out = model.unload().dequantize()
-        merged = _merged(PeftModel.from_pretrained(taken_out, str(folder)))
+        merged = _merged(PeftModel.from_pretrained(dequantized(model.unload()), str(folder)))
     weights = merged.state_dict()
     for name, module in plain.named_modules():
         if isinstance(module, Conv1D):  # its weights lie inputs first; in 4 bits all lie outputs first

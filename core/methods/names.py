@@ -69,7 +69,7 @@ def targets(model: PreTrainedModel, wanted: str | Iterable[str], remedy: str) ->
 
 
 def whole(model: PreTrainedModel, wanted: Iterable[str] | None, head: Head) -> list[str]:
-    """The full names of the modules that are trained whole: those that a setting names, and the head's own.
+    """The full names of the layers that are trained whole: in the modules that a setting names, and the head's own.
 
     Full names, as PEFT compares the ends of names and would take `input_layernorm` for `norm`. Where an embedding is
     named that shares its weights, all that share them are in the list: they are trained as one.
@@ -101,7 +101,10 @@ def whole(model: PreTrainedModel, wanted: Iterable[str] | None, head: Head) -> l
     shared = tied_names(model)
     if set(shared).intersection(found):
         found += shared
-    return list(dict.fromkeys([*found, *(new_layers(model, head) or ())]))
+    for name in new_layers(model, head) or ():
+        found += matching(name, trainable)
+    leaves = [n for n in trainable if any(True for _ in modules[n].parameters(recurse=False))]
+    return list(dict.fromkeys(leaf for name in found for leaf in leaves if f"{leaf}.".startswith(f"{name}.")))
 
 
 def tied_names(model: PreTrainedModel) -> list[str]:

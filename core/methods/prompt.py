@@ -44,12 +44,14 @@ def prepare(
         InputError: (field method.prompt_tuning_init_text) the text has no tokens.
     """
     model.name_or_path = base_name(base)
-    count, words = settings.num_virtual_tokens, model.get_input_embeddings()
+    count, words, config = settings.num_virtual_tokens, model.get_input_embeddings(), model.config.get_text_config()
     adapter = PromptTuningConfig(
         task_type=TaskType[head.task_type],
         num_virtual_tokens=count,
         num_transformer_submodules=1,  # of an encoder-decoder the encoder alone
         token_dim=words.embedding_dim,
+        num_layers=config.num_hidden_layers,
+        num_attention_heads=config.num_attention_heads,
         prompt_tuning_init="RANDOM",  # from text PEFT would ask AutoTokenizer, and that the Hub
         modules_to_save=names.whole(model, None, head) or None,
         revision=revision,

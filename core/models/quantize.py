@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from torch import nn
-from transformers import BitsAndBytesConfig
+from transformers import BitsAndBytesConfig, PreTrainedModel
 
 
 def bits_and_bytes(quantization: dict[str, Any] | None) -> BitsAndBytesConfig | None:
@@ -21,3 +22,10 @@ def steady(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
+
+
+def dequantized(model: PreTrainedModel) -> PreTrainedModel:
+    """The same model with all weights taken out of 4 bits, as numbers that it computes with; not its original ones."""
+    logging.getLogger("transformers.integrations.bitsandbytes").setLevel(logging.ERROR)  # it tells of each type
+    whole: PreTrainedModel = model.dequantize()
+    return whole

@@ -8,6 +8,7 @@ import torch
 from core.config import LoraMethod
 from core.errors import InputError
 from core.methods import lora, method
+from core.methods.merge import merge
 from core.models.load import load_base, load_run, parameters
 
 IDS = torch.arange(5, 21).unsqueeze(0)
@@ -65,18 +66,58 @@ def test_saved_and_loaded_again_it_is_the_same(tiny_llama, tmp_path):
     assert written["target_modules"] == sorted(written["target_modules"])
 
 
-def test_merged_into_one_folder_it_answers_the_same(tiny_llama, tmp_path):
-    model = grown(tiny_llama)
+@pytest.mark.parametrize(
+    ("settings", "scale"), [({}, 4 / 16), ({"use_rslora": True}, 4 / 4), ({"use_dora": True}, 4 / 16)]
+)
+def test_scales_are_those_of_the_papers_and_saved(tiny_llama, tmp_path, settings, scale):
+    model = grown(tiny_llama, r=16, lora_alpha=4, **settings)
+    assert model.base_model.model.model.layers[0].mlp.up_proj.scaling == {"default": scale}
+    assert any("magnitude" in n for n, p in model.named_parameters() if p.requires_grad) == ("use_dora" in settings)
     lora.save(model, tmp_path / "a")
-    (tmp_path / "a" / "chat_template.jinja").write_text("{{ 'tuned in this' }}")
-    out = lora.merge(tmp_path / "a", tmp_path / "out" / "merged")
-    again, tokenizer = load_run(out)
-    assert tokenizer.chat_template == "{{ 'tuned in this' }}"
     with torch.no_grad():
-        torch.testing.assert_close(again(IDS).logits, model(IDS).logits, atol=1e-4, rtol=1e-4)
-    assert (out / "tokenizer.json").read_bytes() == (tiny_llama / "tokenizer.json").read_bytes()
-    assert [p.name for p in out.parent.iterdir()] == ["merged"]
-    assert lora.merge(out, tmp_path / "unused") == out and not (tmp_path / "unused").exists()
+        assert torch.equal(model(IDS).logits, load_run(tmp_path / "a")[0](IDS).logits)
+
+
+# Modules that are trained whole
+
+
+@pytest.mark.parametrize(
+    ("family", "settings", "whole"),
+    [  # the first is the config that the source has for GPT-2 and its like
+        ("gpt2", {"target_modules": ("c_attn", "c_proj"), "modules_to_save": ("ln_f", "lm_head")},
+         {"lm_head", "transformer.ln_f", "transformer.wte"}),
+        ("llama", {"modules_to_save": ("lm_head",)}, {"lm_head"}),
+        ("smollm", {"modules_to_save": ("embed_tokens",)}, {"lm_head", "model.embed_tokens"}),
+        ("llama", {"modules_to_save": ("norm",)}, {"model.norm"}),
+    ],
+)  # fmt: skip
+def test_modules_trained_whole_are_saved_and_merged_exactly(tiny_models, tmp_path, family, settings, whole):
+    model = grown(tiny_models(family), **settings)
+    found = {n.split(".modules_to_save.")[0] for n, _ in model.named_parameters(remove_duplicate=False) if "_save." in n}
+    assert {n.removeprefix("base_model.model.") for n in found} == whole
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn(parameter.shape) * 0.05)
+        want = model(IDS).logits
+        lora.save(model, tmp_path / "a")
+        assert torch.equal(load_run(tmp_path / "a")[0](IDS).logits, want)
+        merged, _ = load_run(merge(tmp_path / "a", tmp_path / "merged"))
+        torch.testing.assert_close(merged(IDS).logits, want, atol=1e-4, rtol=1e-4)
+    assert merged.config.tie_word_embeddings == (len(whole) > 1)
+
+
+@pytest.mark.parametrize(("bad", "hint"), [("lm_haed", "'lm_head'"), ("embed", "embed_tokens, ")])
+def test_modules_that_are_none(tiny_llama, bad, hint):
+    with pytest.raises(InputError, match=hint) as error:
+        grown(tiny_llama, modules_to_save=(bad,))
+    assert error.value.field == "method.modules_to_save"
+
+
+def test_nothing_is_added_to_a_layer_that_is_the_embedding_too(tiny_models):
+    with pytest.raises(InputError, match="shares its weights") as error:
+        grown(tiny_models("smollm"), target_modules=("q_proj", "lm_head"))
+    assert error.value.field == "method.target_modules"
 
 
 def test_unknown_methods_get_a_hint():
