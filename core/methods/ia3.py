@@ -40,7 +40,7 @@ def prepare(
         if wanted is None:
             known = list(dict.fromkeys(layer.rsplit(".", 1)[-1] for layer in layers))
             raise InputError(
-                f"Which layers of the family {family!r} are keys, values and feed-forward is not known here: name them. "
+                f"Which layers of the family {family!r} are keys, values and feed-forward is not known: name them. "
                 f"It has {', '.join(known)}.",
                 names.TARGETS,
             )

@@ -59,7 +59,7 @@ def quantization(settings: Section, on: Precision) -> dict[str, Any] | None:
 
 
 def save(model: PeftModel, folder: Path) -> None:
-    """Write adapter_config.json and adapter_model.safetensors. PEFT's own look at the embeddings asks the Hub: not here.
+    """Write adapter_config.json and adapter_model.safetensors. No Hub is asked for the embeddings.
 
     Embeddings that are trained whole are part of it all the same, as any module of `modules_to_save`. Of modules that
     share their weights PEFT writes down one, and by GPT-2's name of it (wte) does not know it again: all are written.

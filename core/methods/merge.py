@@ -1,4 +1,4 @@
-"""Merging: what was trained beside a base is added into its weights, and the whole answers the same; or says why not."""
+"""Merging: what was trained beside a base is added into its weights, and the answers stay the same."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _answer(model: Any, head: Head, ids: torch.Tensor) -> torch.Tensor:
 
 
 def _off(folder: Path, head: Head, inputs: list[torch.Tensor], want: list[torch.Tensor]) -> float:
-    """How far the answers of a folder's model, computed in float32, are off, as a share of their spread (at least 1)."""
+    """How far the answers of a folder's model are off, in float32, as a share of their spread (at least 1)."""
     model = load_base(str(folder), head=head)
     with torch.inference_mode():
         got = [_answer(model, head, ids) for ids in inputs]

@@ -1,4 +1,4 @@
-"""Which methods go with which heads and families, in words; light, so that the form can ask before anything is loaded."""
+"""Which methods go with which heads and families, in words. Light: the form asks before anything is loaded."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import types
+import warnings
 from typing import Any
 
 import torch
@@ -25,7 +26,9 @@ from core.models.load import Precision, base_name, patient_peft
 from core.models.tokenizer import load_tokenizer
 
 frozen_base = True
-mergeable = "Prompt tuning leaves the weights of the model as they are, so there is nothing to merge: keep its few vectors."
+mergeable = (
+    "Prompt tuning leaves the weights of the model as they are, so there is nothing to merge: keep its few vectors."
+)
 
 
 def prepare(
@@ -64,9 +67,7 @@ def prepare(
     return opened(tuned)
 
 
-def _start(
-    settings: PromptMethod, words: nn.Module, count: int, base: str, revision: str | None
-) -> torch.Tensor:
+def _start(settings: PromptMethod, words: nn.Module, count: int, base: str, revision: str | None) -> torch.Tensor:
     """Where the vectors begin (count, hidden)."""
     table: Any = words
     if settings.prompt_tuning_init == "random":
@@ -91,6 +92,8 @@ def opened(model: PeftModel) -> PeftModel:
     """The model with our pass: what it says has one column for each token of its input; without vectors it stays."""
     if not model.peft_config["default"].is_prompt_learning:
         return model
+    # When it writes, PEFT counts positions itself, for one prompt at a time rightly, and says so each time.
+    warnings.filterwarnings("ignore", "Position ids are not supported for parameter efficient tuning", UserWarning)
     model.forward = types.MethodType(_forward, model)
     return model
 

@@ -28,12 +28,14 @@ def quantization(settings: Section, on: Precision) -> dict[str, Any] | None:
     """The arguments of BitsAndBytesConfig. Computed in: as set; "auto" is the type of frozen weights on this device."""
     if not isinstance(settings, QLoraMethod):
         raise TypeError(f"settings of {type(settings).__name__} are not QLoRA's")
-    auto = str(on.frozen).removeprefix("torch.")
+    compute = settings.bnb_4bit_compute_dtype
     return {
         "load_in_4bit": True,
         "bnb_4bit_quant_type": settings.bnb_4bit_quant_type,
         "bnb_4bit_use_double_quant": settings.bnb_4bit_use_double_quant,
-        "bnb_4bit_compute_dtype": auto if settings.bnb_4bit_compute_dtype == "auto" else settings.bnb_4bit_compute_dtype,
+        "bnb_4bit_compute_dtype": auto
+        if settings.bnb_4bit_compute_dtype == "auto"
+        else settings.bnb_4bit_compute_dtype,
         "llm_int8_skip_modules": list(KEPT),
     }
 

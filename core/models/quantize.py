@@ -10,7 +10,7 @@ from transformers import BitsAndBytesConfig, PreTrainedModel
 
 
 def bits_and_bytes(quantization: dict[str, Any] | None) -> BitsAndBytesConfig | None:
-    """transformers' config of plain values, as base.json has them; None where weights stay as they are."""
+    """A config of transformers from plain values, as base.json has them; None where weights stay as they are."""
     return None if quantization is None else BitsAndBytesConfig(**quantization)
 
 

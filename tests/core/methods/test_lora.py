@@ -93,7 +93,9 @@ def test_scales_are_those_of_the_papers_and_saved(tiny_llama, tmp_path, settings
 )  # fmt: skip
 def test_modules_trained_whole_are_saved_and_merged_exactly(tiny_models, tmp_path, family, settings, whole):
     model = grown(tiny_models(family), **settings)
-    found = {n.split(".modules_to_save.")[0] for n, _ in model.named_parameters(remove_duplicate=False) if "_save." in n}
+    found = {
+        n.split(".modules_to_save.")[0] for n, _ in model.named_parameters(remove_duplicate=False) if "_save." in n
+    }
     assert {n.removeprefix("base_model.model.") for n in found} == whole
     with torch.no_grad():
         for parameter in model.parameters():

@@ -48,7 +48,7 @@ def test_all_linear_layers_are_in_4_bits_but_what_the_model_ends_in(tiny_models,
 
 
 def test_a_look_without_gradients_changes_nothing_in_training(tiny_llama):
-    """bitsandbytes packs weights anew on some processors in a pass without gradients, and computes in bf16 from then."""
+    """On some processors bitsandbytes would pack the weights anew, and compute in bf16 from then on."""
     model = made(tiny_llama, lora_dropout=0)
     before = model.train()(IDS).logits
     with torch.no_grad():
