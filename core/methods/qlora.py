@@ -33,9 +33,7 @@ def quantization(settings: Section, on: Precision) -> dict[str, Any] | None:
         "load_in_4bit": True,
         "bnb_4bit_quant_type": settings.bnb_4bit_quant_type,
         "bnb_4bit_use_double_quant": settings.bnb_4bit_use_double_quant,
-        "bnb_4bit_compute_dtype": auto
-        if settings.bnb_4bit_compute_dtype == "auto"
-        else settings.bnb_4bit_compute_dtype,
+        "bnb_4bit_compute_dtype": str(on.frozen).removeprefix("torch.") if compute == "auto" else compute,
         "llm_int8_skip_modules": list(KEPT),
     }
 
