@@ -13,6 +13,7 @@ from core.runs.curve import thin as thin_events
 from core.runs.store import Run
 
 KEPT = 24  # digests held in memory; a run that falls out is read again from its file
+NO_FIGURES = ("t", "step", "validation_loss", "metric_value", "higher_is_better")  # of an eval event
 WINDOW = 20  # logged steps over which the pace is measured
 
 
@@ -30,7 +31,9 @@ class Digest:
     val_steps: list[int] = field(default_factory=list)
     val_losses: list[float] = field(default_factory=list)
     figures: dict[int, dict[str, float]] = field(default_factory=dict)  # what else each validation found, by step
-    best: tuple[int, float] | None = None
+    metric: str = "loss"  # what the best weights are chosen by
+    values: list[float] = field(default_factory=list)  # of it, at each validation, so signed that the lowest is best
+    best: tuple[int, float] | None = None  # the step with the best of these, and its validation loss
     log: dict[str, Any] = field(default_factory=dict)
     resources: dict[str, Any] = field(default_factory=dict)
     samples: list[dict[str, Any]] = field(default_factory=list)
@@ -58,11 +61,12 @@ class Digest:
                     self._back_to(step - 1, step)
                 self.val_steps.append(step)
                 self.val_losses.append(loss)
-                self.figures[step] = {
-                    k: float(v) for k, v in event.items() if k not in ("t", "step", "validation_loss") and _finite(v)
-                }
-                if self.best is None or loss < self.best[1]:
-                    self.best = (step, loss)
+                self.figures[step] = {k: float(v) for k, v in event.items() if k not in NO_FIGURES and _finite(v)}
+                self.metric = str(event.get("metric") or "loss")
+                value: Any = event.get("metric_value")
+                sign = -1 if event.get("higher_is_better") else 1
+                self.values.append(sign * float(value) if _finite(value) else loss)
+                self.best = self._best()
             case "sample":
                 self.samples.append(event)
                 self.asked = self.asked or event
@@ -82,10 +86,15 @@ class Digest:
         kept = bisect.bisect_right(self.steps, step if logged is None else logged)
         del self.steps[kept:], self.losses[kept:]
         kept = bisect.bisect_right(self.val_steps, step)
-        del self.val_steps[kept:], self.val_losses[kept:]
+        del self.val_steps[kept:], self.val_losses[kept:], self.values[kept:]
         self.samples = [s for s in self.samples if int(s.get("step") or 0) <= step]
         self.checkpoints = [c for c in self.checkpoints if c <= step]
-        self.best = min(zip(self.val_steps, self.val_losses, strict=True), key=lambda p: p[1], default=None)
+        self.best = self._best()
+
+    def _best(self) -> tuple[int, float] | None:
+        """The earliest of the best checks; the base model, before the first step, is one of them."""
+        at = min(range(len(self.values)), key=lambda i: self.values[i], default=None)
+        return None if at is None else (self.val_steps[at], self.val_losses[at])
 
     @property
     def step(self) -> int:

@@ -81,11 +81,7 @@ def when(stamp: float) -> str:
 def strip(d: Digest, state: State) -> str:
     """The figures at the top: step, validation loss, speed, time, memory. A dash where nothing is known yet."""
     live, speed = state.under_way, d.log.get("tokens_per_second")
-    best = (
-        ("Validation loss", loss(d.best[1]), f"best, step {d.best[0]:,}")
-        if d.best
-        else ("Validation loss", "–", "none yet" if live else "none")
-    )
+    best = _best(d, live)
     left = d.seconds_left() if live else None
     time = ("Time left", *(clock(left) if left is not None else ("–", "not known yet")))
     if not live:
@@ -102,6 +98,16 @@ def strip(d: Digest, state: State) -> str:
         time,
         ("Memory", *memory),
     )
+
+
+def _best(d: Digest, live: bool) -> tuple[str, str, str]:
+    """What the weights are chosen by, at its best so far."""
+    if d.best is None:
+        return "Validation loss", "–", "none yet" if live else "none"
+    step, value = d.best
+    if d.metric in d.figures.get(step, {}):
+        return d.metric.replace("_", " ").capitalize(), f"{d.figures[step][d.metric]:.4g}", f"best, step {step:,}"
+    return "Validation loss", loss(value), f"best, step {step:,}"
 
 
 def head(d: Digest, state: State) -> str:

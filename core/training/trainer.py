@@ -170,9 +170,10 @@ class RunTrainer(Trainer):
             hooks.follow.reason = "stopped"
             self.control.should_training_stop = self.control.should_save = True
             return {}
-        name = hooks.best.measure.name
+        name, higher = hooks.best.measure.name, hooks.best.measure.higher_is_better
         figures = {k: v for k, v in ({name: value} | figures).items() if k != LOSS}
-        hooks.log.add("eval", step, validation_loss=loss, metric=name, metric_value=value, **figures)
+        judged = {"metric": name, "metric_value": value, "higher_is_better": higher}
+        hooks.log.add("eval", step, validation_loss=loss, **judged, **figures)
         words = "".join(f" · {name} {value:.4g}" for name, value in figures.items())
         print(f"step {step:,} · validation loss {loss:.4f}{words}", file=sys.stderr, flush=True)
         if step:

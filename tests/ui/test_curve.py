@@ -96,3 +96,13 @@ def test_only_so_many_runs_are_held(new_run: Callable[..., Run]) -> None:
     runs = [new_run("done", log(1, float(n))) for n in range(4)]
     assert [follower.digest(run).losses for run in runs] == [[0.0], [1.0], [2.0], [3.0]]
     assert len(follower._digests) == 2
+
+
+def test_the_best_is_the_best_of_what_the_weights_are_chosen_by() -> None:
+    d = Digest()
+    for step, loss, accuracy in ((0, 3.0, 0.1), (10, 1.0, 0.5), (20, 2.0, 0.9), (30, 2.5, 0.9)):
+        event = validated(step, loss) | {"metric": "accuracy", "metric_value": accuracy, "higher_is_better": True}
+        d.add(event | {"accuracy": accuracy})
+    assert d.best == (20, 2.0) and d.figures[20] == {"accuracy": 0.9}
+    d.add({"kind": "resumed", "step": 10})
+    assert d.best == (10, 1.0)
