@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from core.config import RunConfig
+from core.errors import InputError
+from core.models.catalog import read_config
 from core.models.heads import LABEL, TAGS, Head
+from core.models.tokenizer import model_folder
 
 NO_TAGS = ("gemma3", "gemma3_text")  # families without a head for tags in transformers 5.23
 
@@ -20,6 +24,14 @@ def why_not(method_name: str, head: Head, model_type: str) -> str:
             "and the vectors in front are none. Choose another method, or let it write the label."
         )
     return ""
+
+
+def require(config: RunConfig, head: Head) -> None:
+    """Refuse a head that the config's method cannot train on its model. InputError at the field `model.head`."""
+    folder = model_folder(config.model.path, config.model.revision)
+    family = str(read_config(config.model.path, folder).get("model_type"))
+    if reason := why_not(config.method.name, head, family):
+        raise InputError(reason, "model.head")
 
 
 def remarks(method_name: str, device: str) -> list[str]:

@@ -15,6 +15,7 @@ from core.data.formats import Layout
 from core.data.sources import Source
 from core.errors import InputError
 from core.losses import table
+from core.methods import possible
 from core.models.heads import CAUSAL, Head, head_of
 from core.tasks import get
 from core.tasks.base import Answer
@@ -34,8 +35,6 @@ Batch = dict[str, Any]  # tensors by name
 OBJECTIVES: dict[str, str] = {
     "causal_lm": "core.tasks.writing",
     "feature_extraction": "core.tasks.pairs",
-    "sequence_classification": "core.tasks.labels",
-    "token_classification": "core.tasks.tags",
 }
 LIKELIHOOD = ("perplexity", "bits_per_byte", "stopped_by_itself")  # what every text that is written is measured by
 
@@ -201,10 +200,12 @@ def objective_of(
     """The objective of a run that is about to train, its labels found in the rows to train on.
 
     Raises:
-        InputError: the model cannot do the task, the rows do not fit it (field task), the loss does not suit it or is
-            broken (field training.loss), or it cannot take such batches (field training.batching).
+        InputError: the model cannot do the task, or not by this method (field model.head), the rows do not fit it
+            (task), the loss does not suit it or is broken (training.loss), or it cannot take such batches
+            (training.batching).
     """
     head, batching = head_of(config), config.training.batching
+    possible.require(config, head)
     table.require(config, head)
     kind = objective_class(head)
     if batching in ("packed", "padding_free") and not kind.joins:

@@ -1,1 +1,0 @@
-"""Several adapters on one base: asked together, switched, combined; and the process that keeps them warm."""
