@@ -1,4 +1,4 @@
-"""The command line: python -m core check|estimate|presets|train|evaluate|export|runs ... (see docs/commands.md)."""
+"""The command line: python -m core COMMAND ... (see docs/commands.md; the commands are those of COMMANDS below)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.runs.failures import explain
 from core.runs.files import plain
 from core.runs.masking import mask_output
 
-COMMANDS = ("check", "estimate", "presets", "train", "evaluate", "export", "runs")
+COMMANDS = ("check", "estimate", "presets", "train", "evaluate", "export", "runs", "adapters")
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,14 +44,17 @@ def parser(argv: list[str]) -> Parser:
 
 
 @contextlib.contextmanager
-def answer_alone() -> Iterator[None]:
-    """Standard output is the answer's alone: what libraries, native code and children print goes to standard error."""
+def answer_alone() -> Iterator[int]:
+    """Standard output is the answer's alone: what libraries, native code and children print goes to standard error.
+
+    What it was before is the descriptor that the block gets.
+    """
     sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            yield
+            yield kept
     finally:
         sys.stdout.flush()
         os.dup2(kept, 1)
@@ -65,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", str(threads()))  # a core is left to the page; read when torch is imported
     try:
         args = parser(argv).parse_args(argv)
-        with answer_alone():
+        with answer_alone() as args.answer:
             result = args.module.run(args)
         print(json.dumps(plain(result), ensure_ascii=False) if args.json else args.module.show(result), flush=True)
         return int(result.get("exit", 0))

@@ -56,7 +56,7 @@ def encode_rows(
     work = _Work(layout, Wording.of(data), data.max_tokens, "drop_long" in data.fixes, tokenizer)
     many = isinstance(rows, Sized) and len(rows) > MANY
     made = _Made()
-    with contextlib.closing(spread(work, _batches(rows), cpus() if many else 1)) as parts:
+    with contextlib.closing(spread(work, in_batches(rows), cpus() if many else 1)) as parts:
         for part in parts:
             made.add(part)
             if on_progress:
@@ -66,7 +66,8 @@ def encode_rows(
     return made.encoded(), made.report
 
 
-def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+def in_batches(rows: Iterable[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+    """The rows, BATCH of them at a time."""
     if isinstance(rows, Sequence):
         yield from (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
         return

@@ -16,6 +16,7 @@ class EncodeReport:
         truncated: positions of rows whose prompt lost its middle.
         answer_cut: positions of rows whose answer lost its end.
         text_cut: positions of rows, without an answer that is written, of which a text lost its end.
+        unread: words with a tag that are no token of their own.
         tokens, trained_tokens, longest: of the examples, in tokens.
     """
 
@@ -25,6 +26,7 @@ class EncodeReport:
     truncated: list[int] = field(default_factory=list)
     answer_cut: list[int] = field(default_factory=list)
     text_cut: list[int] = field(default_factory=list)
+    unread: int = 0
     tokens: int = 0
     trained_tokens: int = 0
     longest: int = 0
@@ -41,6 +43,7 @@ class EncodeReport:
         ):
             ours += [first + row for row in theirs]
         self.rows += other.rows
+        self.unread += other.unread
         self.tokens += other.tokens
         self.trained_tokens += other.trained_tokens
         self.longest = max(self.longest, other.longest)
@@ -56,6 +59,9 @@ class EncodeReport:
             said.append(f"{count_rows(len(self.answer_cut))} so long that the end of the answer was cut off.")
         if self.text_cut:
             said.append(f"{count_rows(len(self.text_cut))} longer than the limit: the end of the text was cut off.")
+        if self.unread:
+            words = "1 word becomes" if self.unread == 1 else f"{self.unread:,} words become"
+            said.append(f"{words} no token of their own, so their tags are not learned.")
         return said
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from core.data.derived import derived
+from core.data.formats import Layout
 from core.data.recognise import TAGS, TOKENS, Look
 from core.data.rows import Rows
 from core.data.tables import Table, collect
@@ -17,7 +18,8 @@ from core.data.turns import as_text
 from core.errors import InputError
 
 TEXT, ENTITIES = "text", "entities"  # the columns that are made
-OUTSIDE = ("", "O", "0", "-100", "_")  # tags of tokens that belong to no entity; -100: not counted
+NOT_COUNTED = "-100"
+OUTSIDE = ("", "O", "0", NOT_COUNTED, "_")  # tags of tokens that belong to no entity
 UNNAMED = "entity"  # the type of a tag that is a mark alone: B, I
 _MARKED = re.compile(r"(?P<mark>[BIESLUMO])-(?P<type>.+)|(?P<bare>[BIES])")
 _MARKS = {"L": "E", "U": "S", "M": "I"}  # BILOU and BMES in the letters of IOBES
@@ -97,6 +99,20 @@ def tag_names(schema: pa.Schema, column: str) -> list[str]:
         return [str(name) for name in feature] if isinstance(feature, list) else []
     except (KeyError, IndexError, TypeError, ValueError):
         return []
+
+
+def tagged_words(row: dict[str, Any], layout: Layout) -> tuple[list[str], list[str]]:
+    """The words of a row of the layout tokens_tags, and the tag of each.
+
+    Raises:
+        InputError: they are no lists, or not as many tags as words.
+    """
+    words, tags = (row.get(layout.roles[role]) for role in ("tokens", "tags"))
+    if not isinstance(words, list) or not isinstance(tags, list):
+        raise InputError("Words and tags are lists, and this row has none.", "data.path")
+    if len(words) != len(tags):
+        raise InputError(f"{len(words)} words and {len(tags)} tags: there must be a tag for each word.", "data.path")
+    return [as_text(word) for word in words], [as_text(tag).strip() or "O" for tag in tags]
 
 
 def join(tokens: Sequence[str]) -> str:

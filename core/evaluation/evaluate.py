@@ -15,6 +15,7 @@ from core.data.sources import Source
 from core.data.split import split_source
 from core.data.template import Wording, parse
 from core.errors import InputError
+from core.evaluation import frequent
 from core.evaluation import metrics as table
 from core.evaluation.measure import Measured, Subject, head_for, measure, work
 from core.evaluation.metrics.base import Metric
@@ -62,7 +63,8 @@ def evaluate(
         data, split: the rows; see core.evaluation.rows.choose.
         metrics: names; None: those of the task; of a model that writes also perplexity, bits_per_byte,
             stopped_by_itself.
-        baseline: the same kinds as target; "base": the base model of the run (a model alone has none); None: nothing.
+        baseline: the same kinds as target; "base": the base model of the run (a model alone has none), or the most
+            frequent label where the base has no such head; None: nothing.
         max_rows, max_new_tokens: None: as the run's config says.
         task, template: of a model alone; a run has its own. Without a template the model's chat template is used.
         out_dir: where evaluation/result.json and predictions/heldout.jsonl go; None: the run's directory, if it is one.
@@ -80,7 +82,10 @@ def evaluate(
     chosen = choose(config if run is not None else None, data, split, max_rows or config.evaluation.max_rows)
     notes = [*chosen.notes]
     subjects = _subjects(run, name, config, baseline)
-    wanted = _wanted(config, chosen, metrics, notes, head_for(subjects[-1].target, config))
+    head = head_for(subjects[-1].target, config)
+    if subjects[0].base and frequent.begins_at_random(config, subjects[-1].target, head):
+        subjects[0] = Subject(frequent.NAME, frequent.NAME, frequent=head)
+    wanted = _wanted(config, chosen, metrics, notes, head)
     answering = any({"predictions", "stopped"} & set(m.inputs) for m in wanted.values())
     reading = any("nll" in m.inputs for m in wanted.values())
     labelled = _labelled(chosen, run, config, notes) if config.task == "classification" and answering else None

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 from core.config import RunConfig
 from core.data.sources import Source
 from core.data.template import Wording
+from core.evaluation import frequent
 from core.evaluation.metrics.base import Metric
 from core.evaluation.rows import Chosen, Prepared, labels
-from core.models.heads import VECTOR, Head, head_of
+from core.models.heads import LABEL, VECTOR, Head, head_of
 from core.models.load import head_of_weights, labels_of, load_base, load_run, precision, weights_of
 from core.models.tokenizer import end_ids, load_tokenizer
 from core.tasks import Answer
@@ -26,12 +27,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Subject:
-    """A model to measure: what load_run takes, or (with `base`) the base model of a config; and its name for people."""
+    """A model to measure: what load_run takes, or (with `base`) the base model of a config; and its name for people.
+
+    With `frequent` no model at all, but the most frequent label: the baseline of a head (see `frequent`).
+    """
 
     target: str
     name: str
     base: bool = False
     revision: str | None = None
+    frequent: Head | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,10 @@ def measure(
     Raises:
         InputError: it cannot be loaded, or no row can be asked. core.runs.state.Stopped: `should_stop` said so.
     """
+    if subject.frequent is not None:
+        tell(0, 0, f"looking for the {subject.name}")
+        rows, answers = frequent.most_frequent(chosen, config, subject.frequent, 2**31)
+        return Measured(rows, answers, [], None)
     tell(0, 0, f"loading the {subject.name}")
     how = precision()
     if subject.base:
@@ -117,8 +126,8 @@ def measure(
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     rows = objective.prepare(chosen, (context or 2**31) - (max_new_tokens if head.writes else 0))
     count, done = len(rows.places), 0.0
-    choices = labels(*labelled, config, tokenizer, MOST_LABELS) if labelled and answering else None
-    answers: list[Answer] = []
+    choices = labels(*labelled, config, tokenizer, MOST_LABELS) if labelled and answering and head.writes else None
+    answers = []
     surprises: list[tuple[float, int]] = []
     if answering:
         tell(done, 0, f"answering with the {subject.name}")
@@ -133,7 +142,8 @@ def measure(
             model, rows, should_stop=should_stop,
             on_progress=lambda n: tell(done + n * READING, n, f"reading the answers with the {subject.name}"),
         )  # fmt: skip
-    return Measured(rows, answers, surprises, list(choices) if choices else None)
+    offered = objective.labels if head is LABEL else list(choices) if choices else None
+    return Measured(rows, answers, surprises, offered)
 
 
 def head_for(target: str, config: RunConfig) -> Head:

@@ -26,11 +26,12 @@ class ModelInfo:
         name: of the folder, or the id.
         architecture: the class in config.json, such as "LlamaForCausalLM", or "".
         family: model_type of config.json, such as "llama", or "".
-        parameters: weights counted from the safetensors headers; None where there are none here.
+        parameters: weights counted from the safetensors headers; where there are none here those that the catalogue
+            says, or None.
         bytes: size of the weight files here, or None.
         dtype: of most weights on disk, such as "BF16", or "".
         context: longest input, in tokens, or None.
-        licence: from the model card's front matter, or "".
+        licence: from the model card's front matter, or the catalogue's, or "".
         chat_template: whether the tokenizer has one.
     """
 
@@ -69,16 +70,17 @@ def describe_model(path: str | Path, revision: str | None = None) -> ModelInfo:
     config = read_config(path, folder)
     inner: dict[str, Any] = config.get("text_config") or {}  # of models that also see
     parameters, size, dtype = weights(folder)
+    known = BY_ID.get(str(path))
     context = config.get("max_position_embeddings") or inner.get("max_position_embeddings") or config.get("n_positions")
     return ModelInfo(
         name=folder.name if resolve(path).is_dir() else str(path),
         architecture=str((config.get("architectures") or [""])[0]),
         family=str(config.get("model_type", "")),
-        parameters=parameters,
+        parameters=known.parameters if parameters is None and known else parameters,
         bytes=size,
         dtype=dtype,
         context=context if isinstance(context, int) else None,
-        licence=_licence(folder / "README.md"),
+        licence=_licence(folder / "README.md") or (known.licence if known else ""),
         chat_template=_has_chat_template(folder),
     )
 

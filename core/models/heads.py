@@ -58,6 +58,12 @@ def head_of(config: RunConfig) -> Head:
     """
     task, wanted, path = config.task, config.model.head, config.model.path
     kind = kind_of(read_config(path, model_folder(path, config.model.revision)))
+    if wanted == "task" and kind == "encoder-decoder" and task != "similarity":
+        raise InputError(
+            f"The model {path!r} is an encoder-decoder, which writes its answers here: leave the head empty, or choose "
+            "an encoder or a decoder.",
+            "model.head",
+        )
     if task == "similarity" or wanted == "task":
         return OWN[task]
     if kind != "encoder":

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -304,6 +305,8 @@ def _why(error: BaseException, name: str) -> str:
         return "is not on the Hub"
     if "trust_remote_code" in text:
         return "brings code of its own, which is not run here"
+    if kind := re.search(r"model type `([^`]+)` but Transformers does not recognize", text):
+        return f"is of the kind {kind[1]!r}, which transformers {transformers.__version__} does not know"
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     return f"cannot be loaded: {first[:300]}"
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FIELD = "model.path"
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
          "generation_config.json", "config.json")  # fmt: skip
+CARD = "README.md"  # says the licence
 # What only a slow tokenizer reads: the ids would have to be converted first.
 UNCONVERTED = ("tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "tekken.json", "qwen.tiktoken")
 # Tokens that families keep for padding or for nothing, best first (Llama 3, Qwen, Phi, Mistral, Gemma, BERT-like).
@@ -167,7 +168,7 @@ def _fetch(name: str, revision: str | None) -> Path:
                 f"is not read: {_SAVE_ONCE}",
                 FIELD,
             )
-        return [f for f in FILES if f in files]
+        return [f for f in (*FILES, CARD) if f in files]
 
     return fetch("model", name, choose, FIELD, revision)[0].parent
 

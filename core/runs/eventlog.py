@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,21 @@ from core.runs.masking import mask
 
 RESOURCES_S = 5.0
 
+Event = dict[str, Any]
+
 
 class EventLog:
     """Appends events. A line is one write, so a reader sees it whole or not yet; a number that is not finite is null.
 
     Raises OSError when the disk is full: the work must not go on unseen.
+
+    Attributes:
+        follower: told of each event once it is written, or None.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.follower: Callable[[Event], None] | None = None
         self._lock = threading.Lock()
         self._process = psutil.Process()
         self._process.cpu_percent()
@@ -43,6 +50,8 @@ class EventLog:
         line = mask(json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"))) + "\n"
         with self._lock:
             self._file.write(line.encode("utf-8", "replace"))
+        if self.follower is not None:
+            self.follower(event)
 
     def beat(self) -> None:
         """Append what this process uses, every few seconds; for `StateFile.working(on_beat=...)`."""

@@ -119,11 +119,11 @@ def _launch(file: StateFile, name: str, command: list[str], token: str | None = 
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                creationflags=_windows_flags(),
+                creationflags=windows_flags(),
             )
         job = {"name": name, "pid": process.pid, "created": _created(process), "log_from": start}
         write_json(file.job, job)
-    _calm(process.pid)
+    calm(process.pid)
     threading.Thread(target=_reap, args=(process, file.job, job), name=f"reap-{process.pid}", daemon=True).start()
 
 
@@ -134,7 +134,7 @@ def _created(process: subprocess.Popen[bytes]) -> float | None:
         return None
 
 
-def _calm(pid: int) -> None:
+def calm(pid: int) -> None:
     """The page comes first: the job gets a lower priority. One that has ended already needs none."""
     with contextlib.suppress(psutil.NoSuchProcess):
         if sys.platform == "win32":
@@ -153,7 +153,8 @@ def _reap(process: subprocess.Popen[bytes], path: Path, job: dict[str, object]) 
             return  # the run was deleted, or the disk is full: then the state says "killed" without the code
 
 
-def _windows_flags() -> int:
+def windows_flags() -> int:
+    """How Windows is to start a process of ours: without a window, and not ended by the page's Ctrl-C."""
     if sys.platform == "win32":
         return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     return 0

@@ -35,6 +35,8 @@ Batch = dict[str, Any]  # tensors by name
 OBJECTIVES: dict[str, str] = {
     "causal_lm": "core.tasks.writing",
     "feature_extraction": "core.tasks.pairs",
+    "sequence_classification": "core.tasks.labels",
+    "token_classification": "core.tasks.tags",
 }
 LIKELIHOOD = ("perplexity", "bits_per_byte", "stopped_by_itself")  # what every text that is written is measured by
 

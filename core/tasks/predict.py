@@ -33,6 +33,7 @@ def write(
     *,
     max_new_tokens: int,
     ends: set[int] | None = None,
+    adapters: Sequence[str] | None = None,
     on_progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> list[Answer]:
@@ -40,7 +41,7 @@ def write(
 
     Nothing of the model's generation_config is applied (no sampling, no repetition penalty): what is measured is the
     model. Rows that are done leave the batch. A prompt without a token has no answer. See core.tasks.base.Task for the
-    arguments.
+    arguments. adapters: PEFT's name of the one that answers each prompt ("__base__": none); None: the active one.
     """
     ends = end_ids(tokenizer) if ends is None else ends
     answers: list[Answer | None] = [None if len(p) else Answer("", "", [], False) for p in prompts]
@@ -49,8 +50,9 @@ def write(
     with torch.inference_mode():
         for places in _batches([len(prompts[i]) + max_new_tokens for i in asked], MOST_ROWS):
             batch = [asked[place] for place in places]
+            names = [adapters[i] for i in batch] if adapters is not None else None
             ids, stopped = _greedy(
-                model, [prompts[i] for i in batch], ends, pad_id(tokenizer), max_new_tokens, should_stop
+                model, [prompts[i] for i in batch], ends, pad_id(tokenizer), max_new_tokens, should_stop, names
             )
             for i, new, end in zip(batch, ids, stopped, strict=True):
                 text = str(tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
@@ -182,6 +184,7 @@ def _greedy(
     pad: int,
     most: int,
     should_stop: Callable[[], bool] | None,
+    names: list[str] | None = None,
 ) -> tuple[list[list[int]], list[bool]]:
     """New tokens of each prompt without the end token, and whether there was one."""
     ids, mask = _left(prompts, pad, model.device)
@@ -192,7 +195,7 @@ def _greedy(
     positions, cache, fed = _positions(mask), None, ids
     for _ in range(most):
         _check(should_stop)
-        logits, cache = _forward(model, fed, mask, positions, cache=cache, use_cache=keeps)
+        logits, cache = _forward(model, fed, mask, positions, cache=cache, use_cache=keeps, names=names)
         chosen = logits[:, -1].argmax(-1)
         stay = []
         for place, token in enumerate(chosen.tolist()):
@@ -207,6 +210,7 @@ def _greedy(
             at = torch.tensor(stay, device=ids.device)
             chosen, mask, positions, ids = chosen[at], mask[at], positions[at], ids[at]
             live = [live[place] for place in stay]
+            names = [names[place] for place in stay] if names else None
             if cache is not None:
                 cache.batch_select_indices(at)
         mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=1)
@@ -218,13 +222,15 @@ def _greedy(
 
 def _forward(
     model: Any, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, *,
-    cache: Any = None, use_cache: bool = False, keep: int = 1,
+    cache: Any = None, use_cache: bool = False, keep: int = 1, names: list[str] | None = None,
 ) -> tuple[torch.Tensor, Any]:  # fmt: skip
     """(logits of at least the last `keep` columns, cache). Arguments that an architecture does not know stay away."""
     known = _accepts(model)
     more: dict[str, Any] = {"use_cache": use_cache}
     if cache is not None:
         more["past_key_values"] = cache
+    if names is not None:
+        more["adapter_names"] = names
     if "position_ids" in known:
         more["position_ids"] = positions
     if "logits_to_keep" in known:

@@ -25,6 +25,7 @@ from core.runs.store import Run
 from core.training.arguments import check, remarks
 from core.training.attempt import Outcome, attempt, say
 from core.training.best import LOSS, Measure, measure_of
+from core.training.boards import reporting, require
 from core.training.examples import Examples, prepare
 from core.training.order import ORDERS
 from core.training.publish import publish
@@ -48,6 +49,7 @@ def fit(config: RunConfig, run: Run, job: Job, log: EventLog, resume: bool = Fal
     """
     torch.set_num_threads(threads())
     on = precision(config.training.mixed_precision)
+    require(config)
     rows = _rows(config, job, log)
     t = config.training
     order = ORDERS[t.batching](lengths_of(rows.train), t.per_device_train_batch_size, t.seed)
@@ -74,7 +76,8 @@ def fit(config: RunConfig, run: Run, job: Job, log: EventLog, resume: bool = Fal
     facts = {"parameters": parameters(model), "base_fingerprint": _same_base(run, config, resume)}
     write_json(run.dir / "environment.json", run.environment() | _environment(rows, on) | facts)
     job.check()
-    outcome = attempt(config, run, job, log, rows, order, model, steps, measure, on, resume)
+    with reporting(config, run, log, lambda note: say(log, 0, note)):
+        outcome = attempt(config, run, job, log, rows, order, model, steps, measure, on, resume)
     del model
     gc.collect()
     return _finish(config, run, job, log, rows, outcome, measure, facts)

@@ -104,7 +104,7 @@ def test_a_result_may_bring_its_own_status(run):
         (
             ["chek"],
             "There is no command 'chek'. Did you mean 'check'? Known: check, estimate, presets, train, evaluate, "
-            "export, runs.",
+            "export, runs, adapters.",
         ),
         (["check"], "The following arguments are required: DATA. See: python -m core check --help"),
         (["check", "x", "--jsn"], "Unrecognized arguments: --jsn. See: python -m core"),

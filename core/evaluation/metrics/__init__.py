@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InputError, unknown
-from core.evaluation.metrics import alike, fields, likelihood, match, ngrams, rouge
+from core.evaluation.metrics import alike, entities, fields, likelihood, match, ngrams, rouge
 from core.evaluation.metrics.base import Metric, ratio
 
 if TYPE_CHECKING:
@@ -37,6 +37,18 @@ METRICS: dict[str, Metric] = {
         Metric("valid", "Readable", "share", True,
                "Share of the answers that can be read as JSON (or as key = value lines, where the reference is).",
                fields.valid_rows, ratio),
+        Metric("entity_f1", "Entities (F1)", "share", True,
+               "Whole entities right, with their type: precision and recall in one figure.",
+               entities.entity_rows, entities.f1),
+        Metric("entity_precision", "Entities right", "share", True,
+               "Share of the entities given that are right, from first to last word and with their type.",
+               entities.entity_rows, entities.precision),
+        Metric("entity_recall", "Entities found", "share", True,
+               "Share of the entities wanted that are found.",
+               entities.entity_rows, entities.recall),
+        Metric("tag_accuracy", "Tags right", "share", True,
+               "Share of the words whose tag is right; most words have none, so this is high from the start.",
+               entities.tag_rows, ratio),
         Metric("bleu", "BLEU", "points", True,
                "Overlap in runs of one to four words, from 0 to 100, as sacrebleu reckons it.",
                ngrams.bleu_rows, ngrams.bleu, leads="generation"),

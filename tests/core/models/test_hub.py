@@ -81,7 +81,8 @@ SETS = {
 CONFIG = b'{"model_type": "llama", "max_position_embeddings": 64}'
 SMALL = {"config.json": CONFIG, "tokenizer.json": b"{}"}
 MODELS = {
-    "own/model": on_main({**SMALL, "model.safetensors": b"x"}),
+    "own/model": on_main({**SMALL, "model.safetensors": b"x", "README.md": b"---\nlicense: mit\n---\n"}),
+    "Qwen/Qwen3-0.6B": on_main({**SMALL, "model.safetensors": b"x"}),
     "own/pickled": on_main({**SMALL, "pytorch_model.bin": b"x"}),
     "own/slow": on_main({"config.json": CONFIG, "vocab.json": b"{}", "model.safetensors": b"x"}),
     "own/none": on_main({"config.json": CONFIG}),
@@ -115,7 +116,8 @@ ASKED = {
     "machine": ("own/private", None, None, None, {"HF_TOKEN": GOOD}),
     "stranger": ("own/private", None, None, None, {"HF_TOKEN": GOOD, "SPACE_ID": "a/b"}),
     "stranger token": ("own/private", None, None, GOOD, {"SPACE_ID": "a/b"}),
-    "model": ("own/model", None, None), "model revision": ("own/model", "v9", None),
+    "model": ("own/model", None, None), "model known": ("Qwen/Qwen3-0.6B", None, None),
+    "model revision": ("own/model", "v9", None),
     "model pickled": ("own/pickled", None, None), "model slow": ("own/slow", None, None),
     "model none": ("own/none", None, None), "model missing": ("own/missing", None, None),
     "model private": ("own/private", None, None), "model private token": ("own/private", None, None, GOOD),
@@ -140,7 +142,9 @@ for key, (path, name, split, *rest) in json.load(sys.stdin).items():
     try:
         with session_token(token):
             if key.startswith("model"):
-                found = {"n": describe_model(path, name).family, "commit": commit_of("model", path, "model.path", name)}
+                info = describe_model(path, name)
+                found = {"n": info.family, "commit": commit_of("model", path, "model.path", name)}
+                found["said"] = [info.licence, info.parameters]
             else:
                 source = open_data(path, name, split)
                 found = {"n": " ".join(r["n"] for r in source.rows), "notes": source.notes, "name": source.name}
@@ -214,7 +218,12 @@ def test_what_is_wrong_with_a_set(answers, key, field, words):
 @pytest.mark.parametrize("key", ["model", "model private token", "model gated token", "model older name", "model kept"])
 def test_a_model_that_may_be_read(answers, key):
     found = answers[0][key]
-    assert found == {"n": "llama", "commit": commit_of("main")}
+    said = ["mit", None] if key in ("model", "model kept") else ["", None]
+    assert found == {"n": "llama", "commit": commit_of("main"), "said": said}
+
+
+def test_a_model_of_the_catalogue_is_known_before_its_weights_are_fetched(answers):
+    assert answers[0]["model known"]["said"] == ["Apache 2.0", 596_049_920]
 
 
 @pytest.mark.parametrize(("key", "field", "words"), [

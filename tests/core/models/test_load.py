@@ -55,7 +55,12 @@ def test_code_of_its_own_is_not_run(tiny_llama, tmp_path):
     config |= {"model_type": "own", "architectures": ["OwnForCausalLM"], "auto_map": {"AutoConfig": "own.Config"}}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "own.py").write_text("raise SystemExit('code ran')")
-    assert refused(folder)
+    assert "brings code of its own" in refused(folder)
+    (folder / "config.json").write_text(json.dumps({k: v for k, v in config.items() if k != "auto_map"}))
+    assert "is of the kind 'own', which transformers" in refused(folder)
+    kept = config | {"model_type": "llama", "architectures": ["LlamaForCausalLM"]}
+    (folder / "config.json").write_text(json.dumps(kept | {"auto_map": {"AutoModelForCausalLM": "own.Model"}}))
+    assert type(load.load_base(str(folder))).__name__ == "LlamaForCausalLM"
 
 
 def test_a_hub_id_without_network_is_one_sentence():

@@ -1,0 +1,1 @@
+"""Several adapters on one base: asked together, switched, combined; and the process that keeps them warm."""
