@@ -17,6 +17,7 @@ from core.errors import InputError
 from core.losses import table
 from core.methods import possible
 from core.models.heads import CAUSAL, Head, head_of
+from core.models.joining import JOINED, why_apart
 from core.tasks import get
 from core.tasks.base import Answer
 
@@ -57,7 +58,7 @@ class Objective(ABC):
     Attributes:
         head: what the model ends in. labels: names of classes or tags in the order of the head's outputs; else empty.
         metrics: of core.evaluation.metrics, the main one first. likelihood: whether answers have one (perplexity).
-        pad: the id that fills batches. joins: whether its batches may hold rows end to end in one sequence.
+        pad: the id that fills batches.
         notes: how the rows are read, one sentence each.
     """
 
@@ -65,7 +66,6 @@ class Objective(ABC):
     pad: int
     metrics: tuple[str, ...]
     likelihood = False
-    joins = False
     notes: Sequence[str] = ()
 
     def __init__(self, config: RunConfig, tokenizer: PreTrainedTokenizerFast, labels: Sequence[str] = ()) -> None:
@@ -206,16 +206,12 @@ def objective_of(
             (task), the loss does not suit it or is broken (training.loss), or it cannot take such batches
             (training.batching).
     """
-    head, batching = head_of(config), config.training.batching
+    head = head_of(config)
     possible.require(config, head)
     table.require(config, head)
     kind = objective_class(head)
-    if batching in ("packed", "padding_free") and not kind.joins:
-        raise InputError(
-            f"{batching} puts rows end to end, which is for models that write token by token, and this one "
-            f"{head.label}: choose grouped or shuffled.",
-            "training.batching",
-        )
+    if config.training.batching in JOINED and (reason := why_apart(config)):
+        raise InputError(reason, "training.batching")
     made = kind(config, tokenizer, kind.find_labels(source, places, config, tokenizer))
     if reasons := made.unfit(source, places):
         raise InputError(reasons[0], "task")

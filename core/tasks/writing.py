@@ -18,6 +18,7 @@ from core.data.template import Wording, answer_text, prompt_segments, render
 from core.evaluation import rows as measured
 from core.losses.weights import answer_weights, trained_part
 from core.models.heads import CAUSAL
+from core.models.joining import JOINED
 from core.models.load import Precision
 from core.models.tokenizer import end_ids, pad_id
 from core.tasks import fit, get, predict
@@ -36,7 +37,6 @@ class Work(Objective):
 
     head = CAUSAL
     likelihood = True
-    joins = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -101,7 +101,7 @@ class Work(Objective):
 
     def wrong_batches(self, model: Any, rows: Sequence[Row], on: Precision) -> str:
         """See Objective: rows that share a sequence must not see each other."""
-        if self.config.training.batching not in ("packed", "padding_free"):
+        if self.config.training.batching not in JOINED:
             return ""
         with quiet(model, on):
             return leaks(model, rows, on.autocast)

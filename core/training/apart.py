@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from core.data.encoded import Row
+from core.models.joining import leaking
 
 PROBED = 48  # tokens of a row that is looked at
 LEAK, SHIFT = 1e-6, {"": 1e-3, "fp16": 2e-2, "bf16": 1e-1}  # of the logits' spread: rounding is less than that
@@ -41,7 +42,4 @@ def leaks(model: Any, rows: Sequence[Row], autocast: str) -> str:
     leak, shift = (behind - elsewhere).abs().max().item(), (behind - alone).abs().max().item()
     if leak <= LEAK * spread and shift <= SHIFT[autocast] * spread:
         return ""
-    return (
-        f"Models of the family {model.config.model_type} do not keep rows apart that share a sequence: the answer to "
-        "one depends on the row before it. Choose grouped or shuffled batches."
-    )
+    return leaking(model.config.model_type)

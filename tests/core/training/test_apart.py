@@ -11,6 +11,8 @@ SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "v
 LEAKING = {
     "falcon": SMALL | {"pad_token_id": 0},
     "opt": SMALL | {"ffn_dim": 64, "word_embed_proj_dim": 32},
+    "mpt": {"d_model": 32, "n_layers": 2, "n_heads": 4, "vocab_size": 90},
+    "mamba": {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": 90},
     "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 4, "vocab_size": 90},
     "lfm2": SMALL | {"intermediate_size": 64, "num_key_value_heads": 2, "layer_types": ["conv", "full_attention"]},
 }
