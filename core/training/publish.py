@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from core import config as configs
 from core.config import RunConfig
 from core.data.template import Wording
 from core.errors import InputError
@@ -18,8 +17,9 @@ from core.methods import method
 from core.models.load import BASE_NOTE, CHAT_TEMPLATE, Precision, copy_companions, load_run, precision
 from core.models.tokenizer import load_tokenizer
 from core.runs.files import read_json, whole_folder, write_json, write_text
-from core.runs.store import Run, describe_config
+from core.runs.store import Run
 from core.tasks.objective import Objective, Row
+from core.training.card import card
 from core.training.validation import quiet
 
 PROOF, PROOF_ROW = "proof.safetensors", "proof.json"  # what the model says, and of which row
@@ -61,7 +61,7 @@ def publish(run: Run, config: RunConfig, objective: Objective, weights: Path, fa
         tokenizer = load_tokenizer(config.model.path, config.model.revision)
         if chat := Wording.of(config.data).chat_template(tokenizer):  # the format that it was tuned in is its own now
             write_text(work / CHAT_TEMPLATE, chat)
-        write_text(work / "README.md", card(run, config, facts))
+        write_text(work / "README.md", card(run, config, objective, facts, on))
         _verify(work, objective, weights, on)
 
 
@@ -87,58 +87,3 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def card(run: Run, config: RunConfig, facts: dict[str, Any]) -> str:
-    """The model card, with the front matter that the Hugging Face Hub reads."""
-    data = facts["data"]
-    lora = config.method.name == "lora"
-    losses = [f"| training | {facts['train_loss']:.4f} |"] if facts.get("train_loss") is not None else []
-    for name, key in (("validation, base model", "base_validation_loss"), ("validation, tuned", "validation_loss")):
-        if facts.get(key) is not None:
-            losses.append(f"| {name} | {facts[key]:.4f} |")
-    load = (
-        "base = AutoModelForCausalLM.from_pretrained(BASE)\nmodel = PeftModel.from_pretrained(base, FOLDER)"
-        if lora
-        else "model = AutoModelForCausalLM.from_pretrained(FOLDER)"
-    )
-    imports = "from peft import PeftModel\n" if lora else ""
-    return "\n".join(
-        [
-            "---",
-            f"base_model: {config.model.path}",
-            f"library_name: {'peft' if lora else 'transformers'}",
-            "pipeline_tag: text-generation",
-            "tags: [tunesmith, " + ("lora]" if lora else "full]"),
-            "---",
-            "",
-            f"# {describe_config(config)}",
-            "",
-            f"`{config.model.path}`, tuned for {config.task} with Tunesmith (run `{run.id}`).",
-            f"Of {facts['parameters']['all']:,} parameters {facts['parameters']['trained']:,} were trained, on "
-            f"{data['train_rows']:,} rows of `{data['path']}` (SHA-256 `{data['fingerprint'][:16]}…`), of which "
-            f"{data['trained_tokens']:,} tokens were answers; {data['validation_rows']:,} rows were kept back.",
-            f"These are the weights of step {facts['weights_step']:,} of {facts['max_steps']:,}: {facts['why']}.",
-            "",
-            "| loss (nats a token) | |",
-            "|---|---|",
-            *losses,
-            "",
-            "Nothing it says was checked beyond these rows. It has the limits of its base model, and its licence.",
-            "",
-            "## Use",
-            "",
-            "```python",
-            "from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast",
-            f"{imports}{load}",
-            "tokenizer = PreTrainedTokenizerFast.from_pretrained(FOLDER)",
-            "```",
-            "",
-            "## Settings",
-            "",
-            "```yaml",
-            configs.dumps(config).rstrip(),
-            "```",
-            "",
-        ]
-    )
