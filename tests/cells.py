@@ -242,7 +242,7 @@ def main() -> int:
     if args.write:
         TARGET.write_text(document(found), encoding="utf-8", newline="\n")
     else:
-        print(document(found))
+        print(document(found), end="")
     return 0
 
 

@@ -36,7 +36,7 @@ def test_intervals_and_overlap_are_those_of_the_books():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["as_text"])
+@pytest.mark.parametrize("way", ["as_text", "with_head"])
 def test_ten_intents_are_learned(way, tmp_path, runs_dir):
     """From the short questions alone, for speed."""
     train, test = ([row for row in part if len(row["text"]) < 50] for part in real_data.intents())
