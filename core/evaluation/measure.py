@@ -12,6 +12,7 @@ from core.data.template import Wording
 from core.evaluation import frequent
 from core.evaluation.metrics.base import Metric
 from core.evaluation.rows import Chosen, Prepared, labels
+from core.methods.prompt import in_front
 from core.models.heads import LABEL, VECTOR, Head, head_of
 from core.models.load import head_of_weights, labels_of, load_base, load_run, precision, weights_of
 from core.models.tokenizer import end_ids, load_tokenizer
@@ -124,7 +125,8 @@ def measure(
     model = model.to(how.device)
     objective = objective_for(config, tokenizer, head, labels_of(model, head))
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    rows = objective.prepare(chosen, (context or 2**31) - (max_new_tokens if head.writes else 0))
+    context = (context or 2**31) - in_front(model)
+    rows = objective.prepare(chosen, context - (max_new_tokens if head.writes else 0))
     count, done = len(rows.places), 0.0
     choices = labels(*labelled, config, tokenizer, MOST_LABELS) if labelled and answering and head.writes else None
     answers = []

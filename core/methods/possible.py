@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.config import RunConfig
-from core.errors import InputError
+from core.errors import ConfigError, InputError
+from core.methods.modules import wrong_names
 from core.models.catalog import read_config
 from core.models.heads import LABEL, TAGS, Head
 from core.models.tokenizer import model_folder
@@ -27,11 +28,18 @@ def why_not(method_name: str, head: Head, model_type: str) -> str:
 
 
 def require(config: RunConfig, head: Head) -> None:
-    """Refuse a head that the config's method cannot train on its model. InputError at the field `model.head`."""
+    """Say what of a run's method cannot be, before anything is loaded.
+
+    Raises:
+        InputError: field model.head: no method can train this head on the model; field method.name: this one cannot.
+        ConfigError: fields method.target_modules, method.modules_to_save: the model has no such modules.
+    """
     folder = model_folder(config.model.path, config.model.revision)
     family = str(read_config(config.model.path, folder).get("model_type"))
     if reason := why_not(config.method.name, head, family):
-        raise InputError(reason, "model.head")
+        raise InputError(reason, "model.head" if why_not("full", head, family) else "method.name")
+    if errors := wrong_names(config):
+        raise ConfigError(errors)
 
 
 def remarks(method_name: str, device: str) -> list[str]:

@@ -88,6 +88,12 @@ def quantization(settings: Section, on: Precision) -> dict[str, Any] | None:
     return None
 
 
+def in_front(model: Any) -> int:
+    """How many vectors stand in front of every input: 0 for a model without."""
+    settings = model.active_peft_config if isinstance(model, PeftModel) else None
+    return settings.num_virtual_tokens if settings is not None and settings.is_prompt_learning else 0
+
+
 def opened(model: PeftModel) -> PeftModel:
     """The model with our pass: what it says has one column for each token of its input; without vectors it stays."""
     if not model.peft_config["default"].is_prompt_learning:

@@ -100,30 +100,41 @@ def read_config(path: str | Path, folder: Path) -> dict[str, Any]:
 
 
 def weights(folder: Path) -> tuple[int | None, int | None, str]:
-    """Parameters, bytes and the commonest dtype, from the headers of all safetensors files.
-
-    A header is a little-endian 64-bit length and then JSON: name -> {"dtype", "shape", "data_offsets"}
-    (https://github.com/huggingface/safetensors#format).
-    """
+    """Parameters, bytes and the commonest dtype of all safetensors files; (None, None, "") where there are none."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         return None, None, ""
     total, kinds = 0, dict[str, int]()
-    for file in files:
+    for shape, dtype in tensors(folder).values():
+        count = math.prod(shape)
+        total += count
+        kinds[dtype] = kinds.get(dtype, 0) + count
+    return total, sum(f.stat().st_size for f in files), max(kinds, key=lambda k: kinds[k], default="")
+
+
+def tensors(folder: Path) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Name -> (shape, dtype) of each tensor, from the headers of all safetensors files of a folder.
+
+    A header is a little-endian 64-bit length and then JSON: name -> {"dtype", "shape", "data_offsets"}
+    (https://github.com/huggingface/safetensors#format).
+
+    Raises:
+        InputError: field "model.path": a file is damaged.
+    """
+    found: dict[str, tuple[tuple[int, ...], str]] = {}
+    for file in sorted(folder.glob("*.safetensors")):
         try:
             with file.open("rb") as stream:
                 length = int.from_bytes(stream.read(8), "little")
                 if not 2 <= length <= min(HEADER_LIMIT, file.stat().st_size):
                     raise ValueError("it has no header")
-                tensors = json.loads(stream.read(length))
-            for name, tensor in tensors.items():
+                header = json.loads(stream.read(length))
+            for name, tensor in header.items():
                 if name != "__metadata__":
-                    count = math.prod(tensor["shape"])
-                    total += count
-                    kinds[tensor["dtype"]] = kinds.get(tensor["dtype"], 0) + count
+                    found[name] = (tuple(map(int, tensor["shape"])), str(tensor["dtype"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"The weights in {file.name} of {folder.name!r} are damaged: {error}.", FIELD) from None
-    return total, sum(f.stat().st_size for f in files), max(kinds, key=lambda k: kinds[k], default="")
+    return found
 
 
 def _licence(card: Path) -> str:

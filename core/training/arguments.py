@@ -8,6 +8,7 @@ from transformers import TrainingArguments
 
 from core.config import RunConfig
 from core.errors import ConfigError
+from core.methods import possible
 from core.models.load import Precision
 from core.models.rates import learning_rate
 
@@ -77,4 +78,4 @@ def remarks(config: RunConfig, steps: int, on: Precision) -> list[str]:
         found.append(f"Mixed precision {on.autocast} was asked for on a CPU: it is {SLOW}.")
     if on.device == "cpu" and t.optim.startswith("paged"):
         found.append(f"There is no graphics memory to page from: {t.optim} works as the same optimiser without pages.")
-    return found
+    return found + possible.remarks(config.method.name, on.device)

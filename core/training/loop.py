@@ -107,6 +107,8 @@ def _fits(model: Any, rows: Examples, config: RunConfig) -> None:
             "model.path",
         )
     window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if window:
+        window -= vars(config.method).get("num_virtual_tokens", 0)  # they take places, too
     if window and rows.data["longest"] > window:
         raise InputError(
             f"The longest example has {rows.data['longest']:,} tokens, and the model reads at most {window:,}: "

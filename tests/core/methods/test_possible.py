@@ -24,14 +24,26 @@ def test_one_sentence_for_what_cannot_be():
     assert "T5" in why_not("prompt", LABEL, "t5") and not why_not("prompt", CAUSAL, "llama")
 
 
-def test_a_config_that_cannot_be_is_refused_at_its_head(tiny_models):
-    config = build({"task": "classification", "model": {"path": str(tiny_models("t5"))}, "method": {"name": "prompt"}})
-    require(config, CAUSAL)
-    with pytest.raises(InputError, match="Prompt tuning cannot train T5") as error:
-        require(config, LABEL)
-    assert error.value.field == "model.head"
-
-
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_is_remarked_on_where_it_does_less_than_one_thinks(name):
     assert bool(remarks(name, "cpu")) == (name == "qlora") and not remarks(name, "cuda")
+
+
+@pytest.mark.parametrize(
+    ("family", "head", "method", "field"),
+    [
+        ("t5", LABEL, {"name": "prompt"}, "method.name"),
+        ("gemma3_text", TAGS, {"name": "lora"}, "model.head"),
+        ("llama", CAUSAL, {"name": "ia3", "target_modules": ["v_porj"]}, "method.target_modules"),
+        ("llama", CAUSAL, {"name": "qlora", "modules_to_save": ["x"]}, "method.modules_to_save"),
+        ("t5", CAUSAL, {"name": "prompt"}, ""),
+    ],
+)
+def test_a_run_is_refused_at_the_field(tiny_models, family, head, method, field):
+    config = build({"model": {"path": str(tiny_models(family))}, "method": method})
+    if not field:
+        require(config, head)
+        return
+    with pytest.raises(InputError) as error:
+        require(config, head)
+    assert error.value.field == field

@@ -154,3 +154,8 @@ def test_an_encoder_decoder_writes_as_it_was_trained(tiny_models):
             input_ids=asked, attention_mask=torch.ones_like(asked), max_new_tokens=4, do_sample=False, eos_token_id=None
         )
     assert torch.equal(out, begun)
+
+
+def test_they_take_places_of_the_models_window(tiny_models):
+    assert prompt.in_front(made(tiny_models("gpt2"))) == COUNT
+    assert prompt.in_front(load_base(str(tiny_models("gpt2")))) == 0
