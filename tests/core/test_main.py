@@ -103,8 +103,8 @@ def test_a_result_may_bring_its_own_status(run):
         ([], "The following arguments are required: COMMAND. See: python -m core --help"),
         (
             ["chek"],
-            "There is no command 'chek'. Did you mean 'check'? Known: check, estimate, presets, train, evaluate, merge, "
-            "export, runs, adapters.",
+            "There is no command 'chek'. Did you mean 'check'? Known: check, estimate, presets, train, evaluate, "
+            "merge, export, runs, adapters.",
         ),
         (["check"], "The following arguments are required: DATA. See: python -m core check --help"),
         (["check", "x", "--jsn"], "Unrecognized arguments: --jsn. See: python -m core"),
