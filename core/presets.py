@@ -136,7 +136,7 @@ def _checks(config: RunConfig, facts: Facts, in_epoch: int) -> Iterator[Step]:
 
 
 def _quick(config: RunConfig, facts: Facts) -> Iterator[Step]:
-    """Enough updates for the loss to fall, on short rows: 60 are what TRL's and Unsloth's notebooks try a model with.
+    """Enough updates for the loss to fall, on short rows: 60 are what Unsloth's notebooks try a model with.
 
     A rank of 8 came near 64 in Hu et al. 2021 (table 6).
     """
@@ -159,10 +159,10 @@ def _quick(config: RunConfig, facts: Facts) -> Iterator[Step]:
 
 
 def _balanced(config: RunConfig, facts: Facts) -> Iterator[Step]:
-    """The defaults: 3 epochs as in Alpaca (Taori et al. 2023: 52,000 rows), 5 for few rows, 1 for very many.
+    """The defaults, with epochs by the number of rows: 3 as Alpaca has them for 52,000 rows (Taori et al. 2023), more
+    for few rows (LIMA has 15 for 1,000: Zhou et al. 2023), one for very many.
 
-    Rank 16 with alpha 32 is what PEFT's LoRA guide begins with; cosine with 3 % warm-up is QLoRA's warm-up on Alpaca's
-    schedule (Dettmers et al. 2023, appendix B).
+    A cosine with 3 % warm-up is Alpaca's, too. LoRA's rank is the default here.
     """
     t = TrainingConfig()
     if config.method.name in ("lora", "qlora"):
@@ -185,19 +185,19 @@ def _best(config: RunConfig, facts: Facts) -> Iterator[Step]:
     """Twice the passes with early stopping (Prechelt 1998), a larger adapter on all layers.
 
     LoRA on all linear layers is what reaches a full tuning (Dettmers et al. 2023, section 4); more rows fill a higher
-    rank (Biderman et al. 2024). More virtual tokens and wider bottlenecks did better in Lester et al. 2021 (figure 3)
-    and Houlsby et al. 2019 (figure 4).
+    rank (Biderman et al. 2024). Wider bottlenecks did better where much is to be learned, such as summaries (He et al.
+    2022), not on GLUE (Houlsby et al. 2019); beyond 20 virtual tokens little is gained (Lester et al. 2021, figure 3).
     """
     method = config.method
     if method.name in ("lora", "qlora"):
         rank = max(method.r, 64 if (facts.rows or 0) >= MANY else 32)
-        yield "method.r", rank, "a larger adapter learns more, and takes more memory"
+        yield "method.r", rank, "a larger adapter can learn more, and takes more memory"
         yield "method.lora_alpha", 2 * rank, "twice the rank"
         yield "method.target_modules", "all-linear", "an adapter on every linear layer"
     elif method.name == "adapter":
-        yield "method.reduction_factor", min(8, method.reduction_factor), "wider adapters learn more"
+        yield "method.reduction_factor", min(8, method.reduction_factor), "wider adapters can learn more"
     elif method.name == "prompt":
-        yield "method.num_virtual_tokens", max(50, method.num_virtual_tokens), "more vectors learn more"
+        yield "method.num_virtual_tokens", max(50, method.num_virtual_tokens), "more vectors can learn a little more"
     if _kept(config):
         yield "training.num_train_epochs", 2 * _epochs(facts), "early stopping ends it in time"
         patience = config.training.early_stopping_patience or 4
@@ -226,8 +226,19 @@ def _small(config: RunConfig, facts: Facts) -> Iterator[Step]:
     elif name == "full":
         optim = "paged_adamw_8bit" if card else "adafactor"
         yield "training.optim", optim, "the optimiser keeps less for each weight"
-    yield "training.per_device_train_batch_size", 1, "the activations of one row at a time"
-    yield "training.gradient_accumulation_steps", min(4096, _batch(t)), "as many rows in an update as before"
+    if config.task == "similarity" and t.loss in ("auto", "multiple_negatives"):
+        rows, why = (
+            min(8, t.per_device_train_batch_size),
+            "few rows at a time; a pair is told from the others of its batch",
+        )
+    else:
+        rows, why = 1, "the activations of one row at a time"
+    yield "training.per_device_train_batch_size", rows, why
+    yield (
+        "training.gradient_accumulation_steps",
+        min(4096, -(-_batch(t) // rows)),
+        ("as many rows in an update as before"),
+    )
     yield "training.gradient_checkpointing", True, "activations are computed again instead of kept; a third slower"
     if t.batching == "packed":
         yield "training.batching", "grouped", "packed rows are always as long as the longest"

@@ -63,6 +63,12 @@ def test_small_memory_keeps_the_rows_of_an_update_and_lora_s_settings():
     assert apply(config, preset("small").changes(config, Facts(100, 10**9))).method.name == "lora"
 
 
+def test_small_memory_leaves_a_pair_others_to_be_told_from():
+    config = build({"task": "similarity", "training": {"per_device_train_batch_size": 32}})
+    made = apply(config, preset("small").changes(config, Facts())).training
+    assert (made.per_device_train_batch_size, made.gradient_accumulation_steps) == (8, 4)
+
+
 def test_what_presets_are_for():
     config = RunConfig()
     quick, best = (apply(config, preset(n).changes(config, Facts(5_000))).training for n in ("quick", "best"))
