@@ -1,15 +1,18 @@
-"""Supervised tokens per processor second of our loop, against a plain transformers.Trainer padded to the longest row.
+"""Supervised tokens per processor second of our loop, with each way to make batches, against a plain
+transformers.Trainer padded to the longest row.
 
-Same base model, adapter, rows, batch size and number of steps, one thread each; both are timed by the same callback
-from step to step, so that loading and saving do not count.
+Same base model, adapter, rows, batch size and number of steps, one thread each; all are timed by the same callback
+from step to step, so that loading and saving do not count. A packed batch holds as many sequences as the others rows.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from core.config import RunConfig, build, load
@@ -20,10 +23,11 @@ from core.runs.state import StateFile
 from tests.bench.table import Row, in_turn
 
 NAMES = ("instructions", "fields")
+WAYS = ("grouped", "shuffled", "packed", "padding_free")
 
 
 def measure(quick: bool) -> list[Row]:
-    """A row for each data set: one whose rows differ much in length, one whose rows differ little."""
+    """A row for each way and data set: one whose rows differ much in length, one whose rows differ little."""
     import torch
     from transformers import TrainerCallback
     from transformers import trainer as module
@@ -46,17 +50,19 @@ def measure(quick: bool) -> list[Row]:
             values = config.model_dump()
             values["data"]["validation"] = 0
             values["training"] |= {"max_steps": steps, "logging_steps": steps, "save_steps": steps}
-            config = build(values)
 
-            def rate(work: Any, config: RunConfig = config) -> float:
+            def rate(work: Any, way: str, values: dict[str, Any] = values) -> float:
                 stamps.clear()
+                config = build(values | {"training": values["training"] | {"batching": way}})
                 supervised = work(config, steps)
                 return sum(supervised[skip:steps]) / (stamps[steps - 1] - stamps[skip - 1])
 
-            ours, theirs = in_turn(lambda: rate(_ours), lambda: rate(_plain), times=times)
-            what = f"{name}: trained tokens"
+            works = [functools.partial(rate, _ours, way) for way in WAYS]
+            *ours, theirs = in_turn(*works, functools.partial(rate, _plain, "shuffled"), times=times)
             beside = "Trainer, padded to the longest row"
-            found.append(Row("training", what, ours, beside, theirs, "/ CPU s", more_is_better=True))
+            for way, figure in zip(WAYS, ours, strict=True):
+                what = f"{name}: trained tokens, {way}"
+                found.append(Row("training", what, figure, beside, theirs, "/ CPU s", more_is_better=True))
     finally:
         module.DEFAULT_CALLBACKS.remove(Clock)
     return found
@@ -70,7 +76,7 @@ def _ours(config: RunConfig, steps: int) -> list[int]:
     """Train as `python -m core train` does; trained tokens of each step."""
     from core.training.examples import prepare
     from core.training.loop import fit
-    from core.training.order import GroupedOrder
+    from core.training.order import ORDERS
 
     rows = prepare(config, lambda done, total: None).train
     run = store.create(config)
@@ -80,13 +86,21 @@ def _ours(config: RunConfig, steps: int) -> list[int]:
             fit(config, run, job, EventLog(run.dir / "events.jsonl"))
         finally:
             sys.stderr = err
-    size = config.training.per_device_train_batch_size
-    order = GroupedOrder([len(row["input_ids"]) for row in rows], size, config.training.seed)
-    drawn: list[int] = []
-    for epoch in range(1 + steps * size // len(rows)):
-        order.set_epoch(epoch)
-        drawn += list(order)
-    return [sum(_supervised(rows[i]) for i in drawn[n * size : (n + 1) * size]) for n in range(steps)]
+    t = config.training
+    size = t.per_device_train_batch_size
+    order = ORDERS[t.batching]([len(row["input_ids"]) for row in rows], size, t.seed)
+    batches: list[list[Any]] = []
+    while len(batches) < steps:
+        drawn = list(order)
+        batches += [drawn[n : n + size] for n in range(0, len(drawn), size)]
+        order.set_epoch(order.epoch + 1)
+    items = order.over(rows)
+    return [sum(map(_supervised, _flat(items[i] for i in batch))) for batch in batches[:steps]]
+
+
+def _flat(items: Iterable[Any]) -> list[dict[str, list[int]]]:
+    """Rows, of rows or lists of rows."""
+    return [row for item in items for row in (item if isinstance(item, list) else [item])]
 
 
 def _plain(config: RunConfig, steps: int) -> list[int]:
