@@ -104,6 +104,7 @@ def attempt(
         sample=functools.partial(
             _sample, rows=rows, most=min(config.evaluation.max_new_tokens, SAMPLE_TOKENS), log=log, on=on
         ),
+        write=method(config.method.name).save,
         save=functools.partial(_save, config=config, rows=rows, on=on),
     )
     trainer = RunTrainer(

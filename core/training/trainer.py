@@ -39,7 +39,8 @@ class Hooks:
         log, follow: where events go. folder: for checkpoints. keep: how many. order: of the rows.
         objective: what is learned. rows: to train on. places: of each in the data, from 0. on: what is computed in.
         validation: from a model to its figures; None where no rows are kept back. best: what is made of them.
-        sample: writes the sample event of a step. save: writes the weights, with what proves them, into a folder.
+        sample: writes the sample event of a step. write: writes the tuned weights into a folder; save: with what
+        proves them.
     """
 
     log: EventLog
@@ -54,6 +55,7 @@ class Hooks:
     validation: Callable[[Any], dict[str, float]] | None
     best: Best
     sample: Callable[[Any, int], None]
+    write: Callable[[Any, Path], None]
     save: Callable[[Any, Path], None]
 
 
@@ -193,8 +195,7 @@ class RunTrainer(Trainer):
         if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters() if p.requires_grad):
             raise diverged(step, self.args.learning_rate)
         with whole_folder(self.hooks.folder / f"step-{step}") as work:
-            self.save_model(str(work), _internal_call=True)
-            (work / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody reads
+            self.hooks.write(self.model, work)
             self._save_optimizer_and_scheduler(str(work))
             self._save_scaler(str(work))
             self._save_rng_state(str(work))

@@ -79,26 +79,6 @@ def test_accumulation_is_one_large_batch(config):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["lora", "full"])
-@pytest.mark.parametrize("cut", [2, 4])
-def test_a_resumed_run_is_the_run_that_was_never_interrupted(config, method, cut):
-    settings = config(method, save_total_limit=9, gradient_accumulation_steps=2, per_device_train_batch_size=4)
-    whole = store.create(settings)
-    train(whole)
-    torn = store.create(settings)
-    shutil.copytree(whole.dir / "checkpoints", torn.dir / "checkpoints")
-    shutil.copy(whole.dir / "events.jsonl", torn.dir / "events.jsonl")
-    for path in (torn.dir / "checkpoints").iterdir():
-        if int(path.name.split("-")[1]) > cut:
-            shutil.rmtree(path)
-    torch.manual_seed(999)
-    train(torn, resume=True)
-    assert tuned_bytes(torn) == tuned_bytes(whole)
-    for kind, key in (("log", "loss"), ("eval", "validation_loss"), ("sample", "answer")):
-        assert [(e["step"], e[key]) for e in torn.curve()[kind]] == [(e["step"], e[key]) for e in whole.curve()[kind]]
-
-
-@pytest.mark.slow
 def test_a_damaged_checkpoint_is_passed_over_with_a_note(config):
     run = store.create(config(save_total_limit=9))
     train(run)
