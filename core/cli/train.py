@@ -74,7 +74,7 @@ def show(result: dict[str, Any]) -> str:
         return folds.show(result)
     lines = [f"{result['state']}: {result['steps']:,} of {result['max_steps']:,} steps", f"run        {result['dir']}"]
     if result["train_loss"] is not None:
-        lines.append(f"training   {result['train_loss']:.4f} (mean loss, nats a token)")
+        lines.append(f"training   {result['train_loss']:.4f} (mean loss)")
     if result["validation_loss"] is not None:
         was = f", base model {result['base_validation_loss']:.4f}" if result["base_validation_loss"] is not None else ""
         lines.append(
