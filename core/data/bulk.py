@@ -16,6 +16,7 @@ from core.data.encode import fit, is_blank, opens_unsaid
 from core.data.encode_report import EncodeReport
 from core.data.encoded import IGNORED, EncodedRows
 from core.data.formats import Layout
+from core.data.sides import ids_of_sides, sides
 from core.data.template import Segment, Wording, concerns_every_row, render
 from core.data.tokens import ids_of_rows
 from core.data.workers import spread
@@ -36,6 +37,7 @@ def encode_rows(
     config: RunConfig,
     tokenizer: PreTrainedTokenizerFast,
     on_progress: Callable[[int], None] | None = None,
+    apart: bool = False,
 ) -> tuple[EncodedRows, EncodeReport]:
     """All rows as examples {"input_ids", "labels"}, equal to `encode` of each, and what became of the rows.
 
@@ -48,12 +50,13 @@ def encode_rows(
         config: its data section says the words, the limit and the fixes.
         tokenizer: of the model.
         on_progress: called with the number of rows done, about every thousand rows. What it raises ends the work.
+        apart: what is read and what is answered are texts of their own: see `core.data.sides`.
 
     Raises:
         InputError: no row teaches anything; the template does not fit.
     """
     data = config.data
-    work = _Work(layout, Wording.of(data), data.max_tokens, "drop_long" in data.fixes, tokenizer)
+    work = _Work(layout, Wording.of(data), data.max_tokens, "drop_long" in data.fixes, tokenizer, apart)
     many = isinstance(rows, Sized) and len(rows) > MANY
     made = _Made()
     with contextlib.closing(spread(work, in_batches(rows), cpus() if many else 1)) as parts:
@@ -110,6 +113,7 @@ class _Work:
     limit: int
     drop_long: bool
     tokenizer: PreTrainedTokenizerFast
+    apart: bool
 
     def __call__(self, rows: Iterable[dict[str, Any]]) -> _Made:
         made = _Made()
@@ -129,8 +133,9 @@ class _Work:
                 report.left_out.setdefault(BLANK, []).append(number)
                 continue
             numbers.append(number)
-            rendered.append(segments)
-        for number, segments, tokens in zip(numbers, rendered, ids_of_rows(rendered, self.tokenizer), strict=True):
+            rendered.append(sides(segments, self.tokenizer) if self.apart else segments)
+        made_ids = (ids_of_sides if self.apart else ids_of_rows)(rendered, self.tokenizer)
+        for number, segments, tokens in zip(numbers, rendered, made_ids, strict=True):
             self._keep(number, segments, tokens, made)
         return made
 

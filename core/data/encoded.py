@@ -91,6 +91,32 @@ class EncodedTexts(Sequence[dict[str, Any]]):
         return np.max([np.diff(offsets) for _, offsets in self.texts.values()], axis=0)
 
 
+class Sides(Sequence[Row]):
+    """Rows whose tokens with labels are answers: row 3 is {"input_ids", "labels"}, each of its own length."""
+
+    def __init__(self, rows: EncodedRows) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        row = self.rows[index]
+        at = sum(label == IGNORED for label in row["labels"])
+        return {"input_ids": row["input_ids"][:at], "labels": row["input_ids"][at:]}
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row, both sides, int64."""
+        return self.rows.lengths
+
+
 def _flat(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     """The ids of all rows, and where each begins; the last is where they end."""
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)]).astype(np.int64)
@@ -99,7 +125,7 @@ def _flat(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def lengths_of(rows: Sequence[dict[str, Any]]) -> list[int]:
-    """Tokens of each row, whatever holds them; of several texts in a row those of the longest."""
-    if isinstance(rows, (EncodedRows, EncodedTexts)):
+    """Tokens of each row, whatever holds them; of several texts that are compared those of the longest."""
+    if isinstance(rows, (EncodedRows, EncodedTexts, Sides)):
         return list(rows.lengths.tolist())
     return [max(len(row[name]) for name in TEXTS if name in row) for row in rows]

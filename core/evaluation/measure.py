@@ -13,7 +13,7 @@ from core.evaluation import frequent
 from core.evaluation.metrics.base import Metric
 from core.evaluation.rows import Chosen, Prepared, labels
 from core.methods.prompt import in_front
-from core.models.heads import LABEL, VECTOR, Head, head_of
+from core.models.heads import LABEL, SEQ2SEQ, VECTOR, Head, head_of
 from core.models.load import head_of_weights, labels_of, load_base, load_run, precision, weights_of
 from core.models.tokenizer import end_ids, load_tokenizer
 from core.tasks import Answer
@@ -128,7 +128,8 @@ def measure(
     context = (context or 2**31) - in_front(model)
     rows = objective.prepare(chosen, context - (max_new_tokens if head.writes else 0))
     count, done = len(rows.places), 0.0
-    choices = labels(*labelled, config, tokenizer, MOST_LABELS) if labelled and answering and head.writes else None
+    asked = labelled if answering and head.writes else None
+    choices = labels(*asked, config, tokenizer, MOST_LABELS, head is SEQ2SEQ) if asked else None
     answers = []
     surprises: list[tuple[float, int]] = []
     if answering:

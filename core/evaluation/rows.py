@@ -13,6 +13,7 @@ from core.config import RunConfig
 from core.data.dataset import open_examples, open_heldout
 from core.data.encode import encode, encode_prompt, is_blank, tokenise
 from core.data.formats import answer_column, as_text
+from core.data.sides import encode_question, encode_sides, ids_of_sides, parted, sides
 from core.data.sources import Source, open_data
 from core.data.split import split_source
 from core.data.template import Segment, Wording, answer_text, concerns_every_row, parse, prompt_segments, render
@@ -153,11 +154,14 @@ def _slice(places: list[int], part: str) -> list[int]:
     return kept
 
 
-def prepare(chosen: Chosen, config: RunConfig, tokenizer: PreTrainedTokenizerFast, room: int) -> Prepared:
+def prepare(
+    chosen: Chosen, config: RunConfig, tokenizer: PreTrainedTokenizerFast, room: int, apart: bool = False
+) -> Prepared:
     """The rows as a model with this tokenizer reads them, by the functions that training uses.
 
     Args:
         room: the longest prompt, in tokens, that leaves place for an answer.
+        apart: what is read and what is answered are texts of their own (core.data.sides): so are those of `examples`.
 
     Raises:
         InputError: the template does not fit the columns (naming the one that was probably meant), or no row is left.
@@ -175,17 +179,18 @@ def prepare(chosen: Chosen, config: RunConfig, tokenizer: PreTrainedTokenizerFas
                 raise
             skipped[f"the conversation cannot be used ({str(error).rstrip('.')})"] += 1
             continue
-        encoded = encode(segments, tokenizer, limit)
+        encoded = (encode_sides if apart else encode)(segments, tokenizer, limit)
         if is_blank(segments) or not encoded.trained:
             skipped["it has no answer" if is_blank(segments) else "nothing of the answer fits"] += 1
             continue
         asked = prompt_segments(segments)
         answer = [i for i in encoded.labels if i >= 0]
         out.places.append(place)
-        out.prompts.append(encode_prompt(asked, tokenizer, max(1, min(limit, room))))
+        out.prompts.append((encode_question if apart else encode_prompt)(asked, tokenizer, max(1, min(limit, room))))
         out.shown.append("".join(s.text for s in asked))
         out.wants.append(answer_text(row, source.layout, wording, tokenizer))
-        out.examples.append((encoded.input_ids, encoded.labels))
+        both = parted(encoded) if apart else {"input_ids": encoded.input_ids, "labels": encoded.labels}
+        out.examples.append((both["input_ids"], both["labels"]))
         out.sizes.append(len(str(tokenizer.decode(answer, skip_special_tokens=True)).encode("utf-8", "replace")))
     out.skipped.update(skipped)
     if not out.places:
@@ -195,11 +200,17 @@ def prepare(chosen: Chosen, config: RunConfig, tokenizer: PreTrainedTokenizerFas
 
 
 def labels(
-    source: Source, places: Sequence[int], config: RunConfig, tokenizer: PreTrainedTokenizerFast, most: int
+    source: Source,
+    places: Sequence[int],
+    config: RunConfig,
+    tokenizer: PreTrainedTokenizerFast,
+    most: int,
+    apart: bool = False,
 ) -> dict[str, list[int]] | None:
     """Every different answer of these rows -> its tokens as an answer, end token included, in alphabetical order.
 
-    None when there are more than `most`. An answer is tokenised apart from its prompt, so one row's tokens serve all.
+    None when there are more than `most`. An answer is tokenised apart from its prompt, so one row's tokens serve all;
+    `apart`: see `prepare`.
     """
     found: dict[str, list[Segment]] = {}
     for place in places:
@@ -213,10 +224,12 @@ def labels(
             found[label] = segments
             if len(found) > most:
                 return None
-    return {label: _completion(found[label], tokenizer) for label in sorted(found)}
+    return {label: _completion(found[label], tokenizer, apart) for label in sorted(found)}
 
 
-def _completion(segments: list[Segment], tokenizer: PreTrainedTokenizerFast) -> list[int]:
+def _completion(segments: list[Segment], tokenizer: PreTrainedTokenizerFast, apart: bool) -> list[int]:
+    if apart:
+        return ids_of_sides([sides(segments, tokenizer)], tokenizer)[0][-1]
     last = max(i for i, s in enumerate(segments) if s.answer)
     return tokenise(segments, tokenizer)[last][0]
 

@@ -35,6 +35,7 @@ Batch = dict[str, Any]  # tensors by name
 # To add a head, write a module with a class `Work(Objective)`, and an entry here.
 OBJECTIVES: dict[str, str] = {
     "causal_lm": "core.tasks.writing",
+    "seq2seq_lm": "core.tasks.seq2seq",
     "feature_extraction": "core.tasks.pairs",
     "sequence_classification": "core.tasks.labels",
     "token_classification": "core.tasks.tags",

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from core.models.tokenizer import end_ids, pad_id
 from core.runs.state import Stopped
+from core.tasks import encoder_decoder
 from core.tasks.base import Answer
 
 IGNORED = -100
@@ -51,7 +52,8 @@ def write(
         for places in _batches([len(prompts[i]) + max_new_tokens for i in asked], MOST_ROWS):
             batch = [asked[place] for place in places]
             names = [adapters[i] for i in batch] if adapters is not None else None
-            ids, stopped = _greedy(
+            greedy = encoder_decoder.greedy if model.config.is_encoder_decoder else _greedy
+            ids, stopped = greedy(
                 model, [prompts[i] for i in batch], ends, pad_id(tokenizer), max_new_tokens, should_stop, names
             )
             for i, new, end in zip(batch, ids, stopped, strict=True):
@@ -76,31 +78,39 @@ def surprise(
     Args:
         examples: (input_ids, labels) of equal length, labels not shifted, -100 where nothing is asked. A label on the
             very first token has nothing before it and is not counted. Logits are kept for one batch at a time, and
-            from the first label on only.
+            from the first label on only. For an encoder-decoder: (what is read, what is answered).
     """
     found = [(0.0, 0)] * len(examples)
     vocabulary, done = int(model.config.get_text_config().vocab_size), 0
-    asked = [_asked(labels) for _, labels in examples]
+    beside = model.config.is_encoder_decoder
+    lengths = [len(ids) + (len(labels) if beside else 0) for ids, labels in examples]
+    columns = [len(labels) if beside else _asked(labels) + 1 for _, labels in examples]
+    nll = encoder_decoder.nll if beside else _nll
     with torch.inference_mode():
-        for batch in _batches([len(ids) for ids, _ in examples], MOST_ROWS, [(a + 1) * vocabulary for a in asked]):
+        for batch in _batches(lengths, MOST_ROWS, [count * vocabulary for count in columns]):
             _check(should_stop)
-            keep = max(asked[i] for i in batch) + 1
-            ids, mask = _left([examples[i][0] for i in batch], pad_id(tokenizer), model.device)
-            labels, _ = _left([examples[i][1] for i in batch], IGNORED, model.device)
-            for row, i in enumerate(batch):  # a row's own first token, wherever the filling ends
-                labels[row, labels.shape[1] - len(examples[i][1])] = IGNORED
-            logits = _forward(model, ids, mask, _positions(mask), keep=keep)[0][:, -keep:]
-            nll = torch.nn.functional.cross_entropy(
-                logits[:, :-1].float().transpose(1, 2), labels[:, labels.shape[1] - logits.shape[1] + 1 :],
-                ignore_index=IGNORED, reduction="none",
-            )  # fmt: skip
-            sums, counts = nll.double().sum(-1).tolist(), (labels != IGNORED).sum(-1).tolist()
-            for i, total, count in zip(batch, sums, counts, strict=True):
-                found[i] = (total, count)
+            made = nll(model, [examples[i] for i in batch], pad_id(tokenizer))
+            for i, one in zip(batch, made, strict=True):
+                found[i] = one
             done += len(batch)
             if on_progress:
                 on_progress(done)
     return found
+
+
+def _nll(model: Any, rows: Sequence[tuple[Sequence[int], Sequence[int]]], pad: int) -> list[tuple[float, int]]:
+    """(nats summed, tokens counted) of each row of a batch of (input_ids, labels)."""
+    keep = max(_asked(labels) for _, labels in rows) + 1
+    ids, mask = _left([ids for ids, _ in rows], pad, model.device)
+    labels, _ = _left([labels for _, labels in rows], IGNORED, model.device)
+    for row, (_, own) in enumerate(rows):  # a row's own first token, wherever the filling ends
+        labels[row, labels.shape[1] - len(own)] = IGNORED
+    logits = _forward(model, ids, mask, _positions(mask), keep=keep)[0][:, -keep:]
+    nll = torch.nn.functional.cross_entropy(
+        logits[:, :-1].float().transpose(1, 2), labels[:, labels.shape[1] - logits.shape[1] + 1 :],
+        ignore_index=IGNORED, reduction="none",
+    )  # fmt: skip
+    return list(zip(nll.double().sum(-1).tolist(), (labels != IGNORED).sum(-1).tolist(), strict=True))
 
 
 def likelihoods(
@@ -117,7 +127,7 @@ def likelihoods(
     The prompt goes through the model once; its keys and values serve all completions.
     """
     table: list[list[float]] = [[] for _ in prompts]
-    if "past_key_values" not in _accepts(model):
+    if "past_key_values" not in _accepts(model) and not model.config.is_encoder_decoder:
         return _without_cache(model, tokenizer, prompts, completions, on_progress, should_stop)
     longest, vocabulary = max(map(len, completions)), int(model.config.get_text_config().vocab_size)
     chunk = max(1, min(MOST_PAIRS, len(completions), MOST_NUMBERS // (longest * vocabulary)))
@@ -128,7 +138,8 @@ def likelihoods(
             for start in range(0, len(completions), chunk):
                 _check(should_stop)
                 part = completions[start : start + chunk]
-                scores = _score(model, [prompts[i] for i in batch], part, pad_id(tokenizer))
+                score = encoder_decoder.scores if model.config.is_encoder_decoder else _score
+                scores = score(model, [prompts[i] for i in batch], part, pad_id(tokenizer))
                 for i, row in zip(batch, scores.tolist(), strict=True):
                     table[i] += row
             done += len(batch)

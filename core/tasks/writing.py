@@ -11,7 +11,6 @@ from core.config import RunConfig
 from core.data.bulk import encode_rows
 from core.data.encode import encode_prompt
 from core.data.encode_report import EncodeReport
-from core.data.encoded import EncodedRows
 from core.data.formats import Layout
 from core.data.sources import Source
 from core.data.template import Wording, answer_text, prompt_segments, render
@@ -54,7 +53,7 @@ class Work(Objective):
 
     def encode(
         self, rows: Sequence[dict[str, Any]], layout: Layout, on_rows: Callable[[int], None] | None = None
-    ) -> tuple[EncodedRows, EncodeReport]:
+    ) -> tuple[Sequence[Row], EncodeReport]:
         """See Objective: {"input_ids", "labels"}, labels -100 where nothing is learned."""
         return encode_rows(rows, layout, self.config, self.tokenizer, on_rows)
 

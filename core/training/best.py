@@ -12,6 +12,7 @@ from core.config import RunConfig
 from core.errors import InputError, unknown
 from core.evaluation.metrics import METRICS
 from core.evaluation.rows import Chosen, Prepared, labels
+from core.models.heads import SEQ2SEQ
 from core.models.load import Precision
 from core.runs.files import read_json, whole_folder, write_json
 from core.tasks.classification import MOST_LABELS
@@ -137,7 +138,9 @@ def scorer(
             )
         if config.task != "classification" or not objective.head.writes:
             return asked, None
-        return asked, labels(source, range(len(source.rows)), config, objective.tokenizer, MOST_LABELS)
+        return asked, labels(
+            source, range(len(source.rows)), config, objective.tokenizer, MOST_LABELS, objective.head is SEQ2SEQ
+        )
 
     def score(model: Any) -> float:
         if not ready:

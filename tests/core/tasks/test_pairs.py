@@ -208,22 +208,6 @@ def test_a_whole_run(config: Any, family: str, kind: str, method: str) -> None:
         assert float(row["tuned"]) == pytest.approx(float(vector[0] @ vector[1]), abs=1e-5)
 
 
-@pytest.mark.slow
-def test_a_resumed_run_is_the_run_that_was_never_interrupted(config: Any) -> None:
-    import shutil
-
-    settings = config("bert", "classes", "full", save_total_limit=9)
-    whole, torn = store.create(settings), store.create(settings)
-    train(whole)
-    shutil.copytree(whole.dir / "checkpoints", torn.dir / "checkpoints")
-    shutil.copy(whole.dir / "events.jsonl", torn.dir / "events.jsonl")
-    for path in (torn.dir / "checkpoints").glob("*-6"):
-        shutil.rmtree(path)
-    train(torn, resume=True)
-    one, other = (next((r.dir / "model").glob("*.safetensors")).read_bytes() for r in (whole, torn))
-    assert one == other
-
-
 def test_texts_are_filled_on_the_right() -> None:
     ids, mask = fill([[5, 6, 7], [8]], 0)
     assert ids.tolist() == [[5, 6, 7], [8, 0, 0]] and mask.tolist() == [[1, 1, 1], [1, 0, 0]]
