@@ -21,6 +21,7 @@ from core.data.sources import DemoSet, Source, demo_sets
 from core.data.split import Split, split_source
 from core.errors import ConfigError, InputError
 from core.memo import Memo
+from core.models import suits
 from core.models.memory import CutOff, by_cut_off
 from core.models.tokenizer import load_tokenizer
 from ui import form
@@ -279,6 +280,8 @@ def problems(draft: dict[str, Any]) -> dict[str, str]:
             tokenizer(draft)
         except InputError as error:
             found[error.field or "model.path"] = str(error)
+    if not found:
+        found |= suits.problems(build(draft))
     return found
 
 

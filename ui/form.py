@@ -29,6 +29,8 @@ SECTIONS: dict[str, type[Section]] = {
 
 Kind = Literal["whole", "number", "choice", "switch", "text", "several"]
 
+PICKED = ("training.loss", "training.metric_for_best_model")  # text that is one of a list, which the draft decides
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -110,6 +112,8 @@ def component(setting: Setting) -> gr.components.Component:
         case "several":
             value, own = shown(setting, setting.default), not setting.choices
             return gr.Dropdown(list(setting.choices), value=value, multiselect=True, allow_custom_value=own, **common)
+        case _ if setting.path in PICKED:
+            return gr.Dropdown([setting.default], value=setting.default, allow_custom_value=True, **common)
         case _:
             return gr.Textbox(shown(setting, setting.default), lines=1, max_lines=1, **common)
 

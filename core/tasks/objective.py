@@ -15,9 +15,8 @@ from core.data.formats import Layout
 from core.data.sources import Source
 from core.errors import InputError
 from core.losses import table
-from core.methods import possible
-from core.models.heads import CAUSAL, Head, head_of
-from core.models.joining import JOINED, why_apart
+from core.models import suits
+from core.models.heads import CAUSAL, Head
 from core.tasks import get
 from core.tasks.base import Answer
 
@@ -203,16 +202,10 @@ def objective_of(
     """The objective of a run that is about to train, its labels found in the rows to train on.
 
     Raises:
-        InputError: the model cannot do the task, or not by this method (field model.head), the rows do not fit it
-            (task), the loss does not suit it or is broken (training.loss), or it cannot take such batches
-            (training.batching).
+        InputError: method, loss or batches do not suit the model (core.models.suits), a loss of the owner's is broken
+            (field training.loss), or the rows do not fit the task (field task).
     """
-    head = head_of(config)
-    possible.require(config, head)
-    table.require(config, head)
-    kind = objective_class(head)
-    if config.training.batching in JOINED and (reason := why_apart(config)):
-        raise InputError(reason, "training.batching")
+    kind = objective_class(head := suits.require(config))
     made = kind(config, tokenizer, kind.find_labels(source, places, config, tokenizer))
     if reasons := made.unfit(source, places):
         raise InputError(reasons[0], "task")

@@ -11,7 +11,7 @@ import gradio as gr
 from ui import dataset, form, plan
 from ui.parts import html, lead, say
 from ui.shared import Shared
-from ui.tabs.model import base, settings, text
+from ui.tabs.model import base, presets, settings, text
 from ui.tabs.model.settings import of_method
 
 Draft = dict[str, Any]
@@ -26,6 +26,7 @@ class ModelTab:
     base: base.BasePart
     settings: settings.SettingsPart
     takes: gr.HTML
+    presets: presets.PresetsPart
     text: text.TextPart
 
 
@@ -36,9 +37,11 @@ def layout(shared: Shared) -> ModelTab:
     model = base.layout()
     with gr.Row(equal_height=True):
         form_part = settings.layout()
-        with gr.Column(elem_classes=["card", "takes"], scale=5, min_width=300):
-            takes = html(elem_id="takes")
-    return ModelTab(go, note, model, form_part, takes, text.layout())
+        with gr.Column(scale=5, min_width=300):
+            with gr.Column(elem_classes=["card", "takes"]):
+                takes = html(elem_id="takes")
+            ready_made = presets.layout()
+    return ModelTab(go, note, model, form_part, takes, ready_made, text.layout())
 
 
 def wire(tab: ModelTab, shared: Shared) -> None:
@@ -58,6 +61,7 @@ def wire(tab: ModelTab, shared: Shared) -> None:
     gr.on(triggers, collect, inputs_kwargs=values, outputs=shared.draft, **newest)
     part.method.input(lambda m: of_method(part, m), part.method, columns, **newest)
     base.wire(tab.base, shared)
+    presets.wire(tab.presets, shared)
     text.wire(tab.text, shared)
 
     shared.filled.change(

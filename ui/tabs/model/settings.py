@@ -7,10 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from core.config import METHODS
+from core.config import METHODS, TrainingConfig
 from core.settings import LABELS as NAMES
+from core.settings.training import MEMORY
 from ui import form
 from ui.parts import html, titled
+from ui.tabs.model import choices
 
 Draft = dict[str, Any]
 
@@ -23,6 +25,9 @@ WORDS = {
     "ia3": "Trains one factor for each key, value and feed-forward number: the fewest parameters of all.",
     "prompt": "Trains vectors in front of the input; the model itself is never touched. For larger models.",
 }
+TARGETS = tuple(f"method__{name}__target_modules" for name in ("lora", "qlora"))
+WHOLE = tuple(f"method__{name}__modules_to_save" for name in ("lora", "qlora"))
+LOSS_HELP = str(TrainingConfig.model_fields["loss"].description)
 OF_METHOD, OF_LOSS = "The method", {"focal": ["training__focal_gamma"], "contrastive": ["training__margin"]}
 
 
@@ -35,6 +40,7 @@ class SettingsPart:
     fields: dict[str, gr.components.Component]  # by the key of their setting
     columns: list[tuple[str, gr.Column]]  # (method, what belongs to it alone)
     folds: dict[str, gr.Accordion]  # by group
+    ways: gr.HTML  # what each way to make batches makes of the rows
 
 
 def layout() -> SettingsPart:
@@ -81,9 +87,11 @@ def layout() -> SettingsPart:
         for number, group in enumerate(dict.fromkeys(s.group for s in advanced)):
             with gr.Accordion(group, open=False, elem_id=f"fold-{number}") as folds[group]:
                 grid([s for s in advanced if s.group == group])
+                if group == MEMORY:
+                    ways = html(elem_id="ways")
         with gr.Accordion("How it is measured afterwards", open=False, elem_id="fold-evaluation"):
             grid(of("evaluation", False))
-    return SettingsPart(method, note, fields, columns, folds)
+    return SettingsPart(method, note, fields, columns, folds, ways)
 
 
 def of_method(part: SettingsPart, method: str) -> list[Any]:
@@ -99,13 +107,43 @@ def derived(part: SettingsPart, draft: Draft) -> list[Any]:
     note = f'<p class="quiet small">{WORDS[method]}</p>'
     folds = [gr.update(label=_counted(group, draft), visible=_has(group, method)) for group in part.folds]
     seen = [gr.update(visible=loss == name) for name, keys in OF_LOSS.items() for _ in keys]
-    return [note, *folds, gr.update(placeholder=form.usual_rate(draft)), *seen]
+    picked = [_choices(path, draft) for path in form.PICKED]
+    modules = gr.update(choices=["all-linear", *choices.linear(draft)])
+    return [
+        note,
+        *folds,
+        gr.update(placeholder=form.usual_rate(draft)),
+        *seen,
+        *picked,
+        *(modules for _ in TARGETS),
+        *(gr.update(choices=choices.whole(draft)) for _ in WHOLE),
+        choices.ways(draft),
+    ]
 
 
 def outputs(part: SettingsPart) -> list[Any]:
     """What `derived` writes."""
     by_loss = [part.fields[key] for keys in OF_LOSS.values() for key in keys]
-    return [part.note, *part.folds.values(), part.fields["training__learning_rate"], *by_loss]
+    picked = [part.fields[path.replace(".", "__")] for path in form.PICKED]
+    modules = [part.fields[key] for key in (*TARGETS, *WHOLE)]
+    return [
+        part.note,
+        *part.folds.values(),
+        part.fields["training__learning_rate"],
+        *by_loss,
+        *picked,
+        *modules,
+        part.ways,
+    ]
+
+
+def _choices(path: str, draft: Draft) -> Any:
+    """The list that a setting is picked from."""
+    if path == "training.loss":
+        offered = choices.losses(draft)
+        now = next((said for name, _, said in offered if name == form.value_of(draft, path)), "")
+        return gr.update(choices=[(label, name) for name, label, _ in offered], info=now or LOSS_HELP)
+    return gr.update(choices=choices.metrics(draft))
 
 
 def _in(group: str, method: str) -> list[form.Setting]:

@@ -1,0 +1,31 @@
+"""What does not suit a model is said at its field, before anything is loaded."""
+
+import pytest
+
+from core.config import build
+from core.errors import InputError
+from core.models.heads import CAUSAL
+from core.models.suits import problems, require
+
+
+def config(path, **values):
+    return build(values | {"model": {"path": str(path), **values.get("model", {})}})
+
+
+def test_what_suits_has_no_problems(tiny_llama):
+    assert problems(config(tiny_llama)) == {} and require(config(tiny_llama)) is CAUSAL
+
+
+def test_every_problem_is_at_its_field_and_all_at_once(tiny_models):
+    labels = {"task": "classification", "training": {"loss": "focla", "batching": "packed"}}
+    found = problems(config(tiny_models("bert"), **labels))
+    assert set(found) == {"training.loss", "training.batching"} and "'focal'" in found["training.loss"]
+    assert set(problems(config(tiny_models("bert")))) == {"task"}
+    assert set(problems(config("nowhere/at-all"))) == {"model.path"}
+    tags = {"task": "extraction", "model": {"head": "task"}}
+    assert "no head" in problems(config(tiny_models("gemma3_text"), **tags))["model.head"]
+    labels_of_t5 = {"task": "classification", "model": {"head": "task"}, "method": {"name": "prompt"}}
+    assert set(problems(config(tiny_models("t5"), **labels_of_t5))) == {"method.name"}
+    with pytest.raises(InputError) as error:
+        require(config(tiny_models("bert"), **labels))
+    assert error.value.field in found

@@ -1,0 +1,73 @@
+"""What a setting may be picked from, which the rest of the draft decides: losses, metrics, modules, ways to batch."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from core.data.lengths import Lengths
+from core.data.ways import pays
+from core.errors import InputError
+from core.losses.table import offered
+from core.models.heads import CAUSAL, Head, head_of
+from core.models.shapes import read_shape
+from core.tasks import get
+from ui import dataset
+from ui.parts import badge
+
+Draft = dict[str, Any]
+
+WRITTEN = ("loss", "perplexity")
+OTHERS = ("lm_head", "embed_tokens", "norm")  # usual names, where the model's own are not known
+
+
+def head(draft: Draft) -> Head:
+    """What the draft's model ends in; one that writes where that cannot be said."""
+    try:
+        return head_of(dataset.usable(draft))
+    except InputError:
+        return CAUSAL
+
+
+def losses(draft: Draft) -> list[tuple[str, str, str]]:
+    """(name, label, sentence) of each loss that suits."""
+    return offered(head(draft), dataset.usable(draft).task)
+
+
+def metrics(draft: Draft) -> list[tuple[str, str]]:
+    """(label, name) of what the best weights may be chosen by."""
+    ends = head(draft)
+    names = [*(WRITTEN if ends.writes else WRITTEN[:1]), *get(dataset.usable(draft).task).METRICS]
+    return [("Validation loss" if name == "loss" else name.replace("_", " ").capitalize(), name) for name in names]
+
+
+def linear(draft: Draft) -> list[str]:
+    """The names of the linear layers of a block."""
+    config = dataset.usable(draft)
+    try:
+        return [layer.name for layer in read_shape(config.model.path, config.model.revision).linears]
+    except InputError:
+        return []
+
+
+def whole(draft: Draft) -> list[str]:
+    """Layers that may be trained whole."""
+    return list(OTHERS)
+
+
+def ways(draft: Draft) -> str:
+    """What each way to make batches makes of these rows."""
+    config = dataset.usable(draft)
+    try:
+        found, rows = dataset.lengths(draft), dataset.training_rows(draft)
+    except InputError:
+        return ""
+    if rows is None:
+        return ""
+    joins = head(draft) is CAUSAL and config.method.name != "prompt"
+    offers = pays(Lengths(found.tokens, rows, found.trained, max(found.tokens)), config, joins)
+    lines = [
+        f"<li>{escape(o.sentence)}{' ' + badge('ok', 'pays here') if o.pays and o.name != 'grouped' else ''}</li>"
+        for o in offers
+    ]
+    return f'<ul class="ways small quiet">{"".join(lines)}</ul>' if lines else ""
