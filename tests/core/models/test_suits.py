@@ -25,7 +25,7 @@ def test_every_problem_is_at_its_field_and_all_at_once(tiny_models):
     tags = {"task": "extraction", "model": {"head": "task"}}
     assert "no head" in problems(config(tiny_models("gemma3_text"), **tags))["model.head"]
     labels_of_t5 = {"task": "classification", "model": {"head": "task"}, "method": {"name": "prompt"}}
-    assert set(problems(config(tiny_models("t5"), **labels_of_t5))) == {"method.name"}
+    assert set(problems(config(tiny_models("t5"), **labels_of_t5))) == {"model.head"}
     with pytest.raises(InputError) as error:
         require(config(tiny_models("bert"), **labels))
     assert error.value.field in found
