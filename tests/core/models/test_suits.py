@@ -3,7 +3,7 @@
 import pytest
 
 from core.config import build
-from core.errors import InputError
+from core.errors import ConfigError, InputError
 from core.models.heads import CAUSAL
 from core.models.suits import problems, require
 
@@ -26,6 +26,9 @@ def test_every_problem_is_at_its_field_and_all_at_once(tiny_models):
     assert "no head" in problems(config(tiny_models("gemma3_text"), **tags))["model.head"]
     labels_of_t5 = {"task": "classification", "model": {"head": "task"}, "method": {"name": "prompt"}}
     assert set(problems(config(tiny_models("t5"), **labels_of_t5))) == {"model.head"}
-    with pytest.raises(InputError) as error:
+    with pytest.raises(ConfigError) as several:
         require(config(tiny_models("bert"), **labels))
-    assert error.value.field in found
+    assert several.value.errors == found
+    with pytest.raises(InputError) as one:
+        require(config(tiny_models("bert")))
+    assert one.value.field == "task"
