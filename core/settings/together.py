@@ -50,6 +50,18 @@ def _of_training(config: RunConfig) -> dict[str, str]:
         errors["training.early_stopping_threshold"] = (
             "it says from when on a check counts as better, and early stopping is off: set a patience as well."
         )
+    if t.max_steps is not None and t.warmup_steps >= max(1, t.max_steps):
+        errors["training.warmup_steps"] = (
+            f"{t.warmup_steps:g} steps of warm-up, and the training ends after {t.max_steps:,}: the learning rate "
+            "would never be reached. Give fewer steps, or a share such as 0.03."
+        )
+    if t.early_stopping_patience is not None and t.max_steps is not None and t.eval_steps >= t.max_steps:
+        errors["training.eval_steps"] = (
+            f"validation comes every {t.eval_steps:,} steps, and the training ends after {t.max_steps:,}: early "
+            "stopping would have nothing to watch. Validate more often, or leave the patience empty."
+        )
+    if len(set(t.report_to)) < len(t.report_to):
+        errors["training.report_to"] = f"a name is there twice ({', '.join(t.report_to)}): each is written to once."
     if t.metric_for_best_model != "loss" and not kept:
         errors["training.metric_for_best_model"] = (
             f"{t.metric_for_best_model} is taken on rows that are kept back, and data.validation is 0: "

@@ -135,6 +135,14 @@ WRONG = [
     ("training: {seed: 1.5}", "training.seed", "1.5 is not a whole number."),
     ("training: {seed: 99999999999}", "training.seed", "99999999999 is too large: at most 2,147,483,647."),
     ("training: {warmup_steps: 1.5}", "training.warmup_steps", "1.5 is neither a share below 1"),
+    ("training: {warmup_steps: 40, max_steps: 40}", "training.warmup_steps", "40 steps of warm-up, and the training"),
+    (
+        "training: {early_stopping_patience: 2, max_steps: 40}",
+        "training.eval_steps",
+        "validation comes every 50 steps, and the training ends after 40",
+    ),
+    ("training: {early_stopping_threshold: 0.1}", "training.early_stopping_threshold", "early stopping is off"),
+    ("training: {report_to: [wandb, wandb]}", "training.report_to", "a name is there twice (wandb, wandb)"),
     (
         "training: {lr_scheduler_type: cosin}",
         "training.lr_scheduler_type",
