@@ -62,10 +62,12 @@ def _lora_kept(shape: Shape, settings: LoraMethod) -> float:
 
 
 def _bottleneck(shape: Shape, settings: AdapterMethod) -> int:
-    """For each adapter a matrix down and one up, with their biases (Houlsby et al. 2019)."""
+    """For each adapter a matrix down and one up, with their biases (Houlsby et al. 2019): one for each layer that ends
+    a feed-forward part or, at Houlsby's places, attention; T5's decoder attends twice."""
+    ends = ("heads", "inner") if settings.placement == "houlsby" else ("inner",)
     width = max(1, shape.hidden // settings.reduction_factor)
     each = 2 * shape.hidden * width + width + shape.hidden
-    return shape.layers * each * (2 if settings.placement == "houlsby" else 1)
+    return shape.layers * each * sum(linear.reads in ends for linear in shape.linears)
 
 
 # A new method is one entry here. QLoRA: 4 bits and 0.127 for the doubly quantised scales (Dettmers et al. 2023).

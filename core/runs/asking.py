@@ -68,6 +68,7 @@ class ModelWorker:
         self._one_at_a_time = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._heard: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._closed = False
 
     @property
     def alive(self) -> bool:
@@ -100,13 +101,16 @@ class ModelWorker:
                 self._start()
             self._send(question | {"base": base, "revision": revision})
             while "said" not in (heard := self._hear()):
+                if "error" in heard and self._closed:
+                    raise InputError("The question was withdrawn.")
                 if "error" in heard:
                     raise InputError(heard["error"], heard.get("field", ""))
                 on_state(str(heard.get("state", "")))
         return Answers([Said(**one) for one in heard["said"]], heard["seconds"], heard["loading"], heard["batches"])
 
     def close(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process, whatever it is doing: a question that it is answering is withdrawn."""
+        self._closed = True
         process = self._process
         if process is not None and process.poll() is None:
             process.kill()
@@ -131,7 +135,7 @@ class ModelWorker:
                 creationflags=windows_flags(),
             )  # fmt: skip
         calm(process.pid)
-        self._process, self._heard = process, queue.Queue()
+        self._process, self._heard, self._closed = process, queue.Queue(), False
         arguments = (process, self._heard, Path(name))
         threading.Thread(target=_listen, args=arguments, name=f"model-{process.pid}", daemon=True).start()
 

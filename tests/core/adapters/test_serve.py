@@ -78,7 +78,10 @@ def test_a_worker_answers_stays_warm_and_is_started_again(made, worker, tiny_lla
     assert worker.ask("go away", ["base"], 6, base=str(tiny_llama), on_state=states.append).said[0].tokens
     assert states == ["starting", "loading the model", "answering"]
     pid = worker._process.pid
-    worker.close()
+    psutil.Process(pid).suspend()
+    threading.Timer(0.3, worker.close).start()
+    with pytest.raises(InputError, match="withdrawn"):
+        worker.ask("go away", ["base"], 6)
     assert gone(pid) and not worker.alive
 
 

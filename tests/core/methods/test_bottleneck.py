@@ -17,9 +17,12 @@ from torch.nn.functional import relu, silu
 from core.config import AdapterMethod
 from core.errors import InputError
 from core.methods import adapter, bottleneck, method
+from core.methods.merge import merge
 from core.methods.places import FAMILIES, places
-from core.models.heads import CAUSAL, LABEL, SEQ2SEQ, TAGS
+from core.models.heads import CAUSAL, LABEL, SEQ2SEQ, TAGS, VECTOR
 from core.models.load import load_base, load_run, parameters, patient_peft
+from core.models.memory import WAYS
+from core.models.shapes import read_shape
 from tests import factory
 from tests.conftest import ROOT
 
@@ -116,13 +119,12 @@ def test_a_new_adapter_changes_nothing_and_is_all_that_is_trained(tiny_models, f
     assert all(p.dtype == torch.float32 for p in model.parameters())
 
 
-def test_as_many_weights_as_the_estimate_says(tiny_llama):
-    from core.models.memory import WAYS
-    from core.models.shapes import read_shape
-
-    shape = read_shape(str(tiny_llama))
+@pytest.mark.parametrize("family", factory.FAMILIES)
+def test_as_many_weights_as_the_estimate_says(tiny_models, family):
+    shape = read_shape(str(tiny_models(family)))
     for settings in (AdapterMethod(), AdapterMethod(placement="houlsby", reduction_factor=4)):
-        model = adapter.prepare(load_base(str(tiny_llama)), settings, "x", None)
+        head = SEQ2SEQ if family == "t5" else CAUSAL if head_of(family).writes else VECTOR
+        model = adapter.prepare(load_base(str(tiny_models(family)), head=head), settings, "x", None, head)
         assert parameters(model)["trained"] == WAYS["adapter"].added(shape, settings)
 
 
@@ -239,10 +241,13 @@ def test_two_on_one_base_and_a_mixed_batch(tiny_models, tmp_path, family):
     assert list(together.peft_config) == ["both"]
 
 
-def test_it_cannot_be_merged(tiny_llama):
-    assert "cannot be merged" in adapter.mergeable
+def test_it_cannot_be_merged(tiny_llama, tmp_path):
+    model = grown(tiny_llama)
+    adapter.save(model, tmp_path / "a")
+    with pytest.raises(InputError, match="function in their middle.*cannot be merged.*LoRA"):
+        merge(tmp_path / "a", tmp_path / "merged")
     with pytest.raises(ValueError, match="cannot be merged"):
-        grown(tiny_llama).merge_and_unload()
+        model.merge_and_unload()
 
 
 def test_gradients_are_the_same_with_checkpointing(tiny_llama):
