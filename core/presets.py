@@ -152,8 +152,10 @@ def _quick(config: RunConfig, facts: Facts) -> Iterator[Step]:
     most = min(60, config.training.max_steps or 60)
     yield "training.max_steps", most, "a few minutes, whatever the rows"
     yield "training.gradient_accumulation_steps", 1, "an update after each batch"
-    yield "training.eval_steps", 20, "three checks on the way"
-    yield "training.save_steps", 20, "a checkpoint at each check"
+    if config.training.warmup_steps >= most:
+        yield "training.warmup_steps", TrainingConfig().warmup_steps, "so many steps of warm-up would be all of it"
+    yield "training.eval_steps", max(1, most // 3), "three checks on the way"
+    yield "training.save_steps", max(1, most // 3), "a checkpoint at each check"
     yield "data.max_tokens", min(256, config.data.max_tokens), "long rows cost most of the time; they are cut"
     yield "evaluation.max_rows", min(50, config.evaluation.max_rows), "a first impression"
 

@@ -17,6 +17,7 @@ TRAININGS = [
     {}, {"max_steps": 7, "max_minutes": 1, "eval_steps": 3}, {"batching": "packed"}, {"batching": "padding_free"},
     {"early_stopping_patience": 2, "early_stopping_threshold": 0.1, "metric_for_best_model": "accuracy"},
     {"loss": "focal", "per_device_train_batch_size": 3, "gradient_accumulation_steps": 4096},
+    {"warmup_steps": 100, "max_steps": 200}, {"max_steps": 4, "early_stopping_patience": 1, "eval_steps": 3},
     {"neftune_noise_alpha": 5, "optim": "paged_adamw_8bit", "gradient_checkpointing": True},
 ]  # fmt: skip
 
