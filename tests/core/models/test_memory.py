@@ -162,6 +162,20 @@ def test_four_bits_for_the_linear_layers_of_a_frozen_base():
     assert lora - small == pytest.approx(shape.inside * (4 - 4.127 / 8), abs=2)
 
 
+def test_rows_that_share_a_sequence_are_fewer_updates_and_a_batch_in_one_is_as_wide_as_it():
+    made = {
+        way: estimate(config(training={"batching": way}), LENGTHS, 0, MACHINE)
+        for way in ("grouped", "packed", "padding_free")
+    }
+    load = LENGTHS.under(512, 8, batching="packed")
+    assert made["packed"].steps == 3 * load.batches < made["grouped"].steps == made["padding_free"].steps
+    assert made["packed"].parts["logits"] == made["grouped"].parts["logits"]  # as many tokens at most, 8 x 219
+    sequences, widest = LENGTHS.under(512, 8, batching="padding_free").fullest
+    assert sequences == 1 and 219 < widest < 8 * 219
+    share = made["padding_free"].parts["logits"] / made["grouped"].parts["logits"]
+    assert share == pytest.approx(widest / (8 * 219), rel=1e-6)
+
+
 def test_the_table_of_limits_is_the_estimate_at_each():
     given = config(data={"max_tokens": 96})
     table = by_cut_off(given, LENGTHS, 100, MACHINE)
