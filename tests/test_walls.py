@@ -35,6 +35,7 @@ KNOWN_TO_UI += (
     "core.models.catalog_table",
     "core.models.recommend",
     "core.models.suits",
+    "core.methods.modules",
     "core.losses.table",
     "core.presets",
     "core.tasks",

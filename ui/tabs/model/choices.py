@@ -9,8 +9,8 @@ from core.data.lengths import Lengths
 from core.data.ways import pays
 from core.errors import InputError
 from core.losses.table import offered
+from core.methods.modules import Module, modules_of
 from core.models.heads import CAUSAL, Head, head_of
-from core.models.shapes import read_shape
 from core.tasks import get
 from ui import dataset
 from ui.parts import badge
@@ -18,7 +18,6 @@ from ui.parts import badge
 Draft = dict[str, Any]
 
 WRITTEN = ("loss", "perplexity")
-OTHERS = ("lm_head", "embed_tokens", "norm")  # usual names, where the model's own are not known
 
 
 def head(draft: Draft) -> Head:
@@ -41,18 +40,24 @@ def metrics(draft: Draft) -> list[tuple[str, str]]:
     return [("Validation loss" if name == "loss" else name.replace("_", " ").capitalize(), name) for name in names]
 
 
-def linear(draft: Draft) -> list[str]:
+def linear(draft: Draft) -> list[tuple[str, str]]:
     """The names of the linear layers of a block."""
+    return [
+        (f"{m.name} · {m.count} of {m.inputs} → {m.outputs}", m.name) for m in _modules(draft) if m.kind == "linear"
+    ]
+
+
+def whole(draft: Draft) -> list[tuple[str, str]]:
+    """Layers that may be trained whole."""
+    return [(f"{m.name} · {m.kind}", m.name) for m in _modules(draft) if m.kind != "linear"]
+
+
+def _modules(draft: Draft) -> list[Module]:
     config = dataset.usable(draft)
     try:
-        return [layer.name for layer in read_shape(config.model.path, config.model.revision).linears]
+        return modules_of(config.model.path, config.model.revision)
     except InputError:
-        return []
-
-
-def whole(draft: Draft) -> list[str]:
-    """Layers that may be trained whole."""
-    return list(OTHERS)
+        return []  # it is not here: names can be typed
 
 
 def ways(draft: Draft) -> str:

@@ -108,7 +108,7 @@ def derived(part: SettingsPart, draft: Draft) -> list[Any]:
     folds = [gr.update(label=_counted(group, draft), visible=_has(group, method)) for group in part.folds]
     seen = [gr.update(visible=loss == name) for name, keys in OF_LOSS.items() for _ in keys]
     picked = [_choices(path, draft) for path in form.PICKED]
-    modules = gr.update(choices=["all-linear", *choices.linear(draft)])
+    modules = gr.update(choices=[("all-linear", "all-linear"), *choices.linear(draft)])
     return [
         note,
         *folds,

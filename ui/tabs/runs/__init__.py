@@ -18,6 +18,7 @@ from core.runs.store import Run, data_name, delete, list_runs, open_run
 from core.settings import in_words
 from ui.parts import badge, head, html, lead, nothing, say
 from ui.shared import Shared
+from ui.tabs.runs import adapters
 from ui.telling import BADGES, loss
 
 MOST = 100  # runs that are drawn
@@ -53,6 +54,7 @@ class RunsTab:
     go: gr.Button
     note: gr.HTML
     list: gr.HTML
+    adapters: adapters.AdaptersPart
 
 
 def layout(shared: Shared) -> RunsTab:
@@ -65,7 +67,7 @@ def layout(shared: Shared) -> RunsTab:
     with gr.Column(elem_classes="card"):
         note = html(elem_id="runs-note")
         found = gr.HTML("", elem_id="runs", apply_default_css=False, js_on_load=JS, server_functions=[drawn_now])
-    return RunsTab(go, note, found)
+    return RunsTab(go, note, found, adapters.layout())
 
 
 def wire(tab: RunsTab, shared: Shared) -> None:
@@ -73,6 +75,7 @@ def wire(tab: RunsTab, shared: Shared) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     tab.go.click(None, None, shared.tabs, js="() => ({__type__: 'update', selected: 'data'})")
     gr.on([shared.panels["runs"].select, shared.run.change, shared.again.change], drawn, shared.run, tab.list, **quiet)
+    adapters.wire(tab.adapters, shared)
     tab.list.submit(
         act,
         [shared.run, shared.again, shared.token],

@@ -1,0 +1,36 @@
+"""A command of ours in a process of its own, for what the page asks for and waits for: it needs no state of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from core.errors import InputError
+from core.paths import ROOT
+from core.runs.environment import threads
+
+PATIENCE_S = 3600
+
+
+def command(*words: str) -> dict[str, Any]:
+    """What `python -m core WORDS --json` answers.
+
+    Raises:
+        InputError: the sentence with which it refused, or that it ended without one.
+    """
+    env = {**os.environ, "OMP_NUM_THREADS": str(threads())}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "core", *words, "--json"], cwd=ROOT, env=env, capture_output=True, text=True,
+            stdin=subprocess.DEVNULL, timeout=PATIENCE_S,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise InputError("It took more than an hour, and was ended.") from None
+    said = [line for line in done.stderr.splitlines() if line.strip()]
+    if done.returncode:
+        raise InputError(said[-1] if done.returncode == 2 and said else f"It ended with the code {done.returncode}.")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
