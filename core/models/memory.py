@@ -1,22 +1,23 @@
 """Peak memory and time of a training, predicted from the config, the lengths of the rows and the model's files alone.
 
-Memory is counted: weights, their gradients and Adam's two moments (4 bytes each in float32; Kingma and Ba 2015), what
-each block keeps for the way back (core/models/shapes.py), the logits, and what the libraries take. Operations are
-counted as 2 for each weight and token forth and 4 back, of which a frozen weight saves 2, and 4 for each token, token
-of its row and query width in attention (Kaplan et al. 2020, section 2.1; Hu et al. 2021). Measured against real runs on
-a CPU: tests/bench/memory.py. On a graphics card nothing here is verified.
+Memory is counted: weights, their gradients and what the optimiser keeps (core/models/ways.py), what each block keeps
+for the way back (core/models/shapes.py), the logits, and what the libraries take. Operations are counted as 2 for each
+weight and token forth and 4 back, of which a frozen weight saves 2, and 4 for each token, token of its row and query
+width in attention (Kaplan et al. 2020, section 2.1; Hu et al. 2021). Measured against real runs on a CPU:
+tests/bench/memory.py. On a graphics card nothing here is verified.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from core.config import AdapterMethod, LoraMethod, RunConfig
+from core.config import RunConfig
 from core.data.lengths import Lengths, Load, count_updates
 from core.models.shapes import Shape, read_shape
 from core.models.speed import ENCODED_ROWS, START_S, WRITTEN_S, Rate, Work, rate_before, rate_of
+from core.models.ways import WAYS, optimizer_bytes
+from core.models.ways import trained_weights as trained_weights
 from core.runs.machine import Machine, this_machine
 from core.runs.store import settled
 
@@ -26,59 +27,6 @@ A_TOKEN, A_ROW = 5, 100  # bytes of the encoded rows, and of their order
 ENOUGH = 2**26  # numbers in the logits of a batch that is only measured (core/training/validation.py)
 SAMPLE_TOKENS = 96  # of a sample answer at most (core/training/loop.py)
 CUT_OFFS = 40
-
-
-@dataclass(frozen=True)
-class Way:
-    """What a method keeps.
-
-    Attributes:
-        added: trained weights, where the base is frozen; None: all weights are trained.
-        kept: numbers that they make a block keep for each token, besides what it keeps frozen.
-        width: bytes of a frozen weight of a linear layer; None: as the device has it.
-        spare: memory beyond the activations, as a factor: what lies free between blocks of other sizes, with glibc.
-    """
-
-    added: Callable[[Shape, Any], int] | None
-    kept: Callable[[Shape, Any], float] | None = None
-    width: float | None = None
-    spare: float = 1.0
-
-
-def _lora(shape: Shape, settings: LoraMethod) -> int:
-    """For each layer with an adapter r * (inputs + outputs) (Hu et al. 2021)."""
-    return settings.r * shape.layers * sum(a.inputs + a.outputs for a in shape.targets(settings.target_modules))
-
-
-def _lora_kept(shape: Shape, settings: LoraMethod) -> float:
-    """The input of each adapter, and what its first matrix makes of it; with dropout each layer has an input of its
-    own, and which of it was switched off."""
-    targets = shape.targets(settings.target_modules)
-    if settings.lora_dropout:
-        inputs = 2 * sum(a.inputs for a in targets)
-    else:
-        inputs = sum({a.reads: a.inputs for a in targets if a.reads != "heads" or not shape.saved.shared}.values())
-    return inputs + settings.r * len(targets)
-
-
-def _bottleneck(shape: Shape, settings: AdapterMethod) -> int:
-    """For each adapter a matrix down and one up, with their biases (Houlsby et al. 2019): one for each layer that ends
-    a feed-forward part or, at Houlsby's places, attention; T5's decoder attends twice."""
-    ends = ("heads", "inner") if settings.placement == "houlsby" else ("inner",)
-    width = max(1, shape.hidden // settings.reduction_factor)
-    each = 2 * shape.hidden * width + width + shape.hidden
-    return shape.layers * each * sum(linear.reads in ends for linear in shape.linears)
-
-
-# A new method is one entry here. QLoRA: 4 bits and 0.127 for the doubly quantised scales (Dettmers et al. 2023).
-WAYS: dict[str, Way] = {
-    "full": Way(None),
-    "lora": Way(_lora, _lora_kept, spare=1.5),
-    "qlora": Way(_lora, _lora_kept, width=4.127 / 8, spare=1.5),
-    "adapter": Way(_bottleneck, spare=1.5),
-    "ia3": Way(lambda shape, settings: shape.layers * (2 * shape.keys + shape.inner), spare=1.5),
-    "prompt": Way(lambda shape, settings: settings.num_virtual_tokens * shape.hidden, spare=1.5),
-}
 
 
 @dataclass(frozen=True)
@@ -251,22 +199,30 @@ class _Predictor:
 # Memory
 
 
-def trained_weights(config: RunConfig, shape: Shape) -> int:
-    """How many weights are trained."""
-    added = WAYS[config.method.name].added
-    return shape.parameters if added is None else added(shape, config.method)
-
-
-def kept_numbers(config: RunConfig, shape: Shape) -> tuple[float, float]:
-    """Numbers kept for the way back: for each token, and for each token and token of its row. All blocks together."""
+def block_numbers(config: RunConfig, shape: Shape) -> tuple[float, float, float]:
+    """Numbers that one block keeps for the way back: for each token, for each token and token of its row, and in any
+    case."""
     saved, way = shape.saved, WAYS[config.method.name]
     widths = (shape.hidden, shape.inner, shape.queries, shape.keys)
     counts = saved.trained if way.added is None else saved.frozen
     token = float(sum(count * width for count, width in zip(counts, widths, strict=True)))
-    if way.kept is not None:
-        token += way.kept(shape, config.method)
-    squares = saved.squares * (shape.heads if saved.by_head else 1)
-    return shape.layers * token + 3.0 * shape.hidden, float(shape.layers * squares)
+    token += way.kept(shape, config.method) if way.kept is not None else 0.0
+    fixed = way.fixed(shape, config.method) if way.fixed is not None else 0.0
+    return token, float(saved.squares * (shape.heads if saved.by_head else 1)), fixed
+
+
+def kept_numbers(config: RunConfig, shape: Shape) -> tuple[float, float, float]:
+    """The same of all blocks together. With gradient checkpointing: what goes into each block, and all of one, which is
+    computed again (Chen et al. 2016)."""
+    token, squares, fixed = block_numbers(config, shape)
+    if config.training.gradient_checkpointing:
+        return shape.layers * shape.hidden + token + 3.0 * shape.hidden, squares, fixed
+    return shape.layers * token + 3.0 * shape.hidden, shape.layers * squares, shape.layers * fixed
+
+
+def in_front(config: RunConfig) -> int:
+    """Virtual tokens in front of each row."""
+    return int(vars(config.method).get("num_virtual_tokens", 0))
 
 
 def peak_parts(
@@ -284,26 +240,29 @@ def peak_parts(
             2.0 * shape.inside if card else 0
         )  # autocast keeps a copy in half precision
     else:
-        width = 2.0 if card else 4.0
-        inside = shape.inside if way.width is not None else 0
-        weights = width * (shape.parameters - inside) + (way.width or 0) * inside + 4.0 * trained
+        inside = shape.inside if way.width is not None and card else 0
+        weights = (2.0 if card else 4.0) * (shape.parameters - inside) + 4.0 * trained
+        weights += way.width(config.method) * inside if way.width is not None else 0
+    front = in_front(config)
     sequences, widest = load.fullest
-    tokens = sequences * widest
-    token, square = kept_numbers(config, shape)
+    widest += front
+    tokens, longest = sequences * widest, load.longest + front
+    token, square, fixed = kept_numbers(config, shape)
     number = 2.5 if card else 4.0  # in half precision most of them
     spare = max(way.spare, shape.saved.spare if way.added is None else way.spare)
+    moments = optimizer_bytes(config, shape)
     training = {
         "gradients": 4.0 * trained,
-        "optimizer": 8.0 * trained,
-        "activations": number * spare * (token * tokens + square * tokens * widest),
+        "optimizer": moments,
+        "activations": number * spare * (token * tokens + square * tokens * widest + fixed),
         "logits": 4.0 * shape.vocabulary * tokens * max(1 + 2 * trained_share, 2.0),
     }
     measured = min(kept, max(8, 2 * size))
-    numbers = min(measured * load.longest * shape.vocabulary, max(ENOUGH, load.longest * shape.vocabulary))
+    numbers = min(measured * longest * shape.vocabulary, max(ENOUGH, longest * shape.vocabulary))
     validation = {
         "gradients": 0.0,
-        "optimizer": 8.0 * trained,
-        "activations": number * measured * load.longest * (4 * shape.hidden + 3 * shape.inner + 4 * shape.queries),
+        "optimizer": moments,
+        "activations": number * measured * longest * (4 * shape.hidden + 3 * shape.inner + 4 * shape.queries),
         "logits": 4.0 * numbers * (1 + 2 * trained_share),
     }
     fullest = max((training, validation), key=lambda parts: sum(parts.values()))
@@ -326,13 +285,17 @@ def work_of(config: RunConfig, shape: Shape, tokens: float, width: float, traine
         passes: batches of the update.
     """
     trained, adapter = trained_weights(config, shape), WAYS[config.method.name].added is not None
-    weights = shape.inside + shape.head
+    front = in_front(config)
+    tokens, width = tokens * (1 + front / max(width, 1.0)), width + front
+    weights, again = shape.inside + shape.head, config.training.gradient_checkpointing
     attention = 4 * width * shape.queries * shape.layers
-    flops = tokens * ((4 * weights + 6 * trained if adapter else 6 * weights) + 3 * attention)
-    token, square = kept_numbers(config, shape)
+    flops = tokens * ((4 * weights + 6 * trained * (not front) if adapter else 6 * weights) + 3 * attention)
+    flops += tokens * (2 * shape.inside + attention) if again else 0  # each block is computed a second time
+    token, square, fixed = block_numbers(config, shape)
     return Work(
         flops=flops,
-        activations=4 * tokens * (token + square * width),
+        activations=4 * shape.layers * (tokens * (token + square * width) + passes * fixed)
+        + 12 * tokens * shape.hidden,
         logits=4 * tokens * shape.vocabulary * (1 + 2 * trained_share),
         trained=trained,
         calls=shape.layers * passes,

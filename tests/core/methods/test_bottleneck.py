@@ -1,6 +1,7 @@
 """Bottleneck adapters: where they go, what they compute, that they come back, and what PEFT must be for that."""
 
 import json
+import math
 import re
 import runpy
 from pathlib import Path
@@ -21,8 +22,8 @@ from core.methods.merge import merge
 from core.methods.places import FAMILIES, places
 from core.models.heads import CAUSAL, LABEL, SEQ2SEQ, TAGS, VECTOR
 from core.models.load import load_base, load_run, parameters, patient_peft
-from core.models.memory import WAYS
 from core.models.shapes import read_shape
+from core.models.ways import WAYS
 from tests import factory
 from tests.conftest import ROOT
 
@@ -125,7 +126,7 @@ def test_as_many_weights_as_the_estimate_says(tiny_models, family):
     for settings in (AdapterMethod(), AdapterMethod(placement="houlsby", reduction_factor=4)):
         head = SEQ2SEQ if family == "t5" else CAUSAL if head_of(family).writes else VECTOR
         model = adapter.prepare(load_base(str(tiny_models(family)), head=head), settings, "x", None, head)
-        assert parameters(model)["trained"] == WAYS["adapter"].added(shape, settings)
+        assert parameters(model)["trained"] == sum(map(math.prod, WAYS["adapter"].added(shape, settings)))
 
 
 def test_a_block_as_written_by_hand(tiny_llama):
