@@ -11,7 +11,10 @@ import pytest
 import torch
 
 from core.cli.train import train
+from core.config import build
 from core.runs import checkpoints, store
+from tests import factory
+from tests.cells import WAYS
 from tests.conftest import ROOT
 
 # A method, and settings that draw on chance or keep a state of their own.
@@ -67,6 +70,48 @@ def test_a_resumed_run_is_the_run_that_was_never_interrupted(config, case):
     assert course(torn) == course(whole)
     last = [run.dir / "checkpoints" / "step-4" for run in (torn, whole)]
     assert weights(last[0]) == weights(last[1]) and weights(torn.dir / "model") == weights(whole.dir / "model")
+
+
+# What a model is to do (tests.cells.WAYS), its family, and a metric of it that the weights are chosen by.
+HEADS = [
+    ("label", "distilbert", "micro_f1"),
+    ("tags", "bert", "entity_recall"),
+    ("vector", "bert", "spearman"),
+    ("writes", "t5", "rougeL"),
+]
+
+
+def apart(row, number):
+    """A row that differs from all others, as equal rows are kept back together."""
+    more = {"tokens": ["so", str(number)], "ner_tags": ["O", "O"], "premise": f" {number}", "phrase": f" {number}"}
+    return {name: value + more[name] if name in more else value for name, value in row.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("way", "family", "metric"), HEADS)
+def test_so_is_a_run_on_any_head_that_keeps_the_best_by_a_metric(way, family, metric, tiny_models, tmp_path, runs_dir):
+    asked = WAYS[way]
+    made = [apart(row, number) for number, row in enumerate([*asked.rows] * 3)]
+    rows = factory.write_jsonl(tmp_path / "rows" / "train.jsonl", made)
+    settings = build(
+        {
+            "task": asked.task,
+            "model": {"path": str(tiny_models(family)), "head": asked.head},
+            "data": {"path": str(rows), "template": asked.template, "max_tokens": 64, "validation": 0.4},
+            "method": {"name": "lora", "lora_dropout": 0.2},
+            "training": {"max_steps": 4, "eval_steps": 2, "save_steps": 3, "save_total_limit": 9, "logging_steps": 1}
+            | {"per_device_train_batch_size": 4, "neftune_noise_alpha": 5.0, "metric_for_best_model": metric},
+            "evaluation": {"max_new_tokens": 4},
+        }
+    )
+    whole = store.create(settings)
+    result = train(whole)
+    assert result["metric"] == metric and result["metric_value"] is not None and whole.has_model
+    assert all(metric in event for event in whole.curve()["eval"])
+    torn = torn_at(3, whole)
+    torch.manual_seed(999)
+    train(torn, resume=True)
+    assert course(torn) == course(whole) and weights(torn.dir / "model") == weights(whole.dir / "model")
 
 
 @pytest.mark.slow
