@@ -40,7 +40,6 @@ class Headed(Objective):
         self.wording = Wording.of(self.config.data)
         self.pad = pad_id(self.tokenizer, self.wording.chat_template(self.tokenizer))
         self.number = {label: i for i, label in enumerate(self.labels)}
-        self.apart = self.config.method.name == "prompt"
 
     @classmethod
     @abstractmethod
@@ -84,12 +83,8 @@ class Headed(Objective):
         """All tokens that are read: each takes part in what is chosen."""
         return int(batch["attention_mask"].sum())
 
-    @abstractmethod
     def say(self, model: Any, batch: Batch) -> torch.Tensor:
         """The logits of a batch; those of a row do not depend on the rows beside it."""
-
-    def forward(self, model: Any, batch: Batch) -> torch.Tensor:
-        """The logits as the model gives them."""
         config = model.config.get_text_config()
         if config.pad_token_id != self.pad:  # a decoder finds the end of each row by it
             config.pad_token_id = self.pad

@@ -140,23 +140,6 @@ class Work(Headed):
         labels = rows.numbers["labels"] if isinstance(rows, EncodedTexts) else [row["labels"] for row in rows]
         return [int(n) for n in np.bincount(labels, minlength=len(self.labels))]
 
-    def say(self, model: Any, batch: Batch) -> torch.Tensor:
-        """Logits (rows, labels).
-
-        With vectors put in front of each row (prompt tuning) a decoder cannot tell where a row ends, so that rows of
-        different lengths are read apart.
-        """
-        if not self.apart:
-            return self.forward(model, batch)
-        lengths = batch["attention_mask"].sum(-1)
-        places, parts = [], []
-        for length in sorted(set(lengths.tolist())):
-            places.append((lengths == length).nonzero()[:, 0])
-            parts.append(
-                self.forward(model, {k: batch[k][places[-1], :length] for k in ("input_ids", "attention_mask")})
-            )
-        return torch.cat(parts)[torch.cat(places).argsort()]
-
     def items(self, batch: Batch) -> torch.Tensor:
         """Rows, by weight."""
         return self.criterion.items(batch["labels"])

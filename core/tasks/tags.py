@@ -148,10 +148,6 @@ class Work(Headed):
         tags = np.concatenate([row["labels"] for row in rows]) if whole is None else whole
         return [int(n) for n in np.bincount(tags[tags != IGNORED], minlength=len(self.labels))]
 
-    def say(self, model: Any, batch: Batch) -> torch.Tensor:
-        """Logits (rows, tokens, tags), without those of the vectors that prompt tuning puts in front."""
-        return self.forward(model, batch)[:, -batch["input_ids"].shape[1] :]
-
     def items(self, batch: Batch) -> torch.Tensor:
         """Words, by weight of their tags."""
         return self.criterion.items(batch["labels"][batch["labels"] != IGNORED])

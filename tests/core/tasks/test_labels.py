@@ -12,8 +12,9 @@ from core.data.encoded import EncodedTexts, lengths_of
 from core.errors import InputError
 from core.evaluation import rows as measured
 from core.evaluation.evaluate import evaluate
+from core.methods import method
 from core.models.heads import LABEL
-from core.models.load import labels_of, load_base, load_run, patient_peft, precision
+from core.models.load import labels_of, load_base, load_run, precision
 from core.models.tokenizer import load_tokenizer
 from core.runs import store
 from core.tasks.headed import ordered
@@ -124,14 +125,11 @@ def test_a_row_says_the_same_alone_and_in_a_batch(tiny_models, tmp_path, family)
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_a_row_says_the_same_behind_vectors_in_front(tiny_models, tmp_path, family):
-    from peft import PromptTuningConfig, TaskType, get_peft_model
-
     made = config(tiny_models(family), tmp_path, rows_of(12), "prompt", data={"template": "{text}\n{label}"})
     found = examples(made)
     torch.manual_seed(0)
     base = load_base(str(tiny_models(family)), head=LABEL, labels=found.objective.labels)
-    with patient_peft():
-        model = get_peft_model(base, PromptTuningConfig(task_type=TaskType.SEQ_CLS, num_virtual_tokens=4)).eval()
+    model = method("prompt").prepare(base, made.method, made.model.path, None, LABEL).eval()
     objective = found.objective
     with torch.no_grad():
         together = objective.say(model, objective.collate(found.train))
@@ -192,11 +190,11 @@ def test_prepared_rows_are_those_of_training(tiny_models, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("family", "method"), [("bert", "full"), ("llama", "lora")])
-def test_a_run_from_config_to_evaluation(tiny_models, tmp_path, runs_dir, family, method):
+@pytest.mark.parametrize(("family", "way"), [("bert", "full"), ("llama", "lora")])
+def test_a_run_from_config_to_evaluation(tiny_models, tmp_path, runs_dir, family, way):
     few = {"max_steps": 30, "eval_steps": 15, "save_steps": 15, "learning_rate": 5e-3, "loss": "class_weighted"}
     more = {"template": "{text}\n{label}", "validation": 0.2}
-    run = store.create(config(tiny_models(family), tmp_path, rows_of(60), method, data=more, training=few))
+    run = store.create(config(tiny_models(family), tmp_path, rows_of(60), way, data=more, training=few))
     result = train(run)
     assert result["state"] == "done" and result["validation_loss"] < result["base_validation_loss"]
     events = [event for event in run.events()[0] if event["kind"] == "eval"]

@@ -4,14 +4,15 @@ import pytest
 import torch
 
 from core.cli.train import train
-from core.config import build
+from core.config import PromptMethod, build
 from core.data.encoded import EncodedTexts, lengths_of
 from core.errors import InputError
 from core.evaluation import metrics
 from core.evaluation.evaluate import evaluate
 from core.evaluation.metrics.entities import read, write
+from core.methods import method
 from core.models.heads import TAGS
-from core.models.load import labels_of, load_base, load_run, patient_peft, precision
+from core.models.load import labels_of, load_base, load_run, precision
 from core.models.tokenizer import load_tokenizer
 from core.runs import store
 from core.training.examples import prepare
@@ -113,12 +114,10 @@ def test_a_row_says_the_same_alone_and_in_a_batch(tiny_models, tmp_path, family)
 
 
 def test_vectors_in_front_are_not_tagged(tiny_llama, tmp_path):
-    from peft import PromptTuningConfig, TaskType, get_peft_model
-
     found = examples(config(tiny_llama, tmp_path, rows_of(8), "prompt"))
     base = load_base(str(tiny_llama), head=TAGS, labels=found.objective.labels)
-    with patient_peft():
-        model = get_peft_model(base, PromptTuningConfig(task_type=TaskType.TOKEN_CLS, num_virtual_tokens=4)).eval()
+    settings = PromptMethod(num_virtual_tokens=4)
+    model = method("prompt").prepare(base, settings, str(tiny_llama), None, TAGS).eval()
     batch = found.objective.collate(found.train)
     assert found.objective.say(model, batch).shape[:2] == batch["labels"].shape
     assert torch.isfinite(found.objective.loss(model, batch))
@@ -165,10 +164,10 @@ def test_figures_of_a_validation_are_exact(tiny_models, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("family", "method"), [("bert", "full"), ("qwen2", "adapter")])
-def test_a_run_from_config_to_evaluation(tiny_models, tmp_path, runs_dir, family, method):
+@pytest.mark.parametrize(("family", "way"), [("bert", "lora"), ("qwen2", "lora")])
+def test_a_run_from_config_to_evaluation(tiny_models, tmp_path, runs_dir, family, way):
     few = {"max_steps": 40, "eval_steps": 20, "save_steps": 20, "learning_rate": 5e-3}
-    run = store.create(config(tiny_models(family), tmp_path, rows_of(60), method, training=few))
+    run = store.create(config(tiny_models(family), tmp_path, rows_of(60), way, training=few))
     result = train(run)
     assert result["state"] == "done" and result["validation_loss"] < 0.5 * result["base_validation_loss"]
     sample = next(event for event in run.events()[0] if event["kind"] == "sample")
