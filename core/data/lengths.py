@@ -15,15 +15,18 @@ from core.data.encode import encode_many, is_blank
 from core.data.extremes import byte_sizes, tokens_of
 from core.data.formats import Layout
 from core.data.packing import pack
+from core.data.questions import as_read, frame
 from core.data.rows import Rows
-from core.data.template import Wording, concerns_every_row, render
+from core.data.template import Wording, concerns_every_row
 from core.errors import InputError
+from core.models.heads import LABEL, TAGS, head_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 STRETCH = 16  # batches that are drawn at random together, then sorted by length (core/training/order.py)
 SAMPLE = 2000
+HEADS = (LABEL, TAGS)  # that choose, and learn no token
 LONG = 64  # rows with the most bytes, among which the longest one is looked for
 NO_LIMIT = 2**31
 
@@ -162,23 +165,24 @@ def measure_lengths(
     Raises:
         InputError: the template cannot be used, or no row can be.
     """
-    step = max(1.0, len(rows) / sample)
+    head, step = head_of(config), max(1.0, len(rows) / sample)
     chosen, rendered, wrong = [int(i * step) for i in range(min(len(rows), sample))], [], None
     for number in chosen:
         try:
-            segments = render(rows[number], layout, Wording.of(config.data), tokenizer)
+            segments = as_read(rows[number], layout, config, head, tokenizer)
         except InputError as error:
             if concerns_every_row(error, layout):
                 raise
             wrong = wrong or error
             continue
-        if not is_blank(segments):
+        if head in HEADS or not is_blank(segments):
             rendered.append(segments)
     encoded = encode_many(rendered, tokenizer, NO_LIMIT)
-    tokens = tuple(len(row.input_ids) for row in encoded)
+    marks = sum(map(len, frame(tokenizer))) if head in HEADS else 0
+    tokens = tuple(len(row.input_ids) + marks for row in encoded)
     if not tokens:
         raise wrong or InputError("There are no rows to learn from.", "data.path")
-    longest, trained = max(tokens), sum(row.trained for row in encoded)
+    longest, trained = max(tokens), sum(tokens) if head in HEADS else sum(row.trained for row in encoded)
     if isinstance(rows, Rows) and len(rows) > len(chosen):
         most = rows.take(np.argsort(-byte_sizes(rows), kind="stable")[:LONG])
         longest = max(longest, *tokens_of(most, layout, Wording.of(config.data), tokenizer))

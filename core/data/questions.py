@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from core.config import RunConfig
 from core.data.encode import Encoded, encode_many
+from core.data.entities import tagged_words
 from core.data.formats import Layout, to_messages
 from core.data.segments import Segment, find_cuts
 from core.data.template import Wording, prompt_segments, render
 from core.data.turns import last_answer
+from core.models.heads import LABEL, TAGS, Head
 from core.models.tokenizer import traits
 
 if TYPE_CHECKING:
@@ -35,6 +38,20 @@ def question(
         return [Segment(text, False, find_cuts(text, [(0, len(text))], traits(tokenizer)))]
     segments = prompt_segments(render(row, layout, wording, tokenizer))
     return [Segment(s.text, False, s.cuts, s.end) for s in segments]
+
+
+def as_read(
+    row: dict[str, Any], layout: Layout, config: RunConfig, head: Head, tokenizer: PreTrainedTokenizerFast
+) -> list[Segment]:
+    """A row as training reads it: with its answer where the head writes, else what the head chooses by.
+
+    Raises:
+        InputError: as core.data.template.render.
+    """
+    if head is TAGS and layout.name == "tokens_tags":
+        return [Segment(" ".join(tagged_words(row, layout)[0]), False)]
+    wording = Wording.of(config.data)
+    return question(row, layout, wording, tokenizer) if head is LABEL else render(row, layout, wording, tokenizer)
 
 
 def frame(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:

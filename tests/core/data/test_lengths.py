@@ -124,3 +124,18 @@ def test_updates_as_transformers_counts_them():
     assert total_steps(3, 8, 4, 0.5, None) == 1
     assert total_steps(100, 8, 1, 3, 5) == 5
     assert count_updates(100, build({"training": {"gradient_accumulation_steps": 4}})) == 12
+
+
+@pytest.mark.parametrize(
+    ("task", "row"),
+    [
+        ("classification", {"text": "What a wonderful morning", "label": "joyful"}),
+        ("extraction", {"tokens": ["Ada", "sings", "in", "Ghent"], "ner_tags": ["B-PER", "O", "O", "B-LOC"]}),
+    ],
+)
+def test_a_head_reads_the_text_alone_between_its_marks(tiny_models, task, row):
+    config = build({"task": task, "model": {"path": str(tiny_models("bert"))}})
+    tokenizer = load_tokenizer(config.model.path)
+    found = measure_lengths([row] * 3, recognise(list(row), [row]), config, tokenizer)
+    text = row.get("text") or " ".join(row["tokens"])
+    assert found.tokens == (len(tokenizer.backend_tokenizer.encode(text).ids),) * 3

@@ -1,5 +1,7 @@
 """Labels by a head: rows, batches equal to one by one, figures, and a run from config to evaluation."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -215,3 +217,18 @@ def test_a_run_from_config_to_evaluation(tiny_models, tmp_path, runs_dir, family
         assert row["tuned_ok"] == (row["tuned"] == row["want"])
     with pytest.raises(InputError, match="perplexity is of texts that a model writes"):
         evaluate(run, metrics=["perplexity"])
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_ends_in_the_same_weights(tiny_models, tmp_path, runs_dir):
+    few = {"max_steps": 4, "eval_steps": 2, "save_steps": 2, "loss": "class_weighted", "label_smoothing_factor": 0.1}
+    made = config(tiny_models("distilbert"), tmp_path, rows_of(40), "lora", training=few)
+    whole = store.create(made)
+    train(whole)
+    killed = store.create(made)
+    shutil.copytree(whole.dir, killed.dir, dirs_exist_ok=True)
+    for gone in ("checkpoints/step-4", "checkpoints/best-4", "model"):
+        shutil.rmtree(killed.dir / gone, ignore_errors=True)
+    train(killed, resume=True)
+    ours, theirs = ((run.dir / "model" / "adapter_model.safetensors").read_bytes() for run in (whole, killed))
+    assert ours == theirs
