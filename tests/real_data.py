@@ -16,6 +16,7 @@ import os
 import random
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -276,7 +277,7 @@ def sentences(folder: Path) -> list[str]:
         "",
         *lines,
         "",
-        "Three of them:",
+        "BLEU does not count facts. Three of them, where one sees which are left out, and which are wrong:",
         "",
         *shown,
         "",
@@ -320,13 +321,19 @@ def main() -> int:
     os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
     with tempfile.TemporaryDirectory(prefix="tunesmith-real-") as name:
         os.environ["TUNESMITH_RUNS"] = name
-        parts = [*BEGINNING.splitlines(), "", *banking(Path(name)), *sentences(Path(name)), *settings()]
-    text = "\n".join(parts)
+        text = document(banking(Path(name)), sentences(Path(name)))
     if args.write:
         TARGET.write_text(text, encoding="utf-8", newline="\n")
     else:
-        print(text)
+        print(text, end="")
     return 0
+
+
+def document(*parts: list[str]) -> str:
+    """The whole page, of the parts that were measured; paragraphs are wrapped."""
+    lines = [line for part in parts for line in part]
+    wrapped = [textwrap.fill(line, 125) if len(line) > 125 and line[:1] not in "|- " else line for line in lines]
+    return "\n".join([*BEGINNING.splitlines(), "", *wrapped, *settings()]).rstrip("\n") + "\n"
 
 
 if __name__ == "__main__":
