@@ -104,9 +104,10 @@ def _write(runs: list[Run], weights: list[float], name: str, method: str, rank: 
 def _check(whole: Any, folder: Path) -> None:
     """InputError unless the adapter in a folder, put on its base anew, answers as it does in memory."""
     ids = torch.arange(8, 24).remainder(whole.config.get_text_config().vocab_size).unsqueeze(0).to(whole.device)
+    inputs = {"input_ids": ids} | ({"decoder_input_ids": ids} if whole.config.is_encoder_decoder else {})
     again, _ = load_run(folder, precision().frozen)
     with torch.inference_mode():
-        want, got = (model(input_ids=ids).logits.float() for model in (whole, again.to(whole.device)))
+        want, got = (model(**inputs).logits.float() for model in (whole, again.to(whole.device)))
     off, on_cpu = (want - got).abs().max().item(), whole.device.type == "cpu"
     if not off <= TOLERANCE * max(1.0, want.abs().max().item()) * (1 if on_cpu else 1000):
         raise InputError(f"The combined adapter, loaded again, answers differently: its logits are off by {off:.3g}.")

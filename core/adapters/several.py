@@ -11,11 +11,11 @@ from typing import Any
 from torch import nn
 
 import core.methods.bottleneck  # noqa: F401 - tells PEFT of this kind of adapter
-from core.adapters.prompts import prompt_ids
+from core.adapters.prompts import prompt_ids, question
 from core.config import RunConfig
 from core.data.template import Wording
 from core.errors import InputError
-from core.models.heads import CAUSAL, HEADS
+from core.models.heads import CAUSAL, HEADS, VECTOR
 from core.models.load import fingerprint, load_base, patient_peft, precision
 from core.models.tokenizer import end_ids, load_tokenizer
 from core.runs import store
@@ -23,6 +23,7 @@ from core.runs.adapters import BASE, AdapterInfo, Base, adapter_of, differs
 from core.runs.asking import Prompt
 from core.runs.store import Run
 from core.tasks.base import Answer
+from core.tasks.objective import objective_for
 from core.tasks.predict import write
 
 NOBODY = "__base__"  # PEFT's name for a row of a mixed batch that no adapter touches
@@ -54,14 +55,12 @@ class Adapters:
         """Load the base, on the device that computes.
 
         Raises:
-            InputError: there is no such model, its weights are not those that the adapters were trained on, or it does
-                not write text.
+            InputError: there is no such model, its weights are not those that the adapters were trained on, or what
+                it makes is vectors.
         """
-        if HEADS[base.head] is not CAUSAL:
-            raise InputError(
-                f"These runs end in a head that {HEADS[base.head].label}: only runs that write their answers can be "
-                "asked together. Measure them on the Evaluate tab.",
-            )
+        self.head = HEADS[base.head]
+        if self.head is VECTOR:
+            raise InputError("These runs make vectors of two texts: measure them on the Evaluate tab.")
         known = fingerprint(base.path, base.revision)
         if base.fingerprint and base.fingerprint != known:
             raise InputError(
@@ -69,7 +68,7 @@ class Adapters:
             )
         on = precision()
         quantization = json.loads(base.quantization) if base.quantization else None
-        model = load_base(base.path, base.revision, on.frozen, CAUSAL, base.labels, quantization)
+        model = load_base(base.path, base.revision, on.frozen, self.head, base.labels, quantization)
         self.base = replace(base, fingerprint=known)
         self.model: Any = model.to(on.device) if quantization is None else model
         self.tokenizer = load_tokenizer(base.path, base.revision)
@@ -154,6 +153,8 @@ class Adapters:
             InputError: a name that is not here, a prompt that does not fit. core.runs.state.Stopped: `should_stop`.
         """
         configs = self._configs(names)
+        if self.head is not CAUSAL:
+            return [self._said(*one, max_new_tokens) for one in zip(prompts, names, configs, strict=True)]
         context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         max_new_tokens = min(max_new_tokens, context // 2) if context else max_new_tokens
         room = context - max_new_tokens if context else None
@@ -168,8 +169,20 @@ class Adapters:
             answers |= dict(zip(places, found, strict=True))
         return [answers[i] for i in range(len(names))]
 
+    def _said(self, prompt: Prompt, name: str, config: RunConfig | None, most: int) -> Answer:
+        """The answer of a model that chooses a label, tags words, or reads before it writes."""
+        if config is None or (name == BASE and not self.head.writes):
+            raise InputError(f"The base by itself has no head that {self.head.label}: name runs.", "names")
+        objective = objective_for(config, self.tokenizer, self.head, self.base.labels)
+        row, layout = question(prompt, config, self.head)
+        probe = objective.probe(row, 0, layout)
+        text, ended = objective.answer(self.switch(name), probe, most, precision())
+        return Answer(text, text, [], ended)
+
     def batches(self, names: Sequence[str]) -> list[list[str]]:
         """Who goes through the model together: adapters of one kind that PEFT can mix, with the base; others alone."""
+        if self.head is not CAUSAL:
+            return [[name] for name in names]
         return [[names[i] for i in places] for places, _ in self._groups(names)]
 
     def _groups(self, names: Sequence[str]) -> list[tuple[list[int], frozenset[int]]]:

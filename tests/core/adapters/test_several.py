@@ -5,12 +5,14 @@ import shutil
 import pytest
 import torch
 
-from core.adapters.prompts import fields, prompt_ids
+from core.adapters.prompts import fields, prompt_ids, question
 from core.adapters.several import Adapters
 from core.errors import InputError
-from core.models.load import load_base, load_run
+from core.models.heads import HEADS
+from core.models.load import load_base, load_run, precision
 from core.models.tokenizer import load_tokenizer
 from core.runs.adapters import Base
+from core.tasks.objective import objective_for
 from core.tasks.predict import write
 from tests import factory
 
@@ -115,9 +117,38 @@ def test_a_base_that_is_another_now(made, tmp_path):
         Adapters.of([run])
 
 
-def test_heads_are_asked_elsewhere(tiny_llama):
-    with pytest.raises(InputError, match="chooses a label.*Evaluate"):
-        Adapters(Base(str(tiny_llama), head="sequence_classification"))
+@pytest.mark.parametrize(
+    ("family", "head", "task", "labels"),
+    [
+        ("bert", "sequence_classification", "classification", ("kind", "rude", "calm")),
+        ("bert", "token_classification", "extraction", ("O", "B-PER", "I-PER")),
+        ("t5", "seq2seq_lm", "summarization", ()),
+    ],
+)
+def test_other_heads_answer_one_after_another(made, tiny_models, family, head, task, labels):
+    more = {"base": tiny_models(family), "head": head, "task": task, "labels": labels}
+    a, b = made("lora", 1, **more), made("adapter", 2, **more)
+    together = Adapters.of([a, b])
+    names, text = [a.id, b.id, a.id], "so glad that you came"
+    assert together.batches(names) == [[a.id], [b.id], [a.id]]
+    answers = together.answer([text] * 3, names, 6)
+    for run, answer in zip((a, b, a), answers, strict=True):
+        model, tokenizer = load_run(run)
+        objective = objective_for(run.config(), tokenizer, HEADS[head], list(labels))
+        row, layout = question(text, run.config(), HEADS[head])
+        said, ended = objective.answer(model, objective.probe(row, 0, layout), 6, precision())
+        assert (answer.text, answer.stopped) == (said, ended)
+    if head != "seq2seq_lm":
+        with pytest.raises(InputError, match="base by itself has no head"):
+            together.answer([text], ["base"])
+        assert answers[0].text and answers[0].text != answers[1].text
+    else:
+        assert len(together.answer([text] * 2, ["base", b.id], 6)) == 2
+
+
+def test_vectors_are_asked_elsewhere(tiny_llama):
+    with pytest.raises(InputError, match="vectors.*Evaluate"):
+        Adapters(Base(str(tiny_llama), head="feature_extraction"))
 
 
 def test_a_run_that_went_on_is_read_again(made):
