@@ -250,7 +250,8 @@ def _title(column: str) -> str:
 
 
 def suggest_task(layout: Layout, rows: Iterable[dict[str, Any]]) -> str:
-    """The task that rows look made for: classification, extraction (answers are JSON), summarization or generation."""
+    """The task that rows look made for, by their layout: similarity (two texts and a score with a fraction),
+    classification, extraction (answers are JSON), summarization or generation."""
     column = answer_column(layout)
     match layout.name:
         case "text_label":
@@ -258,7 +259,7 @@ def suggest_task(layout: Layout, rows: Iterable[dict[str, Any]]) -> str:
         case "tokens_tags":
             return "extraction"
         case "pair":
-            return "generation" if any(_is_score(row.get(column)) for row in rows) else "classification"
+            return "similarity" if any(_is_score(row.get(column)) for row in rows) else "classification"
         case "prompt_completion":
             if column.casefold() in SUMMARIES:
                 return "summarization"

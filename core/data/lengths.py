@@ -19,14 +19,14 @@ from core.data.questions import as_read, frame
 from core.data.rows import Rows
 from core.data.template import Wording, concerns_every_row
 from core.errors import InputError
-from core.models.heads import LABEL, TAGS, head_of
+from core.models.heads import LABEL, TAGS, VECTOR, head_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 STRETCH = 16  # batches that are drawn at random together, then sorted by length (core/training/order.py)
 SAMPLE = 2000
-HEADS = (LABEL, TAGS)  # that choose, and learn no token
+HEADS = {LABEL: 1, TAGS: 1, VECTOR: 2}  # that learn no token: how many texts they read of a row
 LONG = 64  # rows with the most bytes, among which the longest one is looked for
 NO_LIMIT = 2**31
 
@@ -178,7 +178,7 @@ def measure_lengths(
         if head in HEADS or not is_blank(segments):
             rendered.append(segments)
     encoded = encode_many(rendered, tokenizer, NO_LIMIT)
-    marks = sum(map(len, frame(tokenizer))) if head in HEADS else 0
+    marks = sum(map(len, frame(tokenizer))) * HEADS.get(head, 0)
     tokens = tuple(len(row.input_ids) + marks for row in encoded)
     if not tokens:
         raise wrong or InputError("There are no rows to learn from.", "data.path")

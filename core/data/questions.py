@@ -15,12 +15,14 @@ from core.data.entities import tagged_words
 from core.data.formats import Layout, to_messages
 from core.data.segments import Segment, find_cuts
 from core.data.template import Wording, prompt_segments, render
-from core.data.turns import last_answer
-from core.models.heads import LABEL, TAGS, Head
+from core.data.turns import as_text, last_answer
+from core.models.heads import LABEL, TAGS, VECTOR, Head
 from core.models.tokenizer import traits
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+COMPARED = {"pair": ("first", "second"), "prompt_completion": ("prompt", "completion")}  # roles, by layout
 
 
 def question(
@@ -43,13 +45,16 @@ def question(
 def as_read(
     row: dict[str, Any], layout: Layout, config: RunConfig, head: Head, tokenizer: PreTrainedTokenizerFast
 ) -> list[Segment]:
-    """A row as training reads it: with its answer where the head writes, else what the head chooses by.
+    """A row as training reads it: with its answer where the head writes, else what the head chooses by; both of two
+    texts that are compared.
 
     Raises:
         InputError: as core.data.template.render.
     """
     if head is TAGS and layout.name == "tokens_tags":
         return [Segment(" ".join(tagged_words(row, layout)[0]), False)]
+    if head is VECTOR and layout.name in COMPARED:
+        return [Segment(as_text(row.get(layout.roles[role])), False) for role in COMPARED[layout.name]]
     wording = Wording.of(config.data)
     return question(row, layout, wording, tokenizer) if head is LABEL else render(row, layout, wording, tokenizer)
 

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from core.data.questions import frame
 from core.data.segments import Segment, find_cuts
 from core.data.tokens import ids_of_rows
 from core.models.tokenizer import traits
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-
-def frame(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
-    """The ids that a tokenizer puts in front of a text and after it, such as [CLS] and [SEP], or Llama's <s>."""
-    backend = tokenizer.backend_tokenizer
-    plain = backend.encode("a", add_special_tokens=False).ids
-    dressed = backend.encode("a", add_special_tokens=True).ids
-    at = next((i for i in range(len(dressed)) if dressed[i : i + len(plain)] == plain), 0)
-    return dressed[:at], dressed[at + len(plain) :]
 
 
 def encode_texts(

@@ -67,6 +67,7 @@ def card(run: Run, config: RunConfig, objective: Objective, facts: dict[str, Any
             *([OURS[name] + " From the folder of Tunesmith:", ""] if name in OURS else []),
             "```python",
             *_loading(config, head, objective.labels, on),
+            *(["# the vector of a text: the mean of last_hidden_state over its tokens"] if head is VECTOR else []),
             "```",
             "",
             "## Settings",
@@ -90,7 +91,7 @@ def _loading(config: RunConfig, head: Head, labels: list[str], on: Precision) ->
         return [imports, f"model = {head.auto}.from_pretrained(FOLDER)", tokenizer]
     quantization = method(name).quantization(config.method, on)
     classes = [head.auto, "BitsAndBytesConfig"] if quantization else [head.auto]
-    more = f", num_labels={len(labels)}" if labels else ""
+    more = f", num_labels={len(labels)}" if labels and head in (LABEL, TAGS) else ""
     more += ", quantization_config=BitsAndBytesConfig(**quantization)" if quantization else ""
     return [
         "from peft import PeftModel",

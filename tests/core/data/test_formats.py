@@ -111,7 +111,7 @@ def test_the_chosen_answers_are_said_to_be_trained_on():
         ({"premise": "x", "hypothesis": "y", "label": 1},
          "### Premise: {premise}\n### Hypothesis: {hypothesis}\n### Label: {label}", "classification"),
         ({"sentence1": "x", "sentence2": "y", "score": 2.5},
-         "### Sentence1: {sentence1}\n### Sentence2: {sentence2}\n### Score: {score}", "generation"),
+         "### Sentence1: {sentence1}\n### Sentence2: {sentence2}\n### Score: {score}", "similarity"),
         ({"tokens": ["a"], "tags": ["O"], "text": "a", "entities": "{}"},
          "### Text:\n{text}\n### Entities:\n{entities}", "extraction"),
         ({"prompt": "p", "chosen": "c", "rejected": "r"}, "### Prompt:\n{prompt}\n### Answer:\n{chosen}", "generation"),

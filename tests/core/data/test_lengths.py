@@ -139,3 +139,13 @@ def test_a_head_reads_the_text_alone_between_its_marks(tiny_models, task, row):
     found = measure_lengths([row] * 3, recognise(list(row), [row]), config, tokenizer)
     text = row.get("text") or " ".join(row["tokens"])
     assert found.tokens == (len(tokenizer.backend_tokenizer.encode(text).ids),) * 3
+
+
+@pytest.mark.parametrize("names", [("sentence1", "sentence2", "score"), ("question", "answer", "note")])
+def test_of_two_texts_that_are_compared_both_count(tiny_models, names):
+    row = dict(zip(names, ("What a wonderful morning", "Tea first", 0.5), strict=True))
+    config = build({"task": "similarity", "model": {"path": str(tiny_models("bert"))}})
+    tokenizer = load_tokenizer(config.model.path)
+    found = measure_lengths([row] * 3, recognise(list(row), [row]), config, tokenizer)
+    texts = [row[name] for name in names[:2]]
+    assert found.tokens == (sum(len(tokenizer.backend_tokenizer.encode(text).ids) for text in texts),) * 3

@@ -3,7 +3,8 @@
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from core.data.whole import encode_texts, frame
+from core.data.questions import frame
+from core.data.whole import encode_texts
 from tests import factory
 
 TEXTS = ["What a wonderful morning this is", "Zoë naïve café 東京", "a", ""]
