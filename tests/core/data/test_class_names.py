@@ -32,3 +32,19 @@ def test_numbers_without_names_stay(tmp_path):
     source = open_data(str(tmp_path / "plain.parquet"))
     assert [row["label"] for row in source.rows] == [0, 1]
     assert source.notes == []
+
+
+def test_lists_of_numbers_are_read_as_lists_of_their_names(tmp_path):
+    from datasets import ClassLabel, Dataset, Features, Sequence, Value
+
+    names = ["O", "B-PER"]
+    features = Features({"tokens": Sequence(Value("string")), "ner_tags": Sequence(ClassLabel(names=names))})
+    made = {"tokens": [["Ada", "sings"], ["I"], None, ["So", "it", "is"]], "ner_tags": [[1, 0], [0], None, [0, -1, 0]]}
+    path = tmp_path / "rows.parquet"
+    Dataset.from_dict(made, features=features).to_parquet(str(path))
+    source = open_data(str(path))
+    tags = [row["ner_tags"] for row in source.rows]
+    assert tags == [["B-PER", "O"], ["O"], None, ["O", None, "O"]]
+    assert "The numbers in 'ner_tags' are shown by their names." in source.notes
+    assert source.layout.name == "tokens_tags"
+    assert [row["ner_tags"] for row in open_data(f"{path}[1:4]").rows] == tags[1:]
