@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from peft import PeftModel
 from torch import nn
 
 import core.methods.bottleneck  # noqa: F401 - tells PEFT of this kind of adapter
@@ -15,6 +16,7 @@ from core.adapters.prompts import prompt_ids, question
 from core.config import RunConfig
 from core.data.template import Wording
 from core.errors import InputError
+from core.methods.prompt import opened
 from core.models.heads import CAUSAL, HEADS, VECTOR
 from core.models.load import fingerprint, load_base, patient_peft, precision
 from core.models.tokenizer import end_ids, load_tokenizer
@@ -27,9 +29,9 @@ from core.tasks.objective import objective_for
 from core.tasks.predict import write
 
 NOBODY = "__base__"  # PEFT's name for a row of a mixed batch that no adapter touches
-MIXING = ("LORA", "BOTTLENECK")  # kinds that take a mixed batch; PEFT has none for IA3
+MIXING = ("LORA", "BOTTLENECK")  # kinds that take a mixed batch; IA3 and prompt tuning have none
 WEIGHTS = "adapter_model.safetensors"
-FITTING = ("LORA", "BOTTLENECK", "IA3")
+FITTING = (*MIXING, "IA3", "PROMPT_TUNING")
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,14 @@ class _Held:
     """An adapter in memory.
 
     Attributes:
-        peft: what PEFT calls it; a run's id may have dots, which a module's name may not. mixes: whether it takes a
-        mixed batch. written: when its weights were, in nanoseconds: a run that was resumed has new ones.
+        whole: the model that it is on, with others of its kind. peft: what PEFT calls it; a run's id may have dots,
+        which a module's name may not. mixes: whether it takes a mixed batch. written: when its weights were, in
+        nanoseconds: a run that was resumed has new ones.
     """
 
     info: AdapterInfo
     config: RunConfig
+    whole: Any
     peft: str
     mixes: bool
     written: int
@@ -110,26 +114,27 @@ class Adapters:
                 f"The run {name} was tuned by {info.label}, which cannot stand beside others: ask it by itself."
             )
         self._loaded += 1
-        peft, folder = f"run{self._loaded}", str(info.run.dir / "model")
+        peft, key, folder = f"run{self._loaded}", info.kind, str(info.run.dir / "model")
+        if info.kind == "PROMPT_TUNING":  # our pass of it takes one set of vectors, by the name that it was saved with
+            peft, key = "default", peft
         with patient_peft():
-            if info.kind in self._wholes:
-                self._wholes[info.kind].load_adapter(folder, peft, is_trainable=False)
+            if key in self._wholes:
+                self._wholes[key].load_adapter(folder, peft, is_trainable=False)
             else:
-                from peft import PeftModel
-
-                self._wholes[info.kind] = PeftModel.from_pretrained(_twin(self.model), folder, peft).eval()
-        said = self._wholes[info.kind].peft_config[peft]
-        plain = not said.modules_to_save and not (info.kind == "LORA" and said.use_dora)
-        self._held[name] = _Held(info, info.run.config(), peft, info.kind in MIXING and plain, written)
+                fresh = PeftModel.from_pretrained(_twin(self.model), folder, peft).eval()
+                self._wholes[key] = opened(fresh) if peft == "default" else fresh
+        whole = self._wholes[key]
+        said = whole.peft_config[peft]
+        plain = info.kind in MIXING and not said.modules_to_save and not (info.kind == "LORA" and said.use_dora)
+        self._held[name] = _Held(info, info.run.config(), whole, peft, plain, written)
 
     def switch(self, name: str) -> Any:
         """The model with one adapter active (or none, for "base"); nothing is loaded. Raises InputError."""
         if name == BASE:
             return self.model
         held = self._of(name)
-        whole = self._wholes[held.info.kind]
-        whole.set_adapter(held.peft)
-        return whole
+        held.whole.set_adapter(held.peft)
+        return held.whole
 
     def peft_name(self, name: str) -> str:
         """What PEFT calls the adapter of a run. Raises InputError."""

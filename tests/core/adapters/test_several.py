@@ -89,6 +89,15 @@ def test_ia3_goes_by_itself(made, tiny_llama):
     assert [answer.ids for answer in answers] == [alone(a, "go away", 6), alone(b, "go away", 6)]
 
 
+def test_prompt_tuning_goes_by_itself(made):
+    a, b, lora = made("prompt", 1), made("prompt", 2), made("lora", 3)
+    together = Adapters.of([a, b, lora])
+    names = [a.id, lora.id, b.id, "base"]
+    assert together.batches(names) == [[a.id], [lora.id, "base"], [b.id]]
+    answers = together.answer(["go away"] * 4, names, 6)
+    assert [answer.ids for answer in answers[:3]] == [alone(run, "go away", 6) for run in (a, lora, b)]
+
+
 def test_only_those_that_share_a_base(made, tiny_models, tmp_path):
     first = made("lora", 1)
     together = Adapters.of([first])
