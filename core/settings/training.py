@@ -37,7 +37,7 @@ class TrainingConfig(Section):
     )
     max_minutes: float | None = setting(
         None,
-        "Stop after so many minutes of training; the best weights so far are kept. Empty: no limit.",
+        "Stop after so many minutes of training; the learning rate has fallen to its end by then. Empty: no limit.",
         unit="minutes",
         label="Time budget",
         advanced=True,
@@ -198,7 +198,7 @@ class TrainingConfig(Section):
     )
     early_stopping_patience: int | None = setting(
         None,
-        "Stop when the validation loss has not fallen in so many checks. Empty: never.",
+        "Stop when the best was not beaten in so many checks. Empty: never.",
         unit="checks",
         label="Early stopping",
         ge=1,

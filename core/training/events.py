@@ -14,6 +14,8 @@ from core.runs.eventlog import EventLog
 from core.runs.state import Job
 from core.training.clock import Clock
 
+EXPLODED, POINTS = 3.0, 5  # times the first loss, for so many points in a row: said, not stopped
+
 
 class Follow(TrainerCallback):
     """Appends to the event log; ends when asked, when the time is up, when validation no longer improves.
@@ -32,6 +34,8 @@ class Follow(TrainerCallback):
         self.stop_early = False
         self._since = self._began = time.monotonic()
         self._first = 0
+        self._first_loss: float | None = None
+        self._high = 0  # points in a row that lay far above it
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -91,6 +95,19 @@ class Follow(TrainerCallback):
             flush=True,
         )
         self._since, self.paused, self.supervised, self.tokens = now, 0.0, 0, 0
+        self._watch(loss, step, args.learning_rate)
+
+    def _watch(self, loss: float, step: int, rate: float) -> None:
+        """A note when the loss stays far above where it began."""
+        self._first_loss = loss if self._first_loss is None else self._first_loss
+        self._high = self._high + 1 if loss > EXPLODED * self._first_loss else 0
+        if self._high == POINTS:
+            text = (
+                f"The loss is more than {EXPLODED:.0f} times what it was at first ({self._first_loss:.3g}, now "
+                f"{loss:.3g}) and does not come down: the learning rate of {rate:g} is probably too high."
+            )
+            self.log.add("note", step, text=text)
+            print(text, file=sys.stderr, flush=True)
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -35,6 +35,9 @@ def test_a_training_from_config_to_weights(config, method):
     assert [e["step"] for e in kinds(run, "log")] == [1, 2, 3, 4, 5, 6]
     assert [e["step"] for e in kinds(run, "eval")] == [0, 2, 4, 6] == [e["step"] for e in kinds(run, "sample")]
     assert kinds(run, "sample")[0]["want"] and kinds(run, "sample")[0]["prompt"]
+    assert [len(e["answers"]) for e in kinds(run, "sample")] == [3] * 4 and kinds(run, "sample")[-1]["answers"][2][
+        "row"
+    ]
     assert kinds(run, "end")[0]["best_step"] == result["best_step"]
     log = kinds(run, "log")[-1]
     assert log["tokens_per_second"] > 0 and log["all_tokens_per_second"] > log["tokens_per_second"]

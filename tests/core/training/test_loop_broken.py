@@ -1,12 +1,18 @@
 """A loss that is no number ends the run at that very step, and names the rows."""
 
+import json
+from types import SimpleNamespace
+
 import pytest
 
 from core.cli.train import train
 from core.errors import InputError
 from core.runs import checkpoints, store
+from core.runs.eventlog import EventLog
 from core.tasks.writing import Work
 from core.training.broken import Numbered, diverged, numbered
+from core.training.clock import Clock
+from core.training.events import Follow
 from core.training.examples import prepare
 
 
@@ -28,6 +34,17 @@ def test_the_sentence_says_which_rows_and_what_to_do():
     many = str(diverged(3, 1.0, list(range(1, 31))))
     assert "the rows 1, 2, 3" in many and "19, 20 and 10 more of the data" in many and "checkpoint" not in many
     assert str(diverged(3, 1.0)).startswith("The training fell apart at step 3: its loss is no longer a number. The le")
+
+
+def test_a_loss_that_stays_far_above_its_beginning_is_noted_once(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    follow = Follow(log, SimpleNamespace(), 99, Clock(None))
+    args = SimpleNamespace(learning_rate=0.5)
+    for step, loss in enumerate([2.0, 9.0, 9.0, 9.0, 9.0, 1.0, *[7.0] * 9], start=1):
+        follow.on_log(args, SimpleNamespace(global_step=step, epoch=0), None, {"loss": loss, "learning_rate": 0.1})
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    notes = [(event["step"], event["text"]) for event in events if event["kind"] == "note"]
+    assert [step for step, _ in notes] == [11] and "(2, now 7)" in notes[0][1] and "rate of 0.5" in notes[0][1]
 
 
 @pytest.mark.slow
