@@ -71,8 +71,6 @@ def _of_training(config: RunConfig) -> dict[str, str]:
         errors["training.label_smoothing_factor"] = (
             f"the loss {t.loss} has no labels to smooth: set it to 0, or choose cross_entropy."
         )
-    if t.loss == "class_weighted" and t.batching in ("packed", "padding_free"):
-        errors["training.loss"] = f"class_weighted weighs rows, and {t.batching} puts rows end to end: choose grouped."
     if t.loss in PAIR_LOSSES and config.task != "similarity":
         errors["training.loss"] = f"{t.loss} compares two texts: it belongs to the task similarity."
     return errors

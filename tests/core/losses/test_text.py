@@ -5,11 +5,13 @@ import torch
 
 from core.cli.train import train
 from core.config import build
+from core.data.encoded import lengths_of
 from core.errors import InputError
 from core.losses import own
 from core.models.load import load_base
 from core.runs import store
 from core.training.examples import prepare
+from core.training.order import ORDERS
 from tests import factory
 
 
@@ -75,9 +77,21 @@ def test_a_loss_that_does_not_suit_is_refused_before_anything_is_read(config):
         assert error.value.field == "training.loss"
 
 
-def test_rows_that_are_put_end_to_end_have_no_weights(config):
-    with pytest.raises(InputError, match="puts rows end to end"):
-        config("class_weighted", batching="packed")
+@pytest.mark.parametrize("loss", ["class_weighted", "focal"])
+def test_rows_end_to_end_learn_what_they_learn_apart(config, tiny_llama, loss):
+    model, found = load_base(str(tiny_llama)), []
+    for way, order in ORDERS.items():
+        given = examples(config(loss, batching=way))
+        objective, drawn = given.objective, order(lengths_of(given.train), 10, 0)
+        rows = drawn.over(given.train)
+        batch = objective.collate([rows[place] for place in drawn])
+        model.zero_grad()
+        value = objective.loss(model, batch, objective.items(batch))
+        value.backward()
+        found.append((value.item(), model.lm_head.weight.grad.clone()))
+    for value, gradient in found[1:]:
+        assert value == pytest.approx(found[0][0], rel=1e-5)
+        torch.testing.assert_close(gradient, found[0][1], rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.slow
