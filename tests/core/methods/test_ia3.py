@@ -26,7 +26,10 @@ def scaled(model):
     return {n.split(".ia3_l")[0]: shape for n, shape in factors.items()}
 
 
-@pytest.mark.parametrize("family", factory.FAMILIES)
+@pytest.mark.parametrize(
+    "family",
+    [f if f in ("gpt2", "phi3", "bert", "t5") else pytest.param(f, marks=pytest.mark.slow) for f in factory.FAMILIES],
+)
 def test_keys_values_and_feed_forward_of_every_family(tiny_models, family):
     """What comes out of keys and values (columns), what goes into the end of the feed-forward part (rows)."""
     head = SEQ2SEQ if family == "t5" else VECTOR if family in ("bert", "distilbert") else CAUSAL

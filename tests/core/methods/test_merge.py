@@ -57,12 +57,12 @@ def test_merged_into_one_folder_it_answers_the_same(tiny_llama, tmp_path):
     ("family", "settings", "head"),
     [
         ("gpt2", {"name": "qlora"}, CAUSAL),  # its weights lie the other way round when they are not in 4 bits
-        ("llama", {"name": "qlora", "bnb_4bit_quant_type": "fp4"}, TAGS),
-        ("smollm", {"name": "lora", "use_rslora": True, "use_dora": True}, LABEL),
-        ("phi3", {"name": "ia3"}, CAUSAL),
+        pytest.param("llama", {"name": "qlora", "bnb_4bit_quant_type": "fp4"}, TAGS, marks=pytest.mark.slow),
+        pytest.param("smollm", {"name": "lora", "use_rslora": True, "use_dora": True}, LABEL, marks=pytest.mark.slow),
+        pytest.param("phi3", {"name": "ia3"}, CAUSAL, marks=pytest.mark.slow),
         ("t5", {"name": "lora"}, SEQ2SEQ),
         ("bert", {"name": "ia3"}, LABEL),
-        ("distilbert", {"name": "lora"}, VECTOR),
+        pytest.param("distilbert", {"name": "lora"}, VECTOR, marks=pytest.mark.slow),
     ],
 )
 def test_every_method_and_head_that_merges(tiny_models, tmp_path, family, settings, head):

@@ -13,7 +13,10 @@ from core.models.load import load_base
 from tests import factory
 
 
-@pytest.mark.parametrize("family", factory.FAMILIES)
+@pytest.mark.parametrize(
+    "family",
+    [f if f in ("gpt2", "phi3", "bert", "t5") else pytest.param(f, marks=pytest.mark.slow) for f in factory.FAMILIES],
+)
 def test_they_are_those_of_the_loaded_model(tiny_models, family):
     folder = tiny_models(family)
     head = SEQ2SEQ if family == "t5" else VECTOR if family in ("bert", "distilbert") else CAUSAL

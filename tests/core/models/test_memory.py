@@ -128,7 +128,9 @@ def test_with_checkpointing_a_block_keeps_what_goes_in(method, tmp_path):
     assert kept_numbers(given, read_shape(folder))[0] < kept_numbers(plain, read_shape(folder))[0]
 
 
-@pytest.mark.parametrize("family", factory.FAMILIES)
+@pytest.mark.parametrize(
+    "family", [f if f in ("phi3", "t5") else pytest.param(f, marks=pytest.mark.slow) for f in factory.FAMILIES]
+)
 @pytest.mark.parametrize("method", METHOD)
 def test_trained_weights_are_those_that_peft_makes(family, method, tiny_models):
     from core.methods import method as module
