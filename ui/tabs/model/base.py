@@ -12,6 +12,7 @@ from core.errors import InputError
 from core.models.catalog import DEMO, describe_model
 from core.models.heads import OWN, head_of
 from core.models.hub import session_token
+from core.models.remarks import remarks
 from ui import dataset, form, plan
 from ui.parts import badge, figs, html, say, titled
 from ui.shared import Shared
@@ -217,7 +218,18 @@ def facts(draft: Draft, token: str = "") -> str:
     badges = badge("ok", "Chat template") if info.chat_template else badge("mute", "No chat template")
     licence = catalogue.LICENCES.get(info.licence, info.licence) or "not said"
     words = f"{escape(info.architecture)} · licence: {escape(licence)}"
-    return f'{figs(*items)}<p class="about">{badges}<span class="small quiet">{words}{_answers(draft)}</span></p>{more}'
+    about = f'<p class="about">{badges}<span class="small quiet">{words}{_answers(draft)}</span></p>'
+    return figs(*items) + about + more + _remarks(draft)
+
+
+def _remarks(draft: Draft) -> str:
+    """What there is to know before it is tuned: a missing pad token or chat template, code that is not run."""
+    config = dataset.usable(draft)
+    try:
+        found = remarks(config.model.path, config.model.revision, config.data.template)
+    except InputError:
+        return ""
+    return f'<ul class="small quiet remarks">{"".join(f"<li>{escape(r)}</li>" for r in found)}</ul>' if found else ""
 
 
 def _answers(draft: Draft) -> str:
