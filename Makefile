@@ -6,6 +6,8 @@ PIP_ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
+# Tests compute with one thread each; two processes share them out, file by file, so that what a file shares is made once.
+SHARED_OUT := -n 2 --dist loadfile
 
 .PHONY: help run test check lint unit slow browser bench pictures demo-model docs clean
 .DELETE_ON_ERROR:
@@ -28,10 +30,10 @@ lint: $(VENV)/.dev
 	$(PY) -m pip check
 
 unit: $(VENV)/.dev
-	$(PYTEST) -q -m "not slow and not browser" --durations=10
+	$(PYTEST) -q $(SHARED_OUT) -m "not slow and not browser" --durations=10
 
 slow: $(VENV)/.dev
-	$(PYTEST) -q -m "slow and not browser" --durations=10
+	$(PYTEST) -q $(SHARED_OUT) -m "slow and not browser" --durations=10
 
 browser: $(VENV)/.dev $(VENV)/.browser
 	$(PYTEST) -q -m browser --durations=10

@@ -8,6 +8,7 @@ from typing import Any
 
 from ui.parts import badge, table
 
+FREQUENT = "most frequent label"  # core.evaluation.frequent.NAME
 KINDS = {"better": "ok", "same": "same", "worse": "bad"}
 
 
@@ -60,13 +61,14 @@ def card(about: dict[str, Any], base: float | None, tuned: float | None, differe
     """One metric: what it means, base and tuned as bars, the interval of the difference, and a verdict in words."""
     unit, higher = about["unit"], about["higher_is_better"]
     top = 1.0 if unit == "share" else 100.0 if unit == "points" else max(tuned or 0.0, base or 0.0) or 1.0
-    bars = (_bar("base", base, top, unit, "--steel") if base is not None else "") + _bar(
+    beside = about.get("beside", "base")
+    bars = (_bar(beside, base, top, unit, "--steel") if base is not None else "") + _bar(
         "tuned", tuned, top, unit, "--heat"
     )
     note = "" if higher else " <b>Lower is better.</b>"
     return (
         f'<div class="card figure"><h2>{escape(about["label"])}</h2><p class="quiet small">{escape(about["meaning"])}'
-        f"{note}</p>{bars}{_interval(difference, unit, higher) if difference else ''}</div>"
+        f"{note}</p>{bars}{_interval(difference, unit, higher, beside) if difference else ''}</div>"
     )
 
 
@@ -86,7 +88,7 @@ def words(difference: dict[str, Any], unit: str, higher: bool) -> str:
     return f"{name}: {signed(scaled(difference['mean'], unit))}{points}"
 
 
-def _interval(difference: dict[str, Any], unit: str, higher: bool) -> str:
+def _interval(difference: dict[str, Any], unit: str, higher: bool, beside: str) -> str:
     low, high, mean = (scaled(difference[k], unit) for k in ("low", "high", "mean"))
     left, right = axis(low, high)
     at = lambda v: f"{(v - left) / (right - left) * 100:.1f}%"  # noqa: E731
@@ -96,7 +98,7 @@ def _interval(difference: dict[str, Any], unit: str, higher: bool) -> str:
     return (
         f'<div class="interval" role="img" aria-label="{said}, {interval}"><i class="zero" style="left:{at(0)}"></i>'
         f'<i class="span" style="left:{at(low)};width:{(high - low) / (right - left) * 100:.1f}%"></i>'
-        f'<i class="dot" style="left:{at(mean)}"></i><span style="left:{at(0)}">base</span>'
+        f'<i class="dot" style="left:{at(mean)}"></i><span style="left:{at(0)}">{beside}</span>'
         f'<span class="end">{_end(left)}</span><span class="end r">{_end(right)}{points}</span></div>'
         f"<p>{badge(KINDS[verdict(difference, higher)], said)}</p><p class='quiet small'>{interval}</p>"
     )
@@ -116,8 +118,14 @@ def row(result: dict[str, Any], name: str) -> tuple[dict[str, Any], float | None
     """(about, base, tuned, difference) of a metric; base and difference are None where there is no baseline."""
     about = result.get("about", {}).get(name) or {"label": name, "unit": "", "higher_is_better": True, "meaning": ""}
     base, difference = (result.get("baseline") or {}).get(name), (result.get("difference") or {}).get(name)
+    about = about | {"beside": against(result)}
     known = difference is not None and None not in difference.values()  # a perplexity beyond all bounds is None
     return about, base, result["metrics"][name], difference if known else None
+
+
+def against(result: dict[str, Any]) -> str:
+    """What the tuned model is measured against, short: a head that was never trained says nothing to compare with."""
+    return "usual" if result.get("baseline_name") == FREQUENT else "base"
 
 
 def all_figures(result: dict[str, Any]) -> str:
@@ -129,7 +137,8 @@ def all_figures(result: dict[str, Any]) -> str:
         label = f'<b>{escape(about["label"])}</b><br><span class="quiet small">{escape(about["meaning"])}</span>'
         mark = badge(KINDS[verdict(difference, higher)], words(difference, unit, higher)) if difference else ""
         rows.append([label, figure(base, unit), figure(tuned, unit), mark])
-    return table(["Metric", "Base#", "Tuned#", "Difference"], rows, caption="All figures")
+    heads = ["Metric", f"{against(result).capitalize()}#", "Tuned#", "Difference"]
+    return table(heads, rows, caption="All figures")
 
 
 def confusion(matrix: dict[str, Any]) -> str:
@@ -197,7 +206,7 @@ def groups(result: dict[str, Any]) -> str:
         for value, part in values.items():
             base = (part.get("baseline") or {}).get(main)
             top = 1.0 if about["unit"] == "share" else 100.0
-            bars = (_bar("base", base, top, about["unit"], "--steel") if base is not None else "") + _bar(
+            bars = (_bar(about["beside"], base, top, about["unit"], "--steel") if base is not None else "") + _bar(
                 "tuned", part[main], top, about["unit"], "--heat"
             )
             parts.append(

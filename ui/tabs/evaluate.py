@@ -14,7 +14,7 @@ from core.runs.state import State
 from core.runs.store import Run, open_run
 from ui import predictions
 from ui.chooser import QUIET, choices, choose, chooser, opened
-from ui.figures import all_figures, by_label, cards, confusion, errs, groups, led
+from ui.figures import against, all_figures, by_label, cards, confusion, errs, groups, led
 from ui.live import JobProgress, job_value
 from ui.parts import html, say, titled
 from ui.shared import Shared
@@ -156,7 +156,8 @@ def heading(run: Run | None) -> str:
     if run is None or result is None:
         return "<h1>Evaluate</h1><p>The tuned model against its base, on rows that neither has seen.</p>"
     kept = "validation" if (result.get("data") or {}).get("which") == "validation" else "held-out"
-    what = f"The tuned model against its base, on {result['rows']:,} {kept} rows"
+    base = "its base" if against(result) == "base" else "always saying the most frequent label"
+    what = f"The tuned model against {base}, on {result['rows']:,} {kept} rows"
     return f"<h1>Evaluate</h1><p>{escape(named(run))}, {when(run.created)}. {what}.</p>"
 
 
