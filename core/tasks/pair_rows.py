@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.data.formats import Layout
+from core.data.labels import count_labels
 from core.data.recognise import folded
 from core.data.sources import Source
+from core.data.split import Split
 from core.data.turns import as_text
 from core.errors import InputError
 
@@ -98,8 +100,8 @@ def meaning_of(source: Source, places: Iterable[int]) -> Meaning:
     _, _, column = columns(source.layout)
     if not column:
         return Meaning("none")
-    found = {_plain(source.rows[place].get(column)): None for place in places}
-    found.pop("", None)
+    counted = count_labels(source.rows, Split(list(places), []), column)
+    found = dict.fromkeys(_plain(one.label) for one in counted if one.label.strip())
     made = _meant(list(found), column)
     return Meaning(made.kind, made.same, made.differ) if folded(column) in DISTANCES else made
 

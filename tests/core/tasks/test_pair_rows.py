@@ -63,7 +63,7 @@ def test_a_distance_is_turned_round(source: Any) -> None:
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (["entailment", "neutral", "contradiction"], "3 different labels, such as 'entailment'"),
+        (["entailment", "neutral", "contradiction"], "3 different labels, such as 'contradiction'"),
         (["red", "blue"], "Write 1 for pairs that are alike"),
         (["same", "alike"], "cannot be told"),
         ([1, 1, 1], "All rows have the label '1'"),
