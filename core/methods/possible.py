@@ -10,6 +10,7 @@ from core.models.heads import LABEL, TAGS, Head
 from core.models.tokenizer import model_folder
 
 NO_TAGS = ("gemma3", "gemma3_text")  # families without a head for tags in transformers 5.23
+END_IN_WORDS = ("t5", "mt5", "umt5", "bart", "mbart")  # whose heads for labels look for the end token in the input
 
 
 def why_not(method_name: str, head: Head, model_type: str) -> str:
@@ -19,9 +20,9 @@ def why_not(method_name: str, head: Head, model_type: str) -> str:
             f"The family {model_type} has no head that tags each token in transformers: let it write its answer "
             "(head: lm), or choose another model."
         )
-    if method_name == "prompt" and head is LABEL and model_type == "t5":
+    if method_name == "prompt" and head is LABEL and model_type in END_IN_WORDS:
         return (
-            "Prompt tuning cannot train T5 to choose a label: its head looks for the end of the text among the words, "
+            f"Prompt tuning cannot train {model_type.upper()} to choose a label: its head looks for the end of the text among the words, "
             "and the vectors in front are none. Choose another method, or let it write the label."
         )
     return ""
