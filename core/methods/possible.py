@@ -22,8 +22,8 @@ def why_not(method_name: str, head: Head, model_type: str) -> str:
         )
     if method_name == "prompt" and head is LABEL and model_type in END_IN_WORDS:
         return (
-            f"Prompt tuning cannot train {model_type.upper()} to choose a label: its head looks for the end of the text among the words, "
-            "and the vectors in front are none. Choose another method, or let it write the label."
+            f"Prompt tuning cannot train {model_type.upper()} to choose a label: its head looks for the end of the "
+            "text among the words, and the vectors in front are none. Choose another method, or let it write the label."
         )
     return ""
 
