@@ -11,7 +11,7 @@ from core.models.catalog import describe_model
 # use. ia3: 3e-3 (Liu et al. 2022, section 3.3). prompt: 3e-2, as in PEFT's own examples.
 RATES = {"full": 2e-5, "lora": 2e-4, "qlora": 2e-4, "adapter": 1e-4, "ia3": 3e-3, "prompt": 3e-2}
 SMALL = 50_000_000  # parameters; models below want larger steps (measured on the demo model: docs/benchmarks.md)
-SMALL_RATES = {"full": 5e-4, "lora": 2e-3, "qlora": 2e-3, "adapter": 2e-3, "ia3": 1e-2, "prompt": 5e-2}
+SMALL_RATES = {"full": 5e-4, "lora": 2e-3, "qlora": 2e-3, "adapter": 2e-3, "ia3": 3e-2, "prompt": 5e-2}
 
 
 def default_rate(method: str, parameters: int | None) -> float:
