@@ -29,7 +29,6 @@ class Work(writing.Work):
     """Generation, classification, extraction and summarisation as text: the prompt is read, the answer written."""
 
     head = SEQ2SEQ
-    joins = False
 
     def encode(
         self, rows: Sequence[dict[str, Any]], layout: Layout, on_rows: Callable[[int], None] | None = None

@@ -159,7 +159,7 @@ def test_weighted_and_smoothed_losses_suit_it_too(config: Any) -> None:
 
 
 def test_rows_end_to_end_are_refused(config: Any) -> None:
-    with pytest.raises(InputError, match="grouped or shuffled") as caught:
+    with pytest.raises(InputError, match="choose grouped") as caught:
         made(config(batching="packed"))
     assert caught.value.field == "training.batching"
 
