@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from core.config import RunConfig, build
+from core.data.lengths import Lengths as SomeLengths
 from core.data.lengths import count_updates
 from core.data.sources import open_data
 from core.errors import InputError
@@ -47,7 +48,8 @@ def plan(draft: dict[str, Any]) -> Plan:
         trained, total = trained_weights(config, shape), shape.parameters
     except InputError:
         pass  # its files do not say: the rest can be told all the same
-    steps = count_updates(rows, config) if rows is not None else None
+    sequences = SomeLengths(found.tokens, rows, found.trained, max(found.tokens)).load(config).sequences if rows else 0
+    steps = count_updates(sequences, config) if rows is not None else None
     kept = len(parts.validation) if parts else 0
     held = len(open_data(config.evaluation.data).rows) if config.evaluation.data else kept
     return Plan(

@@ -11,6 +11,7 @@ from core.errors import InputError
 from core.losses.table import offered
 from core.methods.modules import Module, modules_of
 from core.models.heads import CAUSAL, Head, head_of
+from core.models.joining import why_apart
 from core.tasks import get
 from ui import dataset
 from ui.parts import badge
@@ -69,7 +70,10 @@ def ways(draft: Draft) -> str:
         return ""
     if rows is None:
         return ""
-    joins = head(draft) is CAUSAL and config.method.name != "prompt"
+    try:
+        joins = not why_apart(config)
+    except InputError:
+        joins = False
     offers = pays(Lengths(found.tokens, rows, found.trained, max(found.tokens)), config, joins)
     lines = [
         f"<li>{escape(o.sentence)}{' ' + badge('ok', 'pays here') if o.pays and o.name != 'grouped' else ''}</li>"
