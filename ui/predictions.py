@@ -88,7 +88,9 @@ def _answer(row: Row, who: str, want: str) -> str:
 
 
 def change(row: Row) -> str:
-    """How tuning changed the answer, as a badge."""
+    """How tuning changed the answer, as a badge; none where an answer is neither right nor wrong."""
+    if row["tuned_ok"] is None:
+        return ""
     if row["base_ok"] is None:
         return badge("ok", "right") if row["tuned_ok"] else badge("bad", "wrong")
     if row["tuned_ok"] and not row["base_ok"]:
@@ -105,7 +107,7 @@ def marked(want: str, said: str | None, right: bool | None) -> str:
     if not said.strip():
         return '<span class="quiet">(nothing)</span>'
     text = _cut(said)
-    if right or said == want:
+    if right or right is None or said == want:
         return escape(text)
     mine, theirs = _words(text), _words(want)
     parts = []

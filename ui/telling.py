@@ -115,6 +115,8 @@ def head(d: Digest, state: State) -> str:
     kind, word = BADGES[state.state]
     if state.state == "done" and d.end.get("reason") == "early_stopped":
         kind, word = "warn", "Stopped early"
+    if state.state == "done" and d.end.get("reason") == "time_budget":
+        kind, word = "warn", "Time was up"
     what = doing(state)
     return f'<div class="titled"><div><h2>Loss</h2><p>{escape(what)}</p></div>{badge(kind, word)}</div>'
 
@@ -148,6 +150,8 @@ def why(run: Run, d: Digest, state: State) -> str:
     if d.end.get("reason") == "early_stopped":
         patience = _patience(run)
         return "<b>stopped early</b>" + (f"<br>no better in {patience} checks" if patience else "")
+    if d.end.get("reason") == "time_budget":
+        return "<b>the time was up</b>"
     return "<b>stopped by hand</b>" if d.end.get("reason") == "stopped" or state.state == "stopped" else ""
 
 

@@ -11,6 +11,7 @@ from core.tasks.generation import predict
 __all__ = ["LABEL", "METRICS", "checks", "predict", "score"]
 
 LABEL = "Extraction"
+TAG_METRICS = ("entity_f1", "entity_precision", "entity_recall", "tag_accuracy")  # where each word gets a tag
 METRICS = ("field_accuracy", "valid", "exact_match")
 
 

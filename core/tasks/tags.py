@@ -32,6 +32,7 @@ from core.evaluation.rows import Chosen, Prepared
 from core.models.heads import TAGS
 from core.models.load import Precision
 from core.tasks.base import Answer
+from core.tasks.extraction import TAG_METRICS
 from core.tasks.headed import Headed, nothing
 from core.tasks.objective import Batch, Probe, Row
 
@@ -45,7 +46,7 @@ class Work(Headed):
     """A tag for each word."""
 
     head = TAGS
-    metrics = ("entity_f1", "entity_precision", "entity_recall", "tag_accuracy")
+    metrics = TAG_METRICS
 
     # Rows
 

@@ -94,3 +94,9 @@ def test_rows_are_read_again_when_the_file_changed(new_run: Callable[..., Run]) 
     assert len(predictions.rows(run)) == 1
     path.write_text("".join(json.dumps(r) + "\n" for r in ROWS), encoding="utf-8")
     assert len(predictions.rows(run)) == 4
+
+
+def test_an_answer_that_is_neither_right_nor_wrong_has_no_badge() -> None:
+    row = {"base_ok": None, "tuned_ok": None}
+    assert predictions.change(row) == ""
+    assert predictions.marked("0.9", "0.4 alike", None) == "0.4 alike"

@@ -8,11 +8,13 @@ from typing import Any
 from core.data.lengths import Lengths
 from core.data.ways import pays
 from core.errors import InputError
+from core.losses import own
 from core.losses.table import offered
 from core.methods.modules import Module, modules_of
-from core.models.heads import CAUSAL, Head, head_of
+from core.models.heads import CAUSAL, TAGS, Head, head_of
 from core.models.joining import why_apart
 from core.tasks import get
+from core.tasks.extraction import TAG_METRICS
 from ui import dataset
 from ui.parts import badge
 
@@ -34,10 +36,16 @@ def losses(draft: Draft) -> list[tuple[str, str, str]]:
     return offered(head(draft), dataset.usable(draft).task)
 
 
+def broken_losses() -> list[str]:
+    """What is wrong with the files of the owner's losses, one sentence each."""
+    return own.found()[1]
+
+
 def metrics(draft: Draft) -> list[tuple[str, str]]:
     """(label, name) of what the best weights may be chosen by."""
     ends = head(draft)
-    names = [*(WRITTEN if ends.writes else WRITTEN[:1]), *get(dataset.usable(draft).task).METRICS]
+    mine = TAG_METRICS if ends is TAGS else get(dataset.usable(draft).task).METRICS
+    names = [*(WRITTEN if ends.writes else WRITTEN[:1]), *mine]
     return [("Validation loss" if name == "loss" else name.replace("_", " ").capitalize(), name) for name in names]
 
 

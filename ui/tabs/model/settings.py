@@ -142,7 +142,10 @@ def _choices(path: str, draft: Draft) -> Any:
     if path == "training.loss":
         offered = choices.losses(draft)
         now = next((said for name, _, said in offered if name == form.value_of(draft, path)), "")
-        return gr.update(choices=[(label, name) for name, label, _ in offered], info=now or LOSS_HELP)
+        return gr.update(
+            choices=[(label, name) for name, label, _ in offered],
+            info=" ".join([now or LOSS_HELP, *choices.broken_losses()]),
+        )
     return gr.update(choices=choices.metrics(draft))
 
 
