@@ -307,7 +307,7 @@ BEGINNING = f"""# On real data
 
 <!-- Written by `python -m tests.real_data --write`, from files that lie beside the repository. -->
 
-The bundled demo model has 3.8 million parameters and never saw text of people: here it is tuned on two public sets,
+The bundled demo model has 4.2 million parameters and never saw text of people: here it is tuned on two public sets,
 and stands beside what needs no language model. All learn from the same rows and are measured on the same others, with
 one seed ({SEED}), on one thread of a shared machine. The settings are those of the demo's own configs; no better ones
 were searched for.
