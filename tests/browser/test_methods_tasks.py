@@ -124,9 +124,9 @@ def test_a_seldom_used_setting_reaches_the_run_and_a_wrong_one_is_said_at_its_fi
     page = open_page(new_page(), server.url)
     tab(page, "model")
     page.get_by_text("The same settings as YAML").click()
-    page.get_by_role("button", name="More of LoRA").click()
+    for fold in ("More of LoRA", "Schedule and optimiser", "Batches and memory"):
+        page.get_by_role("button", name=fold).click()
     page.get_by_label("Weight-decomposed (DoRA)").check()
-    page.get_by_role("button", name="Batches and memory").click()
     page.locator("#field-training-batching input").click()
     page.get_by_role("option", name="packed").click()
     expect(page.locator("#yaml")).to_contain_text("batching: packed")

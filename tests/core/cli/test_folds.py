@@ -63,7 +63,7 @@ def test_every_fold_is_trained_once_and_the_mean_is_told(config, capsys):
     assert (result["steps"], result["train_loss"], result["dir"]) == (12, 1.0, str(store.runs_dir()))
     runs = [store.open_run(r["run"]) for r in result["folds"]]
     assert [run.config().data.fold for run in runs] == [1, 2, 3] and {run.config().data.folds for run in runs} == {3}
-    assert runs[1].title == "rows · LoRA r16 · fold 2 of 3" and "fold-2-of-3" in runs[1].id
+    assert runs[1].title == "rows · LoRA r 16 · fold 2 of 3" and "fold-2-of-3" in runs[1].id
     assert "fold 3 of 3: validation loss 3.0000" in capsys.readouterr().err
     text = show(result)
     assert "fold 1 of 3: done, validation loss 1.0000" in text
@@ -161,6 +161,8 @@ def test_the_command_hands_over(config, tmp_path, monkeypatch):
     path = tmp_path / "a.yaml"
     path.write_text(dumps(config), encoding="utf-8")
     monkeypatch.setattr("core.cli.train.train", Trainer())
-    args = argparse.Namespace(config=str(path), set=["training.max_steps=2"], run_dir=None, folds=2, resume=None)
+    args = argparse.Namespace(
+        config=str(path), set=["training.max_steps=2"], run_dir=None, folds=2, resume=None, preset=None
+    )
     result = run_command(args)
     assert len(result["folds"]) == 2 and store.open_run(result["folds"][0]["run"]).config().training.max_steps == 2

@@ -17,7 +17,7 @@ def test_a_run_is_made_and_found(runs_dir):
     run = store.create(RunConfig())
     again = store.create(RunConfig(), "Für  die Kundin: Ä/..\\x")
     assert run.id.endswith("-fields-lora") and again.id.endswith("f-r-die-kundin-x")
-    assert run.config() == RunConfig() and run.title == "fields · LoRA r16" and again.title.startswith("Für")
+    assert run.config() == RunConfig() and run.title == "fields · LoRA r 16" and again.title.startswith("Für")
     assert run.state().state == "queued" and abs(run.created - time.time()) < 60
     assert run.environment()["seed"] == 42 and run.environment()["packages"]["numpy"]
     assert store.open_run(run.id) == run
