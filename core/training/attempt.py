@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shutil
 import sys
@@ -14,6 +15,7 @@ from transformers import PrinterCallback, set_seed
 from core.config import RunConfig
 from core.errors import InputError
 from core.methods import method
+from core.methods.prompt import in_front
 from core.models.load import Precision
 from core.runs import checkpoints
 from core.runs.curve import Curve
@@ -119,10 +121,11 @@ def attempt(
     log.add("state", start or 0, state="running", max_steps=steps)
     if start is None:
         job.say("validating the base model")
-        if rows.validation:
-            trainer.evaluate()
-        else:
-            hooks.sample(model, 0)
+        with _as_it_was(model):
+            if rows.validation:
+                trainer.evaluate()
+            else:
+                hooks.sample(model, 0)
         job.check()
     else:
         _back_at(trainer, folder, start)
@@ -139,6 +142,12 @@ def attempt(
         with whole_folder(folder / "last") as work:
             hooks.save(trainer.model, work)
     return Outcome(over or hooks.follow.reason, int(trainer.state.global_step), steps, found)
+
+
+def _as_it_was(model: Any) -> contextlib.AbstractContextManager[Any]:
+    """The base model, before anything is learned: vectors in front of its input would change what it says by
+    themselves; all other adapters begin as if they were not there."""
+    return model.disable_adapter() if in_front(model) else contextlib.nullcontext()
 
 
 def _over(hooks: Hooks, start: int | None, steps: int) -> str:

@@ -212,3 +212,11 @@ def test_a_base_that_has_changed_is_noticed(config, tiny_models, tmp_path):
         load_run(run)
     with pytest.raises(InputError, match="not those that this run began with"):
         train(run, resume=True)
+
+
+@pytest.mark.slow
+def test_the_base_is_judged_without_what_is_put_in_front_of_it(config):
+    few = {"max_steps": 2, "eval_steps": 2, "save_steps": 2}
+    lora, prompt = (train(store.create(config(name, **few))) for name in ("lora", "prompt"))
+    assert prompt["base_validation_loss"] == pytest.approx(lora["base_validation_loss"], rel=1e-5)
+    assert prompt["validation_loss"] != prompt["base_validation_loss"]
