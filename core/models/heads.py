@@ -50,6 +50,11 @@ def kind_of(config: dict[str, Any]) -> str:
     return "encoder" if config.get("model_type") in ENCODERS and not config.get("is_decoder") else "decoder"
 
 
+def class_name(head: Head, kind: str) -> str:
+    """The class of transformers for a head on a kind of model: of an encoder-decoder that makes vectors the encoder."""
+    return "AutoModelForTextEncoding" if head is VECTOR and kind == "encoder-decoder" else head.auto
+
+
 def head_of(config: RunConfig) -> Head:
     """The head that a run trains, by its task, `model.head` and the kind of its model.
 

@@ -71,6 +71,11 @@ def _of_training(config: RunConfig) -> dict[str, str]:
         errors["training.label_smoothing_factor"] = (
             f"the loss {t.loss} has no labels to smooth: set it to 0, or choose cross_entropy."
         )
+    if t.loss == "multiple_negatives" and t.per_device_train_batch_size < 2:
+        errors["training.per_device_train_batch_size"] = (
+            "multiple_negatives tells each pair from the others of its batch, and 1 row has no others: give 2 or more; "
+            "accumulation adds none."
+        )
     if t.loss in PAIR_LOSSES and config.task != "similarity":
         errors["training.loss"] = f"{t.loss} compares two texts: it belongs to the task similarity."
     return errors

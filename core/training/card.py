@@ -7,8 +7,10 @@ from typing import Any
 from core import config as configs
 from core.config import RunConfig
 from core.methods import method
-from core.models.heads import CAUSAL, LABEL, SEQ2SEQ, TAGS, VECTOR, Head
+from core.models.catalog import read_config
+from core.models.heads import CAUSAL, LABEL, SEQ2SEQ, TAGS, VECTOR, Head, class_name, kind_of
 from core.models.load import Precision
+from core.models.tokenizer import model_folder
 from core.runs.store import Run, describe_config
 from core.tasks.objective import Objective
 
@@ -86,18 +88,20 @@ def _loading(config: RunConfig, head: Head, labels: list[str], on: Precision) ->
     if name in OURS:
         return ["from core.models.load import load_run", "model, tokenizer = load_run(FOLDER)"]
     tokenizer = "tokenizer = PreTrainedTokenizerFast.from_pretrained(FOLDER)"
+    path, revision = config.model.path, config.model.revision
+    auto = class_name(head, kind_of(read_config(path, model_folder(path, revision))))
     if name == "full":
-        imports = f"from transformers import {head.auto}, PreTrainedTokenizerFast"
-        return [imports, f"model = {head.auto}.from_pretrained(FOLDER)", tokenizer]
+        imports = f"from transformers import {auto}, PreTrainedTokenizerFast"
+        return [imports, f"model = {auto}.from_pretrained(FOLDER)", tokenizer]
     quantization = method(name).quantization(config.method, on)
-    classes = [head.auto, "BitsAndBytesConfig"] if quantization else [head.auto]
+    classes = [auto, "BitsAndBytesConfig"] if quantization else [auto]
     more = f", num_labels={len(labels)}" if labels and head in (LABEL, TAGS) else ""
     more += ", quantization_config=BitsAndBytesConfig(**quantization)" if quantization else ""
     return [
         "from peft import PeftModel",
         f"from transformers import {', '.join(classes)}, PreTrainedTokenizerFast",
         *([f"quantization = {quantization!r}"] if quantization else []),
-        f"base = {head.auto}.from_pretrained(BASE{more})",
+        f"base = {auto}.from_pretrained(BASE{more})",
         "model = PeftModel.from_pretrained(base, FOLDER)",
         tokenizer,
     ]
