@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.table import Row
+from tests.peak import peak_bytes
 
 LORA, FULL = {"name": "lora", "r": 16}, {"name": "full"}
 # What is trained: family of tests/factory.py (or the demo model), its sizes, method, batch, tokens a row, batches.
@@ -84,7 +85,6 @@ def _trained(values: dict[str, Any], folder: str) -> dict[str, float]:
 
 def main() -> None:
     """Train here, and print the peak of this process in bytes and the processor seconds of an update."""
-    import resource
 
     from transformers import TrainerCallback
     from transformers import trainer as module
@@ -108,8 +108,7 @@ def main() -> None:
     run = store.create(config)
     with StateFile(run.dir / "state.json").working("", graceful=True) as job:
         fit(config, run, job, EventLog(run.dir / "events.jsonl"))
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    peak = peak_bytes()
     between = [b - a for a, b in zip(stamps, stamps[1:], strict=False)]
     print(json.dumps({"peak": peak, "update": statistics.median(between)}))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 from core.paths import ROOT
 from tests.bench.big import write_jsonl
 from tests.bench.table import Row
+from tests.peak import peak_bytes
 
 COUNT = int(os.environ.get("TUNESMITH_BENCH_ROWS", "1000000"))
 PAGE = 256
@@ -81,7 +81,7 @@ def one(who: str, path: str, cache: str) -> None:
     figures = {
         "seconds": time.perf_counter() - began,
         "processor": time.process_time() - busy,
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "memory": peak_bytes() / 2**20,
     }
     print(json.dumps(figures))
 

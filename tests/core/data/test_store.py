@@ -159,13 +159,13 @@ def test_a_large_file_is_opened_and_gone_through_in_bounded_memory(tmp_path, mon
             out.write(f"{mark}{json.dumps(row)}\n")
         out.write("]" if kind == "array" else "")
     code = (
-        "import resource, sys\nfrom core.data import mapped\nfrom core.data.sources import open_data\n"
+        "import sys\nfrom tests.peak import peak_bytes\nfrom core.data import mapped\nfrom core.data.sources import open_data\n"
         "mapped.HELD = 16 << 20\n"
         "open_data('assets/data/tone/train.jsonl')\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = peak_bytes()\n"
         "rows = open_data(sys.argv[1]).rows\nlist(rows[:256]), list(rows[-256:])\n"
         "assert sum(1 for row in rows) == len(rows) == int(sys.argv[2])\n"
-        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)\n"
+        "print((peak_bytes() - before) >> 20)\n"
     )
     line = [sys.executable, "-c", code, file, str(count)]
     took = [int(subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout) for _ in range(2)]

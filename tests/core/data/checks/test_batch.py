@@ -28,12 +28,12 @@ def test_long_rows_are_reported_on_in_bounded_memory(tmp_path):
         for i in range(10_000):
             out.write(json.dumps({"question": str(i), "answer": " ".join(chance.choices(words, k=1200))}) + "\n")
     code = (
-        "import resource, sys\nfrom core.config import build\nfrom core.data.dataset import open_examples\n"
+        "import sys\nfrom tests.peak import peak_bytes\nfrom core.config import build\nfrom core.data.dataset import open_examples\n"
         "from core.data.report import findings\n"
         "def report(path):\n"
         "    config = build({'data': {'path': path, 'template': '{question} [[{answer}]]'}})\n"
         "    findings(open_examples(config), config, None)\n"
-        "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10\n"
+        "    return peak_bytes() >> 20\n"
         "print(report(sys.argv[1]))\n"
     )
     line = [sys.executable, "-c", code, file]
