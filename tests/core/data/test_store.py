@@ -159,7 +159,8 @@ def test_a_large_file_is_opened_and_gone_through_in_bounded_memory(tmp_path, mon
             out.write(f"{mark}{json.dumps(row)}\n")
         out.write("]" if kind == "array" else "")
     code = (
-        "import sys\nfrom tests.peak import peak_bytes\nfrom core.data import mapped\nfrom core.data.sources import open_data\n"
+        "import sys\nfrom tests.peak import peak_bytes\nfrom core.data import mapped\n"
+        "from core.data.sources import open_data\n"
         "mapped.HELD = 16 << 20\n"
         "open_data('assets/data/tone/train.jsonl')\n"
         "before = peak_bytes()\n"

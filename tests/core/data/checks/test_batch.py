@@ -28,7 +28,8 @@ def test_long_rows_are_reported_on_in_bounded_memory(tmp_path):
         for i in range(10_000):
             out.write(json.dumps({"question": str(i), "answer": " ".join(chance.choices(words, k=1200))}) + "\n")
     code = (
-        "import sys\nfrom tests.peak import peak_bytes\nfrom core.config import build\nfrom core.data.dataset import open_examples\n"
+        "import sys\nfrom tests.peak import peak_bytes\nfrom core.config import build\n"
+        "from core.data.dataset import open_examples\n"
         "from core.data.report import findings\n"
         "def report(path):\n"
         "    config = build({'data': {'path': path, 'template': '{question} [[{answer}]]'}})\n"
