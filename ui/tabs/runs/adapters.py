@@ -187,8 +187,10 @@ def merged(chosen: Sequence[str], again: int) -> Iterator[tuple[str, Any]]:
 
     def work() -> str:
         run = _only(chosen)
-        made = command("merge", run.id, "--out", str(run.dir / "merged"))
-        figure, unit = size(made["bytes"])
+        out = run.dir / "merged"  # written by rename: what is there is whole, and was compared
+        if not out.is_dir():
+            command("merge", run.id, "--out", str(out))
+        figure, unit = size(sum(file.stat().st_size for file in out.glob("*.safetensors")))
         where = f"{figure} {unit} of weights in the run's folder <code>merged</code>; any tool of transformers opens it."
         return say("done", "Merged: it answers as base and adapter do", where)
 

@@ -83,5 +83,11 @@ def test_renaming_and_merging_take_exactly_one(monkeypatch: pytest.MonkeyPatch) 
     assert "another" in words and again == 2 and store.open_run(run.id).title == "another"
     assert "Tick exactly one" in adapters.renamed(["base"], "x", 1)[0]
     assert "did not work" in adapters.renamed([run.id], " ", 1)[0]
-    monkeypatch.setattr(adapters, "command", lambda *words: {"bytes": 2_000_000, "dir": words[-1]})
-    assert "2 MB" in list(adapters.merged([run.id], 1))[-1][0]
+
+    def merge(*words: str) -> None:
+        Path(words[-1]).mkdir()
+        (Path(words[-1]) / "model.safetensors").write_bytes(b"x" * 2_000_000)
+
+    monkeypatch.setattr(adapters, "command", merge)
+    for _ in range(2):  # the second time it is there already
+        assert "2 MB" in list(adapters.merged([run.id], 1))[-1][0]
