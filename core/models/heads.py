@@ -50,9 +50,14 @@ def kind_of(config: dict[str, Any]) -> str:
     return "encoder" if config.get("model_type") in ENCODERS and not config.get("is_decoder") else "decoder"
 
 
-def class_name(head: Head, kind: str) -> str:
-    """The class of transformers for a head on a kind of model: of an encoder-decoder that makes vectors the encoder."""
-    return "AutoModelForTextEncoding" if head is VECTOR and kind == "encoder-decoder" else head.auto
+def class_name(head: Head, config: dict[str, Any]) -> str:
+    """The class of transformers for a head on a model with this config.json.
+
+    Of an encoder-decoder that makes vectors it is the encoder's alone; saved so (T5EncoderModel), its config no longer
+    says that it is of an encoder-decoder.
+    """
+    saved = str((config.get("architectures") or [""])[0]).endswith("EncoderModel")
+    return "AutoModelForTextEncoding" if head is VECTOR and (saved or config.get("is_encoder_decoder")) else head.auto
 
 
 def head_of(config: RunConfig) -> Head:

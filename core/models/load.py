@@ -19,7 +19,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils import logging as transformers_logging
 
 from core.errors import InputError
-from core.models.heads import BY_TASK_TYPE, CAUSAL, HEADS, LABEL, TAGS, Head, class_name, head_in, kind_of
+from core.models.heads import BY_TASK_TYPE, CAUSAL, HEADS, LABEL, TAGS, Head, class_name, head_in
 from core.models.precision import Precision as Precision
 from core.models.precision import precision as precision
 from core.models.quantize import bits_and_bytes, steady
@@ -134,7 +134,7 @@ def _config_for(path: str, name: str, revision: str | None, head: Head, labels: 
 
 def _class_for(config: Any, head: Head) -> Any:
     """The class to load with."""
-    return getattr(transformers, class_name(head, kind_of({"is_encoder_decoder": config.is_encoder_decoder})))
+    return getattr(transformers, class_name(head, config.to_dict()))
 
 
 def _of_head(key: str, model: PreTrainedModel) -> bool:

@@ -8,7 +8,7 @@ from core import config as configs
 from core.config import RunConfig
 from core.methods import method
 from core.models.catalog import read_config
-from core.models.heads import CAUSAL, LABEL, SEQ2SEQ, TAGS, VECTOR, Head, class_name, kind_of
+from core.models.heads import CAUSAL, LABEL, SEQ2SEQ, TAGS, VECTOR, Head, class_name
 from core.models.load import Precision
 from core.models.tokenizer import model_folder
 from core.runs.store import Run, describe_config
@@ -89,7 +89,7 @@ def _loading(config: RunConfig, head: Head, labels: list[str], on: Precision) ->
         return ["from core.models.load import load_run", "model, tokenizer = load_run(FOLDER)"]
     tokenizer = "tokenizer = PreTrainedTokenizerFast.from_pretrained(FOLDER)"
     path, revision = config.model.path, config.model.revision
-    auto = class_name(head, kind_of(read_config(path, model_folder(path, revision))))
+    auto = class_name(head, read_config(path, model_folder(path, revision)))
     if name == "full":
         imports = f"from transformers import {auto}, PreTrainedTokenizerFast"
         return [imports, f"model = {auto}.from_pretrained(FOLDER)", tokenizer]
