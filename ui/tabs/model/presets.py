@@ -11,11 +11,11 @@ import gradio as gr
 from core.errors import InputError
 from core.presets import PRESETS, apply, facts_of, preset
 from ui import dataset, form
+from ui.chooser import QUIET
 from ui.parts import html, plural, say, table, titled
 from ui.shared import Shared
 
 Draft = dict[str, Any]
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 FIRST = "Choose one to see what it would change, and why. Nothing is changed until you say so."
 
 

@@ -11,11 +11,11 @@ import gradio as gr
 
 from core.config import build, dumps, loads
 from core.errors import ConfigError, InputError
+from ui.chooser import QUIET
 from ui.parts import html, say
 from ui.shared import Shared
 
 LARGEST_YAML = 1_000_000  # bytes
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 SAVE = """text => { text = text.trimEnd() + '\\n'; const link = document.createElement('a');
   link.href = URL.createObjectURL(new Blob([text], { type: 'application/yaml' })); link.download = 'tunesmith.yaml';
   link.click(); setTimeout(() => URL.revokeObjectURL(link.href), 1000); }"""

@@ -14,11 +14,11 @@ from core.runs.adapters import AdapterInfo, Base, by_base, rename
 from core.runs.asking import shared as worker
 from core.runs.commands import command
 from core.runs.store import open_run
+from ui.chooser import QUIET
 from ui.parts import html, plural, say, table, titled
 from ui.shared import Shared
 from ui.telling import size, when
 
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 ITSELF = "base"  # the base model without an adapter, as the worker calls it
 WAYS = [("Exact, rank is the sum", "cat"), ("To one rank (SVD)", "svd"), ("Weights added up", "linear")]
 NONE = "No run has an adapter yet. Train two on the same base, such as tone and fields on the demo model, and ask both."
