@@ -15,11 +15,14 @@ from core.data.encode import encode_many, is_blank
 from core.data.extremes import byte_sizes, tokens_of
 from core.data.formats import Layout
 from core.data.packing import pack
-from core.data.questions import as_read, frame
+from core.data.questions import frame, question
 from core.data.rows import Rows
-from core.data.template import Wording, concerns_every_row
+from core.data.segments import Segment
+from core.data.tagged import tagged_words
+from core.data.template import Wording, concerns_every_row, render
+from core.data.turns import as_text
 from core.errors import InputError
-from core.models.heads import LABEL, TAGS, VECTOR, head_of
+from core.models.heads import LABEL, TAGS, VECTOR, Head, head_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 STRETCH = 16  # batches that are drawn at random together, then sorted by length (core/training/order.py)
 SAMPLE = 2000
 HEADS = {LABEL: 1, TAGS: 1, VECTOR: 2}  # that learn no token: how many texts they read of a row
+COMPARED = {"pair": ("first", "second"), "prompt_completion": ("prompt", "completion")}  # roles, by layout
 LONG = 64  # rows with the most bytes, among which the longest one is looked for
 NO_LIMIT = 2**31
 
@@ -169,7 +173,7 @@ def measure_lengths(
     chosen, rendered, wrong = [int(i * step) for i in range(min(len(rows), sample))], [], None
     for number in chosen:
         try:
-            segments = as_read(rows[number], layout, config, head, tokenizer)
+            segments = _as_read(rows[number], layout, config, head, tokenizer)
         except InputError as error:
             if concerns_every_row(error, layout):
                 raise
@@ -187,6 +191,23 @@ def measure_lengths(
         most = rows.take(np.argsort(-byte_sizes(rows), kind="stable")[:LONG])
         longest = max(longest, *tokens_of(most, layout, Wording.of(config.data), tokenizer))
     return Lengths(tokens, round(len(rows) * len(tokens) / len(chosen)), trained / sum(tokens), longest)
+
+
+def _as_read(
+    row: dict[str, Any], layout: Layout, config: RunConfig, head: Head, tokenizer: PreTrainedTokenizerFast
+) -> list[Segment]:
+    """A row as training reads it: with its answer where the head writes, else what the head chooses by; both of two
+    texts that are compared.
+
+    Raises:
+        InputError: as core.data.template.render.
+    """
+    if head is TAGS and layout.name == "tokens_tags":
+        return [Segment(" ".join(tagged_words(row, layout)[0]), False)]
+    if head is VECTOR and layout.name in COMPARED:
+        return [Segment(as_text(row.get(layout.roles[role])), False) for role in COMPARED[layout.name]]
+    wording = Wording.of(config.data)
+    return question(row, layout, wording, tokenizer) if head is LABEL else render(row, layout, wording, tokenizer)
 
 
 def count_updates(sequences: int, config: RunConfig) -> int:

@@ -1,7 +1,7 @@
 """A row as a question to a head: what is read before an answer is chosen, as ids with the tokenizer's own marks around.
 
 The words are those that a model that writes is asked with: what stands before the last answer. A model without a chat
-template reads the plain text of rows that have no template either.
+template reads the plain text of rows that have no template either. Light: it goes into packages.
 """
 
 from __future__ import annotations
@@ -9,20 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.config import RunConfig
 from core.data.encode import Encoded, encode_many
-from core.data.entities import tagged_words
 from core.data.formats import Layout, to_messages
 from core.data.segments import Segment, find_cuts
 from core.data.template import Wording, prompt_segments, render
-from core.data.turns import as_text, last_answer
-from core.models.heads import LABEL, TAGS, VECTOR, Head
+from core.data.turns import last_answer
 from core.models.tokenizer import traits
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-COMPARED = {"pair": ("first", "second"), "prompt_completion": ("prompt", "completion")}  # roles, by layout
 
 
 def question(
@@ -40,23 +35,6 @@ def question(
         return [Segment(text, False, find_cuts(text, [(0, len(text))], traits(tokenizer)))]
     segments = prompt_segments(render(row, layout, wording, tokenizer))
     return [Segment(s.text, False, s.cuts, s.end) for s in segments]
-
-
-def as_read(
-    row: dict[str, Any], layout: Layout, config: RunConfig, head: Head, tokenizer: PreTrainedTokenizerFast
-) -> list[Segment]:
-    """A row as training reads it: with its answer where the head writes, else what the head chooses by; both of two
-    texts that are compared.
-
-    Raises:
-        InputError: as core.data.template.render.
-    """
-    if head is TAGS and layout.name == "tokens_tags":
-        return [Segment(" ".join(tagged_words(row, layout)[0]), False)]
-    if head is VECTOR and layout.name in COMPARED:
-        return [Segment(as_text(row.get(layout.roles[role])), False) for role in COMPARED[layout.name]]
-    wording = Wording.of(config.data)
-    return question(row, layout, wording, tokenizer) if head is LABEL else render(row, layout, wording, tokenizer)
 
 
 def frame(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:

@@ -21,9 +21,9 @@ from core.config import RunConfig
 from core.data.bulk import in_batches
 from core.data.encode_report import EncodeReport
 from core.data.encoded import IGNORED, EncodedTexts
-from core.data.entities import NOT_COUNTED, OUTSIDE, entities, tagged_words
 from core.data.formats import Layout
 from core.data.sources import Source
+from core.data.tagged import NOT_COUNTED, OUTSIDE, entities, tagged_words
 from core.data.worded import encode_words
 from core.errors import InputError
 from core.evaluation import metrics

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.data.entities import spans
+from core.data.tagged import spans
 from core.evaluation.metrics.base import Floats
 
 PLACE = "\N{NO-BREAK SPACE}"  # stands for white space within a word or a tag

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.entities import entities, join, spans
 from core.data.sources import open_data
+from core.data.tagged import entities, join, spans
 from core.errors import InputError
 from tests.factory import write_jsonl
 
