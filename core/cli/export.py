@@ -11,6 +11,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.export import bundle, targets
+from core.export.options import Options
 from core.runs import store
 from core.runs.state import Job, StateFile
 
@@ -71,8 +72,7 @@ def _make(
 
     return make(
         args.target,
-        device,
-        precision,
+        Options(device.device, precision),
         out,
         data=args.data,
         rows=args.rows,

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,10 @@ from core.export.targets import PRECISIONS, Target
 from core.paths import ROOT
 
 # The code that renders prompts goes into the package as it is, as a small library of its own: what is shipped renders
-# and cuts a prompt by the very functions that training called. run.py beside it is package_run.py.
+# and cuts a prompt by the very functions that training called. run.py is one of core/export/packages/run_*.py.
 LIBRARY = "tunesmith"
-ENTRY = "core.export.package_run"
 RENAMED = {
-    "core.export.package_tokenizer": "plain",
+    "core.export.packages.tokenizer": "plain",
     "transformers.utils.chat_template_utils": "plain",  # its one function that is used; plain.py has the same
 }
 ONLY_TYPES = ("core.config",)  # imported to name a type, which annotations do not need to run
@@ -34,24 +34,27 @@ UNHASHED = ("tunesmith.json", "README.md")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date that a zip can hold: the same files give the same zip
 
 
-def write(folder: Path, settings: dict[str, Any], target: Target) -> None:
-    """Add run.py, requirements.txt and tunesmith.json, with the hash of each file, to a folder that holds the model."""
-    _text(folder / "run.py", _moved(ENTRY))
+def write(folder: Path, settings: dict[str, Any], entry: str, target: Target, requirements: Sequence[str] = ()) -> None:
+    """Add run.py, requirements.txt and tunesmith.json, with the hash of each file, to a folder that holds the model.
+
+    entry: the module that becomes run.py. requirements: lines beyond those of the device and of prompts.
+    """
+    _text(folder / "run.py", _moved(entry))
     (folder / LIBRARY).mkdir(exist_ok=True)
     _text(folder / LIBRARY / "__init__.py", '"""How Tunesmith renders a prompt and cuts it into tokens."""\n')
-    for module, name in carried().items():
+    for module, name in carried(entry).items():
         _text(folder / LIBRARY / f"{name}.py", _moved(module))
-    lines = [*target.requirements, TOKENIZERS, *([JINJA] if settings["chat"] else [])]
+    lines = [*target.requirements, TOKENIZERS, *([JINJA] if settings.get("chat") else []), *requirements]
     _text(folder / "requirements.txt", "\n".join(lines) + "\n")
     hashes = {name: _sha256(folder / name) for name in package_files(folder) if name not in UNHASHED}
     _text(folder / "tunesmith.json", json.dumps({**settings, "files": hashes}, indent=2, ensure_ascii=False) + "\n")
 
 
 @functools.cache
-def carried() -> dict[str, str]:
-    """The modules that run.py needs, directly or not, and their names in the package's library."""
+def carried(entry: str) -> dict[str, str]:
+    """The modules that such a run.py needs, directly or not, and their names in the package's library."""
     found: dict[str, str] = {}
-    waiting = [ENTRY]
+    waiting = [entry]
     while waiting:
         for _, module, _ in _IMPORT.findall(_source(waiting.pop())):
             if module.startswith("core.") and module not in (*found, *ONLY_TYPES):
@@ -177,7 +180,7 @@ def swap(staged: Path, folder: Path) -> None:
         if name not in new:
             (folder / name).unlink()
     for name in new:
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         os.replace(staged / name, folder / name)
 
 
@@ -190,17 +193,18 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def model_bytes(folder: Path) -> int:
-    """The size of model.onnx and its data."""
-    return sum(path.stat().st_size for path in folder.glob("model.onnx*"))
+    """The size of the graphs and their data."""
+    return sum(path.stat().st_size for path in folder.rglob("*.onnx*") if path.is_file())
 
 
 def package_files(folder: Path) -> list[str]:
     """The package's own files, in order: not what a job keeps there, nor the report of this machine."""
-    inside = [*folder.iterdir(), *(folder / LIBRARY).glob("*.py")]
     return sorted(
         path.relative_to(folder).as_posix()
-        for path in inside
-        if path.is_file() and not path.name.startswith(".") and path.name not in (*KEPT, "report.json")
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts)
+        and not (path.parent == folder and path.name in (*KEPT, "report.json"))
     )
 
 

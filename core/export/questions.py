@@ -8,8 +8,10 @@ from typing import Any
 
 from core.config import RunConfig
 from core.data.dataset import open_examples, open_heldout
-from core.data.encode import encode_prompt
+from core.data.encode import encode, encode_prompt
 from core.data.formats import ROLES_OF, Layout, answer_column, suggest_template, to_messages, tools, unanswered
+from core.data.segments import Segment
+from core.data.sides import encode_question, encode_sides
 from core.data.sources import Source, open_data
 from core.data.split import split_source
 from core.data.template import Wording, answer_text, concerns_every_row, parse, prompt_segments, render
@@ -38,6 +40,7 @@ class Questions:
 
     Attributes:
         prompts: token ids. rows: the raw rows behind them. wants: reference answers; None where nobody knows any.
+        right: the same as token ids, end token included (empty where nothing of one fits).
         told: where they come from, in words.
         form: what goes into tunesmith.json: see `form`.
     """
@@ -45,12 +48,17 @@ class Questions:
     prompts: list[list[int]]
     rows: list[dict[str, Any]]
     wants: list[str] | None
+    right: list[list[int]] | None
     told: str
     form: dict[str, Any]
 
 
-def ask(config: RunConfig | None, tokenizer: Any, count: int, data: str | None = None) -> Questions:
+def ask(
+    config: RunConfig | None, tokenizer: Any, count: int, data: str | None = None, apart: bool = False
+) -> Questions:
     """At most `count` rows, evenly spaced over those there are.
+
+    apart: what is read and what is answered are texts of their own (core.data.sides).
 
     They come from `data`, else from the config's held-out file, else from its validation share, else, with neither,
     from its training rows (and `told` says so). Without config and data a few neutral sentences are asked.
@@ -59,14 +67,14 @@ def ask(config: RunConfig | None, tokenizer: Any, count: int, data: str | None =
         InputError: the data cannot be read or do not fit the template.
     """
     if data is None and config is None:
-        return _neutral(tokenizer)
+        return _neutral(tokenizer, apart)
     wording = Wording.of(config.data) if config is not None else Wording()
     limit = config.data.max_tokens if config is not None else 512
     source, places, told = _source(config, data)
     if config is None and (not tokenizer.chat_template or source.layout.name == "text"):
         wording = Wording(suggest_template(source.layout))
     step = max(1.0, len(places) / count)
-    prompts, rows, wants = [], [], []
+    prompts, rows, wants, right = list[list[int]](), list[dict[str, Any]](), list[str](), list[list[int]]()
     for place in (places[int(i * step)] for i in range(min(count, len(places)))):
         row = source.rows[place]
         try:
@@ -75,7 +83,8 @@ def ask(config: RunConfig | None, tokenizer: Any, count: int, data: str | None =
             if concerns_every_row(error, source.layout):
                 raise
             continue  # a conversation that cannot be used; training leaves it out too
-        prompts.append(encode_prompt(prompt_segments(segments), tokenizer, limit))
+        prompts.append(_prompt(segments, tokenizer, limit, apart))
+        right.append([i for i in (encode_sides if apart else encode)(segments, tokenizer, limit).labels if i >= 0])
         wants.append(answer_text(row, source.layout, wording, tokenizer))
         rows.append(_plain(asked_of(row, source.layout)))
     if not prompts:
@@ -84,6 +93,7 @@ def ask(config: RunConfig | None, tokenizer: Any, count: int, data: str | None =
         prompts,
         rows,
         wants,
+        right,
         f"{told} of {source.name}",
         form(wording, source.layout, source.columns, tokenizer),
     )
@@ -102,7 +112,7 @@ def _source(config: RunConfig | None, data: str | None) -> tuple[Source, list[in
     return source, list(range(len(source.rows))), "training rows (none were kept back)"
 
 
-def _neutral(tokenizer: Any) -> Questions:
+def _neutral(tokenizer: Any, apart: bool) -> Questions:
     """A few sentences for a model of which nothing more is known."""
     if tokenizer.chat_template:
         rows: list[dict[str, Any]] = [{"messages": [{"role": "user", "content": text}]} for text in NEUTRAL]
@@ -112,11 +122,13 @@ def _neutral(tokenizer: Any) -> Questions:
         rows = [{"text": text} for text in NEUTRAL]
         asked = [row | {"answer": ""} for row in rows]
         layout, template, columns = PLAIN, "{text}[[{answer}]]", ["text", "answer"]
-    prompts = [
-        encode_prompt(prompt_segments(render(row, layout, template, tokenizer)), tokenizer, 512) for row in asked
-    ]
+    prompts = [_prompt(render(row, layout, template, tokenizer), tokenizer, 512, apart) for row in asked]
     told = "neutral sentences, since no data was named"
-    return Questions(prompts, rows, None, told, form(Wording(template), layout, columns, tokenizer))
+    return Questions(prompts, rows, None, None, told, form(Wording(template), layout, columns, tokenizer))
+
+
+def _prompt(segments: list[Segment], tokenizer: Any, limit: int, apart: bool) -> list[int]:
+    return (encode_question if apart else encode_prompt)(prompt_segments(segments), tokenizer, limit)
 
 
 def form(wording: Wording, layout: Layout, columns: list[str], tokenizer: Any) -> dict[str, Any]:

@@ -1,20 +1,22 @@
-"""What is exported: a run, an adapter or a model, as one whole model in float32 that the builder can read."""
+"""What is exported: a run, an adapter or a model, as one whole model in float32, in memory and on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.data.template import Wording
-from core.export.decoder import check_family
-from core.methods.merge import merge
+from core.methods import method
+from core.methods.merge import KINDS, merge
 from core.models import load
 from core.models.catalog import describe_model
-from core.models.tokenizer import end_ids, load_tokenizer, pad_id
+from core.models.heads import Head
+from core.models.tokenizer import end_ids, load_tokenizer, model_folder, pad_id
 from core.paths import resolve
 from core.runs import store
+from core.runs.files import read_json
 from core.runs.store import Run
 
 
@@ -23,8 +25,10 @@ class Source:
     """A whole model in memory and on disk.
 
     Attributes:
-        model, tokenizer: for PyTorch's answers; float32, on the CPU, an adapter merged in.
-        folder: the same on disk, config and tokenizer with it, for the builder.
+        model, tokenizer: for PyTorch's answers; float32, on the CPU, an adapter merged in where it can be.
+        folder: config and tokenizer on the disk, and with `merged` the weights of the whole model.
+        merged: whether `model` and `folder` are one plain model; not so for adapters that stay beside their base.
+        head, labels: what the model ends in, and the names of its outputs.
         run: the run it comes from, or None. base: the base model, as the config or the adapter names it.
         title: a heading for the package. weights: how many parameters there are.
         end_ids, pad_id: see core.models.tokenizer. licence: of the base, as its card names it, or "".
@@ -33,6 +37,9 @@ class Source:
     model: Any
     tokenizer: Any
     folder: Path
+    merged: bool
+    head: Head
+    labels: list[str]
     run: Run | None
     base: str
     title: str
@@ -42,34 +49,44 @@ class Source:
     licence: str
 
 
-def open_source(target: str | Path, work: Path, say: Callable[[str], None] = lambda what: None) -> Source:
+def open_source(
+    target: str | Path,
+    work: Path,
+    say: Callable[[str], None] = lambda what: None,
+    check: Callable[[Head, Mapping[str, Any]], None] = lambda head, config: None,
+) -> Source:
     """Load a target (as `core.models.load.load_run` understands it), and merge its adapter.
 
     Args:
         work: a folder of the caller's, where a merged model is written. say: told what is being done.
+        check: asked before anything is loaded, with the model's config.json; raises where it is none to be exported.
 
     Raises:
-        InputError: nothing of that name, no model that writes text, a family that is not exported yet, an adapter that
-        does not merge.
+        InputError: nothing of that name, no model, a kind of model that `check` refuses, an adapter that does not load.
     """
     run = store.find(target)
     weights = load.weights_of(run or target)
     folder = resolve(weights)
-    adapter = (folder / "adapter_config.json").is_file()
-    base = load.base_of(folder)[0] if adapter else weights
-    if resolve(base).is_dir() and (resolve(base) / "config.json").is_file():
-        check_family(resolve(base))  # in a moment, before anything is loaded
+    adapter = read_json(folder / "adapter_config.json")
+    base, revision = load.base_of(folder) if adapter is not None else (weights, None)
+    head = load.head_of_weights(str(folder if adapter is not None or folder.is_dir() else weights))
+    check(head, read_json(model_folder(base, revision) / "config.json") or {})  # before anything is loaded
     say("loading")
-    if adapter or folder.is_dir():
+    kind = KINDS.get(str(adapter.get("peft_type"))) if adapter is not None else None
+    merged = kind is None or not method(kind).mergeable  # of a kind that nobody knows, `merge` says so
+    if merged and (adapter is not None or folder.is_dir()):
         whole = merge(run or target, work / "model")  # checked there: it says what base and adapter say
-        model, tokenizer = load.load_base(str(whole)), load_tokenizer(whole)
+        model, tokenizer = load.load_base(str(whole), head=head), load_tokenizer(whole)
     else:
-        model, tokenizer = load.load_run(target)
+        model, tokenizer = load.load_run(run or target, head=head)
         whole = work / "model"
         whole.mkdir(parents=True)
-        model.save_pretrained(whole)
-        load.copy_companions(str(target), None, whole)
-    check_family(whole)
+        if merged:
+            model.save_pretrained(whole)
+        else:
+            model.config.save_pretrained(whole)
+        load.copy_companions(base, revision, whole)
+    check(head, read_json(whole / "config.json") or {})
     config = run.config() if run is not None else None
     chat = Wording.of(config.data).chat_template(tokenizer) if config is not None else None
     named = config.model.path if config is not None else base
@@ -78,6 +95,9 @@ def open_source(target: str | Path, work: Path, say: Callable[[str], None] = lam
         model=model,
         tokenizer=tokenizer,
         folder=whole,
+        merged=merged,
+        head=head,
+        labels=load.labels_of(model, head),
         run=run,
         base=shown,
         title=run.title if run is not None else shown,

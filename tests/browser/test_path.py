@@ -66,7 +66,9 @@ def upload_and_look(page: Any, folder: Path) -> None:
 def test_from_a_file_to_a_package_that_runs(
     new_page: Callable[..., Any], own_server: Server, watch: Watch, tmp_path: Path
 ) -> None:
-    watch.allow("ERR_CONNECTION|Failed to fetch|NetworkError|net::|404|Connection|AbortError|network error")  # server is dead
+    watch.allow(
+        "ERR_CONNECTION|Failed to fetch|NetworkError|net::|404|Connection|AbortError|network error"
+    )  # server is dead
     page = open_page(new_page(width=1440, height=1100), own_server.url)
     expect(page.locator("#rows tbody tr")).to_have_count(10)
     upload_and_look(page, tmp_path)

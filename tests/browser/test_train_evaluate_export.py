@@ -129,7 +129,9 @@ def test_a_draft_that_cannot_run_leads_to_what_is_wrong(
 
 
 def test_a_run_outlives_the_page_and_the_server(new_page: Callable[..., Any], own_server: Server, watch: Watch) -> None:
-    watch.allow("ERR_CONNECTION|Failed to fetch|NetworkError|net::|404|Connection|AbortError|network error")  # server is dead
+    watch.allow(
+        "ERR_CONNECTION|Failed to fetch|NetworkError|net::|404|Connection|AbortError|network error"
+    )  # server is dead
     page = open_page(new_page(), own_server.url)
     tab(page, "train")
     expect(page.get_by_text("No run yet")).to_be_visible()

@@ -1,1 +1,1 @@
-"""ONNX graphs: how a model becomes one, and how its weights become smaller."""
+"""Graphs: models as ONNX files, one module for each way to write or to change them."""

@@ -75,7 +75,7 @@ def test_a_failed_comparison_is_status_1(command, tuned_run, tiny_llama, tmp_pat
     (hook / "sitecustomize.py").write_text(
         "import sys\n"
         "if 'export' in sys.argv:\n"
-        "    import core.export.verify as v\n"
+        "    import core.export.proof.written as v\n"
         "    def broken(*a, **k): raise RuntimeError('The package does not run: it is a test.')\n"
         "    v.compare = broken\n"
     )

@@ -14,7 +14,7 @@ from core.data.recognise import recognise
 from core.data.template import Wording, prompt_segments, render
 from core.errors import InputError
 from core.export import bundle, questions, targets
-from core.export.package_run import Package
+from core.export.packages.run_writer import Package
 from core.models.tokenizer import load_tokenizer
 from tests import factory
 
@@ -31,7 +31,7 @@ def package(folder, tokenizer, layout, template, columns, **more):
         "context": 512,
         "device": "cpu",
     }
-    bundle.write(folder, settings | more, targets.TARGETS["cpu"])
+    bundle.write(folder, settings | more, "core.export.packages.run_writer", targets.TARGETS["cpu"])
     return Package(folder)
 
 

@@ -11,6 +11,9 @@ import pytest
 
 from core.errors import InputError
 from core.export import bundle, exports, make, targets
+from core.export.graphs import builder
+from core.export.options import Options
+from core.export.proof import written
 from tests import factory
 
 pytestmark = pytest.mark.slow
@@ -18,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 def build(run, device="cpu", precision="fp32", **more):
     out = run.export_dir(device, precision)
-    return make.make(str(run.dir), targets.TARGETS[device], precision, out, **more)
+    return make.make(str(run.dir), Options(device, precision), out, **more)
 
 
 def ask(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
@@ -64,7 +67,7 @@ def run_validation(run):
 
 @pytest.mark.parametrize("family", ["smollm", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "gemma3_text"])
 def test_every_family_in_fp32(tmp_path, tiny_models, family):
-    report = make.make(str(tiny_models(family)), targets.TARGETS["cpu"], "fp32", tmp_path / "out")
+    report = make.make(str(tiny_models(family)), Options("cpu", "fp32"), tmp_path / "out")
     assert report["status"] == "verified", report["message"]
     assert report["max_logit_difference"] < 5e-3
     assert report["rows_from"].startswith("neutral sentences")
@@ -74,7 +77,7 @@ def test_every_family_in_fp32(tmp_path, tiny_models, family):
 def test_texts_longer_than_the_sliding_window(tmp_path, family):
     layers = {"layer_types": ["sliding_attention", "full_attention"]} if family.startswith("gemma") else {}
     model = factory.tiny_model(family, tmp_path / family, sliding_window=12, **layers)
-    report = make.make(str(model), targets.TARGETS["cpu"], "fp32", tmp_path / "out")
+    report = make.make(str(model), Options("cpu", "fp32"), tmp_path / "out")
     assert report["status"] == "verified", report["message"]
 
 
@@ -84,7 +87,7 @@ def test_packages_for_other_devices_are_built_and_labelled(tmp_path, tiny_models
     if target.verifiable()[0]:
         pytest.skip("this machine can run it")
     for precision in target.precisions:
-        report = make.make(str(tiny_models("qwen2")), target, precision, tmp_path / precision)
+        report = make.make(str(tiny_models("qwen2")), Options(device, precision), tmp_path / precision)
         assert report["status"] == "not verified here"
         assert report["greedy_match"] is report["max_logit_difference"] is report["tokens_per_second"] is None
         config = json.loads((tmp_path / precision / "genai_config.json").read_text())
@@ -214,7 +217,7 @@ def test_a_stopped_export_leaves_the_earlier_package(tuned_run, tiny_llama, monk
         raise KeyboardInterrupt
 
     for name in ("compare",):
-        monkeypatch.setattr(make.verify, name, stopped)
+        monkeypatch.setattr(written, name, stopped)
         with pytest.raises(KeyboardInterrupt):
             build(run)
     full = OSError(28, "No space left on device")
@@ -232,12 +235,12 @@ def test_a_failed_comparison_is_told_and_leaves_the_earlier_package(tuned_run, t
     run = tuned_run(tiny_llama)
     build(run)
     before = everything(run.export_dir("cpu", "fp32"))
-    real = make.decoder.build
+    real = builder.build
 
     def other(folder, *args, **more):
         real(factory.tiny_model("llama", folder.parent / "other", seed=7), *args, **more)
 
-    monkeypatch.setattr(make.decoder, "build", other)
+    monkeypatch.setattr(builder, "build", other)
     report = build(run)
     assert report["status"] == "failed" and report["exit"] == 1 and "should agree" in report["message"]
     assert everything(run.export_dir("cpu", "fp32")) == before
@@ -247,13 +250,13 @@ def test_a_failed_comparison_is_told_and_leaves_the_earlier_package(tuned_run, t
 
 def test_a_package_that_does_not_load_has_failed(tuned_run, tiny_llama, monkeypatch):
     run = tuned_run(tiny_llama)
-    real = make.decoder.build
+    real = builder.build
 
     def broken(folder, device, precision, out, **more):
         real(folder, device, precision, out, **more)
         (out / "model.onnx").write_bytes(b"no model")
 
-    monkeypatch.setattr(make.decoder, "build", broken)
+    monkeypatch.setattr(builder, "build", broken)
     report = build(run)
     assert report["status"] == "failed" and report["message"].startswith("The package does not run: ")
     assert exports(run)[0]["report"] is None and exports(run)[0]["zip"] is None
@@ -261,6 +264,6 @@ def test_a_package_that_does_not_load_has_failed(tuned_run, tiny_llama, monkeypa
 
 def test_an_adapter_on_a_model_that_is_not_exported(tmp_path, tiny_models):
     with pytest.raises(InputError, match="A GPT2LMHeadModel cannot be exported yet.*Llama, Mistral, Qwen2") as caught:
-        make.make(str(tiny_models("gpt2")), targets.TARGETS["cpu"], "fp32", tmp_path / "out")
+        make.make(str(tiny_models("gpt2")), Options("cpu", "fp32"), tmp_path / "out")
     assert caught.value.field == "model.path"
     assert not (tmp_path / "out").exists()

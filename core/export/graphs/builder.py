@@ -8,12 +8,13 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.export.targets import Target
+from core.export.options import Options
+from core.runs.files import read_json
 
 # Architectures that the builder makes and that tests hold here: built, loaded and compared with PyTorch.
 FAMILIES: dict[str, str] = {
@@ -37,14 +38,8 @@ TOKENIZER_FILES = (
 )
 
 
-def check_family(folder: Path) -> str:
-    """The architecture of a model folder. InputError where it is none that is exported today; imports nothing heavy."""
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise InputError(
-            f"{folder.name!r} is not a model folder: its config.json cannot be read.", "model.path"
-        ) from None
+def check_family(config: Mapping[str, Any]) -> str:
+    """The architecture that a config.json names. InputError where it is none that is built; imports nothing heavy."""
     name = next(iter(config.get("architectures") or ()), "")
     if name not in FAMILIES:
         raise InputError(
@@ -69,12 +64,22 @@ def check_family(folder: Path) -> str:
     return str(name)
 
 
-def build(folder: Path, target: Target, precision: str, out: Path, *, end_ids: Iterable[int], pad_id: int) -> None:
+def build(
+    folder: Path,
+    device: str,
+    options: Options,
+    out: Path,
+    *,
+    end_ids: Iterable[int],
+    pad_id: int,
+    extra: Sequence[str] = (),
+) -> None:
     """Write model.onnx, its data, genai_config.json and the tokenizer's files as they stand.
 
     Args:
         folder: a whole model (config, safetensors, tokenizer): an adapter is merged before.
-        target, precision: see `core.export.targets`.
+        device: the builder's name of it. options: precision, block_size and accuracy_level count here.
+        extra: further NAME=VALUE of the builder's extra options.
         out: made where it is not there.
         end_ids: the tokens that end an answer, all of them. pad_id: what shorter rows of a batch are filled with, on
             their right (the runtime gives wrong tokens for rows that are filled on the left).
@@ -83,10 +88,10 @@ def build(folder: Path, target: Target, precision: str, out: Path, *, end_ids: I
         InputError: the architecture is none that is exported. OSError: the disk is full. RuntimeError: the builder
         failed or wrote nothing.
     """
-    check_family(folder)
+    check_family(read_json(folder / "config.json") or {})
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".builder-", dir=out.parent) as cache, _quiet():
-        _create(folder, out, precision, target.device, cache)
+        _create(folder, out, options, device, cache, extra)
     if not (out / "model.onnx").exists():
         raise RuntimeError("The builder ended without a model.")
     _clean(out / "model.onnx")
@@ -97,16 +102,19 @@ def build(folder: Path, target: Target, precision: str, out: Path, *, end_ids: I
             shutil.copyfile(folder / name, out / name)
 
 
-def _create(folder: Path, out: Path, precision: str, device: str, cache: str) -> None:
+def _create(folder: Path, out: Path, options: Options, device: str, cache: str, extra: Sequence[str]) -> None:
     """Call the builder as its command line does, on local files alone."""
     import huggingface_hub.constants
     from onnxruntime_genai.models.builder import create_model, parse_extra_options
 
     before, huggingface_hub.constants.HF_HUB_OFFLINE = huggingface_hub.constants.HF_HUB_OFFLINE, True
     try:
-        options = parse_extra_options("", str(folder), str(out), precision, device, cache, OPTIONS)
-        _adapt(options["hf_details"]["hf_config"])
-        create_model("", str(folder), str(out), precision, device, cache, **options)
+        wanted = [*OPTIONS, *extra]
+        if options.precision == "int4":
+            wanted += [f"int4_block_size={options.block_size}", f"int4_accuracy_level={options.accuracy_level}"]
+        parsed = parse_extra_options("", str(folder), str(out), options.precision, device, cache, wanted)
+        _adapt(parsed["hf_details"]["hf_config"])
+        create_model("", str(folder), str(out), options.precision, device, cache, **parsed)
     except NotImplementedError as error:
         raise InputError(f"The builder does not make this model: {error}", "model.path") from None
     finally:

@@ -1,0 +1,150 @@
+"""Decoders: a model that writes, run by onnxruntime-genai."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core import tasks
+from core.export import questions
+from core.export.graphs import builder
+from core.export.makers.base import Maker, Say
+from core.export.options import Options
+from core.export.proof import judge, written
+from core.export.proof.reference import TIMED_ROWS, Reference
+from core.export.proof.reference import answer as pytorch
+from core.export.targets import Target
+
+NEW_TOKENS = 64  # where no config says how long an answer may be
+
+
+class Work(Maker):
+    """See Maker. The prompts and the proof are the same for every model that writes."""
+
+    entry = "core.export.packages.run_writer"
+    kind = "writer"
+    apart = False  # what is read and what is answered are texts of their own
+
+    @classmethod
+    def check(cls, config: Mapping[str, Any], options: Options, target: Target) -> None:
+        """See Maker."""
+        builder.check_family(config)
+
+    def ask(self, rows: int, data: str | None) -> questions.Questions:
+        """See Maker."""
+        return questions.ask(self.config, self.given.tokenizer, rows, data, self.apart)
+
+    def limit(self, asked: questions.Questions) -> int:
+        """The longest answer, in tokens."""
+        most = self.config.evaluation.max_new_tokens if self.config is not None else NEW_TOKENS
+        return max(1, min(most, self.context - max(map(len, asked.prompts))))
+
+    @property
+    def context(self) -> int:
+        """How many tokens the model reads in all."""
+        return int(self.given.model.config.max_position_embeddings)
+
+    def reference(
+        self,
+        asked: questions.Questions,
+        work: Path,
+        on_row: Callable[[float], None],
+        should_stop: Callable[[], bool],
+    ) -> Reference:
+        """See Maker."""
+        return pytorch(
+            self.given.model,
+            self.given.tokenizer,
+            asked.prompts,
+            work,
+            end_ids=self.given.end_ids,
+            max_new_tokens=self.limit(asked),
+            wanted=asked.right,
+            on_row=on_row,
+            should_stop=should_stop,
+        )
+
+    def build(self, out: Path, say: Say) -> None:
+        """See Maker."""
+        given, device = self.given, self.target.device
+        builder.build(given.folder, device, self.options, out, end_ids=given.end_ids, pad_id=given.pad_id)
+
+    def settings(self, asked: questions.Questions) -> dict[str, Any]:
+        """See Maker: how a prompt is made, where an answer ends."""
+        return {
+            **asked.form,
+            "chat": asked.form["template"] is None,
+            "end_ids": self.given.end_ids,
+            "pad_id": self.given.pad_id,
+            "prompt_tokens": self.config.data.max_tokens if self.config is not None else 512,
+            "max_new_tokens": self.limit(asked),
+            "context": self.context,
+        }
+
+    def compare(self, staged: Path, asked: questions.Questions, truth: Reference | None) -> dict[str, Any]:
+        """See Maker."""
+        if truth is None:
+            written.check_prompts(staged, asked.prompts, asked.rows)
+            status, message = judge.not_here(self.target)
+            return {"status": status, "message": message}
+        found = written.compare(
+            staged,
+            asked.prompts,
+            truth.answers,
+            truth.logits,
+            max_new_tokens=self.limit(asked),
+            rows=asked.rows,
+            wanted=asked.right,
+            timed=TIMED_ROWS,
+        )
+        return self._report(asked, truth, found)
+
+    def _report(self, asked: questions.Questions, truth: Reference, found: written.Comparison) -> dict[str, Any]:
+        metrics = self._metrics(asked, truth, found)
+        status, message = judge.judge(
+            same=round(found.greedy_match * found.rows),
+            rows=found.rows,
+            gap=found.max_logit_difference,
+            span=found.logit_range,
+            margins=[d["margin"] for d in found.differing],
+            metric=metrics[0] if metrics else None,
+            precision=self.options.precision,
+            weights=self.given.weights,
+        )
+        report = asdict(found)
+        del report["answers"], report["nll"]
+        for name in ("max_logit_difference", "mean_logit_difference"):
+            if not math.isfinite(report[name]):
+                report[name] = None
+        tokens = sum(map(len, asked.right or ()))
+        odds = [judge.perplexity(nll, tokens) for nll in (truth.nll, found.nll)]
+        return report | {
+            "status": status,
+            "message": message,
+            "same": found.greedy_match,
+            "metric": asdict(metrics[0]) if metrics else None,
+            "metrics": [asdict(one) for one in metrics],
+            "perplexity": dict(zip(("pytorch", "onnx"), odds, strict=True)) if None not in odds else None,
+            "tokens_per_second": _both(truth.tokens_per_second, found.tokens_per_second, 1),
+            "first_token_seconds": _both(truth.first_token_seconds, found.first_token_seconds, 5),
+        }
+
+    def _metrics(self, asked: questions.Questions, truth: Reference, found: written.Comparison) -> list[judge.Metric]:
+        """The task's metrics for both, the main one first; none where nobody knows what is right."""
+        if asked.wants is None or self.config is None:
+            return []
+        theirs, ours = ([self._text(ids) for ids in some] for some in (truth.answers, found.answers))
+        names = tasks.get(self.config.task).METRICS
+        return [judge.metric(name, asked.wants, theirs, ours) for name in names]
+
+    def _text(self, ids: list[int]) -> str:
+        """An answer as evaluation reads it."""
+        decode = self.given.tokenizer.decode
+        return str(decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
+
+
+def _both(pytorch: float, onnx: float, digits: int) -> dict[str, float]:
+    return {"pytorch": round(pytorch, digits), "onnx": round(onnx, digits)}

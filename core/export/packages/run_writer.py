@@ -1,0 +1,87 @@
+"""Ask this model: python run.py "a text", or python run.py --field name=value, or python run.py for one after another.
+
+Needs what requirements.txt names, and nothing of the machine that made it. The prompt is rendered by the very code that
+training used (the folder tunesmith), and the answer is greedy and ends at the model's end token.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from core.export.packages.prompts import Prompted
+from core.export.packages.terminal import converse
+
+HERE = Path(__file__).resolve().parent
+
+
+class Package(Prompted):
+    """A decoder in onnxruntime-genai. The model is loaded with the first answer.
+
+    Args:
+        path: holds model.onnx, genai_config.json, tokenizer.json and tunesmith.json.
+    """
+
+    def __init__(self, path: Path = HERE, adapter: str | None = None) -> None:
+        super().__init__(path, adapter)
+        self._model: Any = None
+
+    @property
+    def model(self) -> Any:
+        """The model in onnxruntime-genai."""
+        if self._model is None:
+            import onnxruntime_genai as og
+
+            if self.settings["device"] == "webgpu":
+                import onnxruntime_ep_webgpu as plugin  # type: ignore[import-not-found,unused-ignore]
+
+                og.register_execution_provider_library(plugin.get_ep_name(), plugin.get_library_path())
+            self._model = og.Model(str(self.folder))
+        return self._model
+
+    def load(self) -> None:
+        """See Prompted."""
+        self.model  # noqa: B018 - loading it is all that is wanted
+
+    def generate(self, ids: list[int], limit: int | None = None) -> Iterator[int]:
+        """See Prompted."""
+        limit = min(limit or self.settings["max_new_tokens"], self.settings["context"] - len(ids))
+        if limit < 1:
+            raise InputError(
+                f"The prompt has {len(ids)} tokens, and this model reads {self.settings['context']} in all."
+            )
+        generator = self._generator(len(ids) + limit)
+        generator.append_tokens(ids)
+        for _ in range(limit):
+            generator.generate_next_token()
+            token = int(generator.get_next_tokens()[0])
+            yield token
+            if token in self.settings["end_ids"] or generator.is_done():
+                return
+
+    def logits(self, ids: list[int], answer: list[int]) -> Any:
+        """See Prompted."""
+        import numpy as np
+
+        generator = self._generator(len(ids) + len(answer) + 1)
+        generator.append_tokens(ids + answer[:-1])
+        return np.asarray(generator.get_output("logits"))[0, -len(answer) :].astype(np.float32)
+
+    def _generator(self, length: int) -> Any:
+        import onnxruntime_genai as og
+
+        params = og.GeneratorParams(self.model)
+        params.set_search_options(max_length=length, do_sample=False)
+        return og.Generator(self.model, params)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; see terminal.converse."""
+    return converse(Package, HERE, (__doc__ or "").splitlines()[0], argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
