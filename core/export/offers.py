@@ -54,7 +54,8 @@ class Offer:
 
     Attributes:
         precisions: in the order of PRECISIONS. default: the one to take.
-        runtime: "genai" (onnxruntime-genai), "onnxruntime", or "openvino"; the last two are a session and a plain loop.
+        runtime: "genai" (onnxruntime-genai), "onnxruntime" or "openvino"; without genai a writer is looped over by
+            core.export.packages.run_looped.
         requirements: lines of the package's requirements.txt, but for what its run.py needs everywhere.
     """
 
@@ -75,7 +76,7 @@ class Target:
         hardware: whether this machine is such a device, and why (not) in one sentence.
         stands_in: the precisions that this machine's processor runs in the device's place, so that answers can be
             compared; that proves the graph, and nothing about the device.
-        builder: the model builder's name of the device. builder_options: what it must be told besides.
+        builder: the model builder's name of the device. int4_options: what it must be told besides of int4.
         block_sizes: of int4, weights that share a scale; the first is the default. accuracy_levels: of MatMulNBits, 0
             unset, 1 fp32, 2 fp16, 3 bf16, 4 activations in int8; the first is the builder's own default.
     """
@@ -90,7 +91,7 @@ class Target:
     missing: dict[str, str] = field(default_factory=dict)
     stands_in: tuple[str, ...] = ()
     builder: str = "cpu"
-    builder_options: tuple[str, ...] = ()
+    int4_options: tuple[str, ...] = ()
     block_sizes: tuple[int, ...] = (32, 16, 64, 128, 256)
     accuracy_levels: tuple[int, ...] = (0, 1, 2, 3, 4)
 
@@ -124,6 +125,10 @@ class Target:
         fp16 is sound and runs on a processor: there the provider's options are taken out of genai_config.json.
         """
         return "cuda" if self.builder == "cpu" and precision == "fp16" else self.builder
+
+    def builder_options(self, precision: str) -> tuple[str, ...]:
+        """What the builder must be told for a precision: NAME=VALUE of its extra options."""
+        return self.int4_options if precision == "int4" else ()
 
     def buildable(self, kind: str = WRITER) -> tuple[bool, str]:
         """Whether a package can be built on this very machine, and why (not), with what to do, in a sentence or two."""

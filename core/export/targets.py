@@ -110,7 +110,7 @@ TARGETS: dict[str, Target] = {
             stands_in=("fp32", "fp16", "int4"),
             builder="NvTensorRtRtx",
             # In this device's format (QDQ) the builder cannot quantise an embedding, so it must not share the head's.
-            builder_options=("shared_embeddings=false",),
+            int4_options=("shared_embeddings=false",),
             block_sizes=(32, 64, 128),
         ),
         Target(
@@ -149,8 +149,10 @@ TARGETS: dict[str, Target] = {
             "OpenVINOExecutionProvider",
             "Intel processors, GPUs and NPUs.",
             "An Intel GPU or NPU needs Intel's driver for it; the processor needs nothing.",
-            _kinds(Offer(_PHONE, "int8", "openvino", (OPENVINO, NUMPY)), WRITER, REWRITER, READER),
+            _kinds(Offer(_SMALL, "int8", "openvino", (OPENVINO, NUMPY)), WRITER, REWRITER, READER),
             _openvino,
+            # Its reader of ONNX does not know an embedding in four bits.
+            int4_options=("shared_embeddings=false",),
         ),
         Target(
             "qnn",

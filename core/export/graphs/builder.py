@@ -73,6 +73,7 @@ def build(
     end_ids: Iterable[int],
     pad_id: int,
     extra: Sequence[str] = (),
+    tied: bool = True,
 ) -> None:
     """Write model.onnx, its data, genai_config.json and the tokenizer's files as they stand.
 
@@ -80,6 +81,7 @@ def build(
         folder: a whole model (config, safetensors, tokenizer): an adapter is merged before.
         device: the builder's name of it. options: precision, block_size and accuracy_level count here.
         extra: further NAME=VALUE of the builder's extra options.
+        tied: the runtime is told to run it on the device; else it runs on the processor.
         out: made where it is not there.
         end_ids: the tokens that end an answer, all of them. pad_id: what shorter rows of a batch are filled with, on
             their right (the runtime gives wrong tokens for rows that are filled on the left).
@@ -95,7 +97,7 @@ def build(
     if not (out / "model.onnx").exists():
         raise RuntimeError("The builder ended without a model.")
     _clean(out / "model.onnx")
-    _configure(out / "genai_config.json", end_ids=sorted(end_ids), pad_id=pad_id)
+    _configure(out / "genai_config.json", end_ids=sorted(end_ids), pad_id=pad_id, tied=tied)
     for name in TOKENIZER_FILES:  # the builder saves what AutoTokenizer made of them, which may give other ids
         (out / name).unlink(missing_ok=True)
         if (folder / name).exists():
@@ -152,9 +154,11 @@ def _clean(path: Path) -> None:
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def _configure(path: Path, *, end_ids: list[int], pad_id: int) -> None:
+def _configure(path: Path, *, end_ids: list[int], pad_id: int, tied: bool) -> None:
     """All end tokens, a pad token for batches, and greedy search: what was compared is what runs."""
     config = json.loads(path.read_text(encoding="utf-8"))
+    if not tied:
+        config["model"]["decoder"]["session_options"]["provider_options"] = []
     config["model"].update(eos_token_id=end_ids, pad_token_id=pad_id)
     config["search"].update(
         do_sample=False,

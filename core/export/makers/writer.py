@@ -16,6 +16,7 @@ from core.export.options import Options
 from core.export.proof import judge, written
 from core.export.proof.reference import TIMED_ROWS, Reference
 from core.export.proof.reference import answer as pytorch
+from core.export.source import Source
 from core.export.targets import Target
 
 NEW_TOKENS = 64  # where no config says how long an answer may be
@@ -26,7 +27,13 @@ class Work(Maker):
 
     entry = "core.export.packages.run_writer"
     kind = "writer"
+    looped = "core.export.packages.run_looped"
     apart = False  # what is read and what is answered are texts of their own
+
+    def __init__(self, given: Source, options: Options, target: Target) -> None:
+        super().__init__(given, options, target)
+        if self.kind == "writer" and target.offers["writer"].runtime != "genai":
+            self.entry = self.looped  # type: ignore[misc]
 
     @classmethod
     def check(cls, config: Mapping[str, Any], options: Options, target: Target) -> None:
@@ -69,8 +76,17 @@ class Work(Maker):
 
     def build(self, out: Path, say: Say) -> None:
         """See Maker."""
-        given, device = self.given, self.target.device
-        builder.build(given.folder, device, self.options, out, end_ids=given.end_ids, pad_id=given.pad_id)
+        given, device = self.given, self.target.builder_for(self.options.precision)
+        builder.build(
+            given.folder,
+            device,
+            self.options,
+            out,
+            end_ids=given.end_ids,
+            pad_id=given.pad_id,
+            extra=self.target.builder_options(self.options.precision),
+            tied=self.target.builder != "cpu",
+        )
 
     def settings(self, asked: questions.Questions) -> dict[str, Any]:
         """See Maker: how a prompt is made, where an answer ends."""

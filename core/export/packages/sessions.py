@@ -2,55 +2,182 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
+CPU = "CPUExecutionProvider"
 PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "mobile": "CPUExecutionProvider",  # a desktop stands in for the phone
+    "cpu": CPU,
+    "mobile": CPU,  # a desktop stands in for the phone
     "cuda": "CUDAExecutionProvider",
     "dml": "DmlExecutionProvider",
 }
+# Providers that come as a plug-in beside onnxruntime: the module that knows where its library lies, and the options.
+PLUGINS: dict[str, tuple[str, dict[str, str]]] = {
+    "tensorrt-rtx": ("onnxruntime_ep_nv_tensorrt_rtx", {}),
+    "webgpu": ("onnxruntime_ep_webgpu", {}),
+    "qnn": ("onnxruntime_qnn", {"htp_performance_mode": "burst"}),
+}
+PLACES_HELP = "cpu: this processor in the device's place; of OpenVINO: CPU, GPU, NPU or AUTO"
+PLACES = ("CPU", "GPU", "NPU", "AUTO")  # where OpenVINO can run
+# Without these its CPU plug-in reckons in bfloat16 where the processor can, and reads quantised layers' inputs in
+# eight bits: faster, and as far from the model that was tuned as a whole step of quantisation.
+EXACT = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
 
 
-class Session:
-    """A graph in onnxruntime.
+def where(settings: dict[str, Any], on: str) -> None:
+    """Have a package run elsewhere, before its first answer: "cpu" is this processor in the device's place.
+
+    Args:
+        settings: the package's own; `open_session` gets its device and place. on: "cpu", a place of OpenVINO's, or "".
+    """
+    settings |= {"device": "cpu"} if on == "cpu" else {"place": on}
+
+
+class Session(Protocol):
+    """A graph that is loaded.
 
     Attributes:
         inputs, outputs: their names, in the order of the graph.
     """
 
-    def __init__(self, session: Any) -> None:
-        self._session = session
-        self.inputs = [value.name for value in session.get_inputs()]
-        self.outputs = [value.name for value in session.get_outputs()]
+    inputs: list[str]
+    outputs: list[str]
 
     def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """One pass: all outputs by name."""
+
+    def type_of(self, name: str) -> np.dtype[Any]:
+        """The type of an input's numbers."""
+
+    def shape_of(self, name: str) -> list[int | None]:
+        """The lengths of an input's axes; None for one that may have any."""
+
+
+class OrtSession:
+    """A graph in onnxruntime; see Session."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._given = {value.name: value for value in session.get_inputs()}
+        self.inputs = list(self._given)
+        self.outputs = [value.name for value in session.get_outputs()]
+
+    def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See Session."""
         return dict(zip(self.outputs, self._session.run(self.outputs, feeds), strict=True))
 
+    def type_of(self, name: str) -> np.dtype[Any]:
+        """See Session."""
+        import numpy as np
 
-def open_session(path: Path, device: str, threads: int | None = None) -> Session:
+        kind = self._given[name].type.removeprefix("tensor(").removesuffix(")")
+        return np.dtype({"float": "float32", "double": "float64"}.get(kind, kind))
+
+    def shape_of(self, name: str) -> list[int | None]:
+        """See Session."""
+        return [axis if isinstance(axis, int) else None for axis in self._given[name].shape]
+
+
+class VinoSession:
+    """A graph in OpenVINO; see Session."""
+
+    def __init__(self, compiled: Any) -> None:
+        self._request = compiled.create_infer_request()
+        self._given = {port.any_name: port for port in compiled.inputs}
+        self._made = {port.any_name: port for port in compiled.outputs}
+        self.inputs, self.outputs = list(self._given), list(self._made)
+
+    def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See Session."""
+        found = self._request.infer(feeds)
+        return {name: found[port] for name, port in self._made.items()}
+
+    def type_of(self, name: str) -> np.dtype[Any]:
+        """See Session."""
+        import numpy as np
+
+        return np.dtype(self._given[name].get_element_type().to_dtype())
+
+    def shape_of(self, name: str) -> list[int | None]:
+        """See Session."""
+        return [axis.get_length() if axis.is_static else None for axis in self._given[name].get_partial_shape()]
+
+
+def open_session(path: Path, device: str, threads: int | None = None, place: str = "") -> Session:
     """Load a graph for a device.
 
     Args:
-        device: a key of core.export.targets.TARGETS. threads: of the processor; None: what onnxruntime takes.
+        device: a key of core.export.targets.TARGETS. threads: of the processor; None: what the runtime takes.
+        place: one of PLACES, for OpenVINO alone; "": the processor, in float32.
 
     Raises:
-        InputError: the runtime here has no provider for the device.
+        InputError: the runtime here does not run the device, or has no such place.
     """
+    if device == "openvino":
+        return VinoSession(_compiled(path, place or "CPU", threads))
+    if place:
+        raise InputError(f"A package for {device} runs there, or with --on cpu on this processor; not on {place!r}.")
     import onnxruntime
 
-    provider = PROVIDERS.get(device, "")
-    if provider not in onnxruntime.get_available_providers():
-        raise InputError(f"The onnxruntime here does not run models on {device}: install what requirements.txt names.")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors: what it remarks on a graph means nothing to whoever runs it
     if threads is not None:
         options.intra_op_num_threads = threads
-    return Session(onnxruntime.InferenceSession(str(path), options, providers=[provider]))
+    if device in PLUGINS:
+        _plug(onnxruntime, options, device)
+        return OrtSession(onnxruntime.InferenceSession(str(path), options))
+    provider = PROVIDERS.get(device, "")
+    if provider not in onnxruntime.get_available_providers():
+        raise InputError(
+            f"The onnxruntime here does not run models on {device}: install what requirements.txt names, "
+            "or take --on cpu."
+        )
+    return OrtSession(onnxruntime.InferenceSession(str(path), options, providers=[provider]))
+
+
+def _plug(onnxruntime: Any, options: Any, device: str) -> None:
+    """Have a plug-in run the graph on its device. InputError: it is not installed, or finds no such device."""
+    name, wanted = PLUGINS[device]
+    try:
+        plugin = importlib.import_module(name)
+    except ImportError:
+        raise InputError(
+            f"What runs models on {device} is not here: install what requirements.txt names, or take --on cpu."
+        ) from None
+    provider = plugin.get_ep_name()
+    if not any(found.ep_name == provider for found in onnxruntime.get_ep_devices()):
+        onnxruntime.register_execution_provider_library(provider, plugin.get_library_path())
+    found = [one for one in onnxruntime.get_ep_devices() if one.ep_name == provider]
+    if device == "qnn":  # it finds the GPU and the processor of a Snapdragon, too
+        found = [one for one in found if one.device.type == onnxruntime.OrtHardwareDeviceType.NPU]
+        wanted = {**wanted, "backend_path": plugin.get_qnn_htp_path()}
+    if not found:
+        raise InputError(f"{name} finds no device here: try the machine that the package is for, or take --on cpu.")
+    options.add_provider_for_devices(found[:1], wanted)
+
+
+def _compiled(path: Path, place: str, threads: int | None) -> Any:
+    """A graph in OpenVINO. InputError: OpenVINO is not installed, or there is no such place here."""
+    # Importing openvino sends a note of that to its makers unless this package is missing; then it is silent.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        import openvino  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    except ImportError:
+        raise InputError("OpenVINO is not installed here: install what requirements.txt names.") from None
+    core = openvino.Core()
+    if place not in PLACES or place not in (*core.available_devices, "AUTO"):
+        raise InputError(
+            f"OpenVINO has no {place} here, but {', '.join(core.available_devices)}. Give --on one of these."
+        )
+    options: dict[str, Any] = dict(EXACT) if place == "CPU" else {}
+    if threads is not None and place == "CPU":
+        options["INFERENCE_NUM_THREADS"] = threads
+    return core.compile_model(str(path), place, options)

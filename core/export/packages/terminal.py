@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.export.packages.prompts import Prompted
+from core.export.packages.sessions import PLACES_HELP, where
 
 
 def converse(make: Callable[[Path, str | None], Prompted], folder: Path, about: str, argv: Sequence[str] | None) -> int:
@@ -20,12 +21,14 @@ def converse(make: Callable[[Path, str | None], Prompted], folder: Path, about: 
     parser.add_argument(
         "--adapter", default=None, metavar="NAME", help="which adapter answers, where there are several"
     )
+    parser.add_argument("--on", default="", metavar="WHERE", help=PLACES_HELP)
     parser.add_argument("--max-new-tokens", type=int, default=None, help="cut an answer off after so many tokens")
     parser.add_argument("--ids", action="store_true", help="print the tokens of prompt and answer, as JSON")
     parser.add_argument("--check", action="store_true", help="compare every file with its hash")
     args = parser.parse_args(argv)
     try:
         package = make(folder, args.adapter)
+        where(package.settings, args.on)
         if args.check:
             wrong = package.check()
             print(f"Missing or changed: {', '.join(wrong)}." if wrong else "Every file is as it was made.")
