@@ -1,59 +1,18 @@
-"""The model worker's own side: questions come in as JSON lines, answers go out; the last base stays warm."""
+"""What the model worker holds: the last base with its adapters, and how it answers; see core.runs.serving."""
 
 from __future__ import annotations
 
-import json
-import os
-import queue
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-import psutil
-
 from core.adapters.several import Adapters, info_of
 from core.errors import InputError
-from core.paths import runs_dir
 from core.runs.adapters import BASE, Base, differs
-from core.runs.failures import explain
-from core.runs.state import Stopped
+from core.runs.serving import Write
 from core.runs.store import Run, find, open_run
 
-LOOK_S = 2.0  # how often to see whether whoever started this is still there
 MOST_NAMES, MOST_TOKENS = 16, 2048
-
-
-def serve(read: int, write: Callable[[dict[str, Any]], None], idle_s: float, base: Base | None = None) -> int:
-    """Answer questions until the other side is gone, or nothing was asked for so long; how many were answered.
-
-    Args:
-        read: a file descriptor. A question is {"prompt", "names", "max_new_tokens", "base", "revision"}: see
-            core.runs.asking. write: takes what goes out: {"state"} while it works, then {"said", "seconds", "loading",
-            "batches"}, or {"error", "field"}. idle_s: seconds. base: to be loaded before anything is asked.
-    """
-    questions, gone = queue.Queue[dict[str, Any]](), threading.Event()
-    threading.Thread(target=_listen, args=(read, questions, gone), name="questions", daemon=True).start()
-    warm = Warm(base)
-    answered, since, parent = 0, time.monotonic(), psutil.Process().parent()
-    while not gone.is_set() and time.monotonic() - since < idle_s:
-        try:
-            question = questions.get(timeout=min(LOOK_S, idle_s))
-        except queue.Empty:
-            if parent is not None and not parent.is_running():
-                break
-            continue
-        try:
-            write(warm.answer(question, lambda what: write({"state": what}), gone.is_set))
-            answered += 1
-        except Stopped:
-            break
-        except Exception as error:  # whatever it was: the next question may be answered
-            write(
-                {"error": explain(error, runs_dir())[1], "field": error.field if isinstance(error, InputError) else ""}
-            )
-        since = time.monotonic()
-    return answered
 
 
 class Warm:
@@ -65,10 +24,16 @@ class Warm:
     def answer(
         self,
         question: dict[str, Any],
-        say: Callable[[str], None] = lambda what: None,
+        write: Write = lambda said: None,
         gone: Callable[[], bool] | None = None,
     ) -> dict[str, Any]:
-        """Answer one question: see `serve`. say: told what is being done.
+        """Answer one question {"prompt", "names", "max_new_tokens", "base", "revision"}: see core.runs.asking.
+
+        Args:
+            write: takes {"state": what is being done}. gone: whether nobody waits for the answer any more.
+
+        Returns:
+            {"said", "seconds", "loading", "batches"}.
 
         Raises:
             InputError: see core.runs.asking. core.runs.state.Stopped: `gone` said so.
@@ -85,12 +50,12 @@ class Warm:
         held = self.held
         if held is None or differs(held.base, wanted):
             self.held = held = None  # the old one leaves the memory first
-            say("loading the model")
+            write({"state": "loading the model"})
             self.held = held = Adapters(wanted)
         for run in there:
             held.add(run)
         ids, loading = [BASE if run is None else run.id for run in runs], time.monotonic() - began
-        say("answering")
+        write({"state": "answering"})
         began = time.monotonic()
         answers = held.answer([question["prompt"]] * len(ids), ids, most, gone)
         said = [
@@ -110,13 +75,3 @@ class Warm:
         if self.held is None:
             raise InputError("No run and no base is named: name a run, or a base.")
         return self.held.base
-
-
-def _listen(read: int, questions: queue.Queue[dict[str, Any]], gone: threading.Event) -> None:
-    """Lines of the descriptor as questions. Read without Python's buffer, which a sleeping thread would keep locked."""
-    rest = b""
-    while chunk := os.read(read, 65536):
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            questions.put(json.loads(line))
-    gone.set()

@@ -83,13 +83,14 @@ def _combine(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
 
 
 def _serve(args: argparse.Namespace) -> dict[str, Any]:
-    from core.adapters.serve import serve  # torch
+    from core.adapters.serve import Warm  # torch
+    from core.runs.serving import serve
 
     def out(value: dict[str, Any]) -> None:
         os.write(args.answer, (json.dumps(value) + "\n").encode())
 
     base = Base(args.base, args.revision) if args.base else None
-    return {"answered": serve(0, out, args.idle_minutes * 60, base)}
+    return {"answered": serve(0, out, args.idle_minutes * 60, Warm(base))}
 
 
 def show(result: dict[str, Any]) -> str:

@@ -1,30 +1,13 @@
-"""The model worker, seen from the page: a process that holds a base with its adapters, and answers one after another."""
+"""The model worker, seen from the page: it holds a base with its adapters, and answers one question after another."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import json
-import os
-import queue
-import subprocess
-import sys
-import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
-from core.paths import ROOT
-from core.runs.environment import threads
-from core.runs.failures import of_dead
-from core.runs.files import tail
-from core.runs.jobs import calm, windows_flags
-
-IDLE_MINUTES = 15.0
-ANSWER_S = 600.0  # without a word from the worker; loading a base may take minutes
+from core.runs.worker import ANSWER_S, IDLE_MINUTES, Worker
 
 Prompt = str | dict[str, Any]  # a text, or a row: column -> value
 
@@ -57,23 +40,11 @@ class Answers:
     batches: list[list[str]]
 
 
-class ModelWorker:
-    """Starts the process at the first question, and again when it has ended. Safe to call from several threads.
-
-    The process ends after some idle minutes, at `close()`, and when the process that made it ends.
-    """
+class ModelWorker(Worker):
+    """Several adapters on one base: see core.adapters.serve. When it ends: see Worker."""
 
     def __init__(self, idle_minutes: float = IDLE_MINUTES, answer_s: float = ANSWER_S) -> None:
-        self.idle_minutes, self.answer_s = idle_minutes, answer_s
-        self._one_at_a_time = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._heard: queue.Queue[dict[str, Any]] = queue.Queue()
-        self._closed = False
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process is there and warm."""
-        return self._process is not None and self._process.poll() is None
+        super().__init__(("-m", "core", "adapters", "serve", "--json"), "model", idle_minutes, answer_s)
 
     def ask(
         self,
@@ -95,81 +66,10 @@ class ModelWorker:
             InputError: no such run, runs that do not share a base, a prompt that does not fit; or the worker ended.
         """
         question = {"prompt": prompt, "names": list(names), "max_new_tokens": max_new_tokens}
-        with self._one_at_a_time:
-            if not self.alive:
-                on_state("starting")
-                self._start()
-            self._send(question | {"base": base, "revision": revision})
-            while "said" not in (heard := self._hear()):
-                if "error" in heard and self._closed:
-                    raise InputError("The question was withdrawn.")
-                if "error" in heard:
-                    raise InputError(heard["error"], heard.get("field", ""))
-                on_state(str(heard.get("state", "")))
+        heard = self.question(
+            question | {"base": base, "revision": revision}, lambda word: on_state(str(word.get("state", "")))
+        )
         return Answers([Said(**one) for one in heard["said"]], heard["seconds"], heard["loading"], heard["batches"])
-
-    def close(self) -> None:
-        """End the process, whatever it is doing: a question that it is answering is withdrawn."""
-        self._closed = True
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.kill()
-            process.wait()
-
-    def _start(self) -> None:
-        handle, name = tempfile.mkstemp(prefix="tunesmith-model-", suffix=".log")
-        command = [
-            sys.executable,
-            "-m",
-            "core",
-            "adapters",
-            "serve",
-            "--idle-minutes",
-            str(self.idle_minutes),
-            "--json",
-        ]
-        env = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads())}
-        with open(handle, "wb") as log:
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                creationflags=windows_flags(),
-            )  # fmt: skip
-        calm(process.pid)
-        self._process, self._heard, self._closed = process, queue.Queue(), False
-        arguments = (process, self._heard, Path(name))
-        threading.Thread(target=_listen, args=arguments, name=f"model-{process.pid}", daemon=True).start()
-
-    def _send(self, question: dict[str, Any]) -> None:
-        process = self._process
-        if process is None or process.stdin is None:
-            raise RuntimeError("the worker was not started")
-        with contextlib.suppress(OSError):  # it has just ended: its listener says so
-            process.stdin.write(json.dumps(question).encode() + b"\n")
-            process.stdin.flush()
-
-    def _hear(self) -> dict[str, Any]:
-        """The next thing that it says; an error where it has ended. InputError when it is silent for too long."""
-        try:
-            return self._heard.get(timeout=self.answer_s)
-        except queue.Empty:
-            self.close()
-            raise InputError(
-                f"The model gave no answer for {self.answer_s:,.0f} seconds, and was stopped: ask for fewer tokens."
-            ) from None
-
-
-def _listen(process: subprocess.Popen[bytes], heard: queue.Queue[dict[str, Any]], log: Path) -> None:
-    """Pass on what the worker says, a JSON object a line; at its end say how it ended, and leave nothing behind."""
-    for line in process.stdout or ():
-        heard.put(json.loads(line))
-    code = process.wait()
-    _, sentence = of_dead(code, tail(log), "model", restarted=False, began=True)
-    heard.put({"error": f"{sentence} Ask again: it is started anew."})
-    for pipe in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):  # what was not read by a process that is gone
-            pipe.close() if pipe else None
-    with contextlib.suppress(OSError):
-        log.unlink()
 
 
 @functools.cache

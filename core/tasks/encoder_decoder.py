@@ -51,6 +51,7 @@ def greedy(
     most: int,
     should_stop: Callable[[], bool] | None,
     names: Sequence[str] | None = None,
+    on_token: Callable[[int], None] | None = None,
 ) -> tuple[list[list[int]], list[bool]]:
     """New tokens of each prompt without the end token, and whether there was one; see core.tasks.predict.write.
 
@@ -70,6 +71,8 @@ def greedy(
         chosen, cache = out.logits[:, -1].argmax(-1), out.past_key_values
         stay = []
         for place, token in enumerate(chosen.tolist()):
+            if on_token is not None:
+                on_token(token)
             if token in ends:
                 stopped[live[place]] = True
             else:

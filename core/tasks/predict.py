@@ -36,6 +36,7 @@ def write(
     ends: set[int] | None = None,
     adapters: Sequence[str] | None = None,
     on_progress: Progress | None = None,
+    on_token: Callable[[int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> list[Answer]:
     """The greedy answer to each prompt: always the likeliest token, until an end token or the limit.
@@ -43,6 +44,7 @@ def write(
     Nothing of the model's generation_config is applied (no sampling, no repetition penalty): what is measured is the
     model. Rows that are done leave the batch. A prompt without a token has no answer. See core.tasks.base.Task for the
     arguments. adapters: PEFT's name of the one that answers each prompt ("__base__": none); None: the active one.
+    on_token: of a single prompt, told each token as it is chosen, the end too.
     """
     ends = end_ids(tokenizer) if ends is None else ends
     answers: list[Answer | None] = [None if len(p) else Answer("", "", [], False) for p in prompts]
@@ -54,7 +56,14 @@ def write(
             names = [adapters[i] for i in batch] if adapters is not None else None
             greedy = encoder_decoder.greedy if model.config.is_encoder_decoder else _greedy
             ids, stopped = greedy(
-                model, [prompts[i] for i in batch], ends, pad_id(tokenizer), max_new_tokens, should_stop, names
+                model,
+                [prompts[i] for i in batch],
+                ends,
+                pad_id(tokenizer),
+                max_new_tokens,
+                should_stop,
+                names,
+                on_token,
             )
             for i, new, end in zip(batch, ids, stopped, strict=True):
                 text = str(tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
@@ -196,6 +205,7 @@ def _greedy(
     most: int,
     should_stop: Callable[[], bool] | None,
     names: list[str] | None = None,
+    on_token: Callable[[int], None] | None = None,
 ) -> tuple[list[list[int]], list[bool]]:
     """New tokens of each prompt without the end token, and whether there was one."""
     ids, mask = _left(prompts, pad, model.device)
@@ -210,6 +220,8 @@ def _greedy(
         chosen = logits[:, -1].argmax(-1)
         stay = []
         for place, token in enumerate(chosen.tolist()):
+            if on_token is not None:
+                on_token(token)
             if token in ends:
                 stopped[live[place]] = True
             else:
