@@ -29,6 +29,7 @@ class Work(Maker):
     kind = "writer"
     looped = "core.export.packages.run_looped"
     apart = False  # what is read and what is answered are texts of their own
+    adapter: str | None = None  # which of several in the package is compared
 
     def __init__(self, given: Source, options: Options, target: Target) -> None:
         super().__init__(given, options, target)
@@ -103,7 +104,7 @@ class Work(Maker):
     def compare(self, staged: Path, asked: questions.Questions, truth: Reference | None) -> dict[str, Any]:
         """See Maker."""
         if truth is None:
-            written.check_prompts(staged, asked.prompts, asked.rows)
+            written.check_prompts(staged, asked.prompts, asked.rows, self.adapter)
             status, message = judge.not_here(self.target)
             return {"status": status, "message": message}
         found = written.compare(
@@ -115,6 +116,7 @@ class Work(Maker):
             rows=asked.rows,
             wanted=asked.right,
             timed=TIMED_ROWS,
+            adapter=self.adapter,
         )
         return self._report(asked, truth, found)
 

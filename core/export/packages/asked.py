@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from core.data.formats import Layout, answer_column
@@ -22,12 +21,17 @@ class Asked(Folder):
         layout, wording: how a row is read. tokenizer: in the shape that the prompt code asks for.
     """
 
-    def __init__(self, path: Path, adapter: str | None = None) -> None:
-        super().__init__(path, adapter)
+    layout: Layout
+    wording: Wording
+    tokenizer: Any
+
+    def switch(self, adapter: str | None) -> None:
+        """See Folder: with its own prompts."""
+        super().switch(adapter)
         self.layout = Layout(self.settings["layout"]["name"], self.settings["layout"]["roles"], "")
         self.wording = Wording(self.settings["template"], self.settings["system"])
         special, template = self.settings["special_tokens"], self.settings["chat_template"]
-        self.tokenizer: Any = PlainTokenizer(path, special, template)
+        self.tokenizer = PlainTokenizer(self.folder, special, template)
 
     def filled(self, row: dict[str, Any]) -> dict[str, Any]:
         """A row (column -> value) as it is rendered: with an answer that stands for the one to come."""

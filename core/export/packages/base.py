@@ -23,9 +23,20 @@ class Folder:
         InputError: there is no such adapter.
     """
 
+    settings: dict[str, Any]
+    adapter: str | None
+
     def __init__(self, path: Path, adapter: str | None = None) -> None:
         self.folder = path
-        self.settings: dict[str, Any] = json.loads((path / "tunesmith.json").read_text(encoding="utf-8"))
+        self.switch(adapter)
+
+    def switch(self, adapter: str | None) -> None:
+        """Let another of several adapters answer from now on; None: the first. What is loaded stays.
+
+        Raises:
+            InputError: there is no such adapter.
+        """
+        self.settings = json.loads((self.folder / "tunesmith.json").read_text(encoding="utf-8"))
         several = self.settings.get("adapters") or {}
         if adapter is not None and adapter not in several:
             known = f"Known: {', '.join(several)}." if several else "It has none."

@@ -28,6 +28,8 @@ class Package(Prompted):
     def __init__(self, path: Path = HERE, adapter: str | None = None) -> None:
         super().__init__(path, adapter)
         self._model: Any = None
+        self._adapters: Any = None
+        self._loaded: set[str] = set()
 
     @property
     def model(self) -> Any:
@@ -75,7 +77,14 @@ class Package(Prompted):
 
         params = og.GeneratorParams(self.model)
         params.set_search_options(max_length=length, do_sample=False)
-        return og.Generator(self.model, params)
+        generator = og.Generator(self.model, params)
+        if file := self.settings.get("file"):
+            self._adapters = self._adapters or og.Adapters(self.model)
+            if file not in self._loaded:
+                self._adapters.load(str(self.folder / file), file)
+                self._loaded.add(file)
+            generator.set_active_adapter(self._adapters, file)
+        return generator
 
 
 def main(argv: Sequence[str] | None = None) -> int:
