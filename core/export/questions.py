@@ -86,7 +86,7 @@ def ask(
         prompts.append(_prompt(segments, tokenizer, limit, apart))
         right.append([i for i in (encode_sides if apart else encode)(segments, tokenizer, limit).labels if i >= 0])
         wants.append(answer_text(row, source.layout, wording, tokenizer))
-        rows.append(_plain(asked_of(row, source.layout)))
+        rows.append(plain(asked_of(row, source.layout)))
     if not prompts:
         raise InputError(f"No row of {source.name} can be asked, so nothing could be compared.", "evaluation.data")
     return Questions(
@@ -154,13 +154,18 @@ def form(wording: Wording, layout: Layout, columns: list[str], tokenizer: Any) -
         used = list(dict.fromkeys(part.text for part in parts if part.column))
     return {
         "template": template,
-        "chat_template": (wording.chat_template(tokenizer) or tokenizer.get_chat_template()) if not template else None,
+        "chat_template": _chat_template(wording, tokenizer) if not template else None,
         "system": wording.system,
         "layout": {"name": layout.name, "roles": layout.roles},
         "columns": used,
         "fields": fields,
         "optional": optional,
     }
+
+
+def _chat_template(wording: Wording, tokenizer: Any) -> str | None:
+    """That of the format that is named, else the tokenizer's own; None where neither is (of some that only read)."""
+    return wording.chat_template(tokenizer) or (tokenizer.get_chat_template() if tokenizer.chat_template else None)
 
 
 def asked_of(row: dict[str, Any], layout: Layout) -> dict[str, Any]:
@@ -171,13 +176,13 @@ def asked_of(row: dict[str, Any], layout: Layout) -> dict[str, Any]:
     return unanswered(row, layout)
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
+def plain(row: dict[str, Any]) -> dict[str, Any]:
     """A row as JSON can carry it: what it cannot is the text that it would be in a prompt."""
 
-    def plain(value: Any) -> Any:
+    def carried(value: Any) -> Any:
         try:
             return value if json.loads(json.dumps(value)) == value else as_text(value)
         except (TypeError, ValueError):
             return as_text(value)
 
-    return {name: plain(value) for name, value in row.items()}
+    return {name: carried(value) for name, value in row.items()}
