@@ -51,6 +51,7 @@ KNOWN_TO_UI += (
     "core.memo",
     "core.losses.table",
     "core.losses.own",
+    "core.olive",
 )
 
 
@@ -133,6 +134,7 @@ def test_light_rooms_import_nothing_heavy_at_their_top():
         "core.memo",
         "core.losses.table",
         "core.losses.own",
+        "core.olive",
     )
     assert not offences(light, lambda name: name.split(".")[0] in HEAVY)
 
@@ -190,6 +192,7 @@ def test_light_rooms_come_up_without_torch():
         "core.export.targets",
         "core.losses.table",
         "core.losses.own",
+        "core.olive",
         "core.__main__",
     )
     assert heavy_after([module_of(p) for p in SOURCES if begins(module_of(p), light)]) == {}
