@@ -6,12 +6,21 @@ from typing import Any
 
 from core.errors import InputError, nearest
 from core.export.targets import TARGETS, Target
+from core.export.targets import target as target_of
 from core.olive.imported import Draft, Note
 from core.olive.values import text
 
 CPU = "CPUExecutionProvider"
 # What Olive means by a device where no provider is named.
 DEVICES = {"cpu": CPU, "gpu": "CUDAExecutionProvider", "npu": "QNNExecutionProvider", "intel_myriad": CPU}
+# Those of onnxruntime-genai's builder, which Olive's ModelBuilder pass has inside.
+BUILDS = (
+    CPU,
+    "CUDAExecutionProvider",
+    "DmlExecutionProvider",
+    "WebGpuExecutionProvider",
+    "NvTensorRTRTXExecutionProvider",
+)
 # Providers that Olive knows (olive/hardware/constants.py, 0.13.0) and what stands in for those that we lack.
 STAND_IN = {
     "TensorrtExecutionProvider": ("NvTensorRTRTXExecutionProvider", "CUDAExecutionProvider"),
@@ -110,6 +119,14 @@ def settle(draft: Draft, option: str = "precision") -> None:
             f"{target.default} is taken.",
         )  # fmt: skip
         export["precision"] = target.default
+    size = export.get("block_size")
+    if size is not None and size not in target.block_sizes:
+        sizes = ", ".join(map(str, sorted(target.block_sizes)))
+        draft.ignore("block_size", export.pop("block_size"), f"int4 for {target.label} has blocks of {sizes} weights.")
+    level = export.get("accuracy_level")
+    if level is not None and level not in target.accuracy_levels:
+        levels = ", ".join(map(str, sorted(target.accuracy_levels)))
+        draft.ignore("accuracy_level", export.pop("accuracy_level"), f"The accuracy level of int4 is one of {levels}.")
     if export.get("precision") != "int4":
         for name in ("block_size", "accuracy_level"):
             if name in export:
@@ -122,13 +139,17 @@ def _target(name: str) -> Target | None:
 
 
 def olives(name: str) -> tuple[str, str]:
-    """(Olive's kind of device, its execution provider) of a target. InputError where there is no such target."""
-    if name not in TARGETS:
-        guess = nearest(name, TARGETS)
+    """(Olive's kind of device, its execution provider) of a target.
+
+    Raises:
+        InputError: there is no such target, or Olive's ModelBuilder pass does not build for it.
+    """
+    found = target_of(name)
+    if found.provider not in BUILDS:
+        able = ", ".join(device for device, other in TARGETS.items() if other.provider in BUILDS)
         raise InputError(
-            f"There is no device {name!r}.{f' Did you mean {guess!r}?' if guess else ''} Known: {', '.join(TARGETS)}.",
+            f"Olive's ModelBuilder pass does not build for {found.label}: take one of {able}, or export the run with "
+            f"{found.command(found.default)}.",
             "export.device",
         )
-    target = TARGETS[name]
-    known = {provider.casefold(): provider for provider in (*STAND_IN, *DEVICES.values())}
-    return kind(target), known.get(target.provider.casefold(), target.provider)
+    return kind(found), found.provider

@@ -6,6 +6,7 @@ from typing import Any
 
 from core.config import RunConfig
 from core.errors import InputError
+from core.export.offers import WRITER
 from core.export.targets import check
 from core.methods.modules import modules_of
 from core.models.catalog import read_config
@@ -68,10 +69,12 @@ def workflow(config: RunConfig, device: str = "cpu", precision: str | None = Non
     Raises:
         InputError: Olive cannot do such a training, or there is no such device or precision.
     """
-    target, wanted = check(device, precision)
     _possible(config)
+    kind, provider = devices.olives(device)
+    target, wanted = check(device, precision, WRITER)
     notes: list[Note] = []
-    kind, provider = devices.olives(target.device)
+    if target.device == "mobile":
+        notes.append(Note("export.device", "mobile", "Olive has no word for phones: a package for the CPU is written."))
     data_configs, named = rows(config, notes)
     trained = _trained(config, notes) | named
     passes: dict[str, Any] = {"train": trained, "merge": {"type": "MergeAdapterWeights"}}

@@ -135,8 +135,8 @@ def test_rows_of_files_fields_and_chats():
     [
         ("olive optimize -m a/b --provider CUDAExecutionProvider --precision int4 --device gpu",
          {"device": "cuda", "precision": "int4", "target": "a/b"}),
-        ("olive optimize -m a/b --precision int4 --block_size 64", {"device": "cpu", "precision": "int4", "target": "a/b",
-                                                                    "block_size": 64}),
+        ("olive optimize -m a/b --precision int4 --block_size 64",
+         {"device": "cpu", "precision": "int4", "target": "a/b", "block_size": 64}),
         ("olive auto-opt -m a/b --device gpu", {"device": "cuda", "precision": "fp16", "target": "a/b"}),
         ("olive quantize -m a/b --precision uint8", {"device": "cpu", "precision": "int8", "target": "a/b"}),
         ("olive convert-adapters -a x -o y --dtype float32",
@@ -160,8 +160,11 @@ def test_a_provider_that_we_lack_is_named():
 
 def test_a_precision_that_the_device_lacks_becomes_its_own():
     found = read("olive optimize -m a/b --provider CUDAExecutionProvider --precision int16")
-    assert found.export["precision"] in ("fp16",)
-    assert "nearest" in note(found, "--precision").reason
+    assert found.export["precision"] == "fp16" and "nearest" in note(found, "--precision").reason
+    found = read("olive optimize -m a/b --provider OpenVINOExecutionProvider --precision bf16 --device npu")
+    assert found.export["precision"] == "int8" and "int8 is taken" in note(found, "--precision").reason
+    found = read("olive optimize -m a/b --provider WebGpuExecutionProvider --precision int4 --block_size 16")
+    assert "block_size" not in found.export and "blocks of 32, 64, 128" in note(found, "block_size").reason
 
 
 # Workflows
@@ -223,7 +226,8 @@ def test_a_workflow_of_today():
     assert (config.training.max_steps, config.training.learning_rate) == (10, 0.001)
     assert config.training.mixed_precision == "no"
     assert found.export == {
-        "keep_adapter": False, "precision": "int4", "block_size": 32, "accuracy_level": 4, "device": "cpu", "target": "RUN"
+        "keep_adapter": False, "precision": "int4", "block_size": 32, "accuracy_level": 4, "device": "cpu",
+        "target": "RUN",
     }  # fmt: skip
     assert {n.option for n in found.ignored} == {"cache_dir", "output_dir"}
 
@@ -233,7 +237,7 @@ def test_a_workflow_that_only_converts():
         "input_model: {type: HfModel, model_path: a/b, adapter_path: x/adapter}\n"
         "passes: {c: {type: OnnxConversion, target_opset: 17}, q: {type: OnnxDynamicQuantization}}\n"
         "engine: {search_strategy: false, evaluator: mine, cache_dir: c}\n"
-        "systems: {gpu: {type: LocalSystem, accelerators: [{device: gpu, execution_providers: [DmlExecutionProvider]}]}}"
+        "systems: {g: {type: LocalSystem, accelerators: [{device: gpu, execution_providers: [DmlExecutionProvider]}]}}"
     )
     assert found.config is None
     assert (found.export["target"], found.export["device"]) == ("x/adapter", "dml")

@@ -29,7 +29,7 @@ TEXT = {
     "chat_template", "message_col", "add_special_tokens", "text_template", "text_cols", "strategy", "stride", "joiner",
 }  # fmt: skip
 LORA = {
-    "type", "r", "alpha", "lora_dropout", "target_modules", "modules_to_save", "torch_dtype", "device_map", "allow_tf32",
+    "type", "r", "alpha", "lora_dropout", "target_modules", "modules_to_save", "torch_dtype", "device_map",
     "train_data_config", "eval_data_config", "training_args",
 }  # fmt: skip
 QLORA = LORA | {"quant_type", "double_quant", "compute_dtype", "save_quant_config"}
@@ -88,10 +88,19 @@ def test_the_demo_configs_become_workflows(name):
 
 
 @pytest.mark.parametrize("device", list(TARGETS))
-def test_every_device_has_a_provider_of_olives(device):
-    made, _ = workflow(build({"data": TEXTUAL, "model": {"path": "a/b"}}), device)
+def test_every_device_has_a_provider_of_olives_or_a_sentence(device):
+    config = build({"data": TEXTUAL, "model": {"path": "a/b"}})
+    if device in ("openvino", "qnn"):
+        with pytest.raises(InputError, match="ModelBuilder pass does not build for .* take one of cpu, cuda,"):
+            workflow(config, device)
+        return
+    made, notes = workflow(config, device)
     as_olive_takes_it(made)
     assert made["passes"]["build"]["precision"] == TARGETS[device].default
+    assert ("export.device" in {note.option for note in notes}) == (device == "mobile")
+    again = read(json.dumps(made))
+    assert again.export["device"] == device.replace("mobile", "cpu")
+    assert again.export["precision"] == TARGETS[device].default
 
 
 @pytest.mark.parametrize(
