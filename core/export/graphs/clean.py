@@ -53,6 +53,21 @@ def save(program: Any, path: Path, *, largest: int = LARGEST_FILE) -> None:
     clean(path)
 
 
+def write(model: Any, path: Path, *, largest: int = LARGEST_FILE) -> None:
+    """Write an onnx.ModelProto that is whole in memory, as `save` does. OSError: the disk is full."""
+    import onnx
+
+    _strip(model)
+    model.producer_version = model.producer_version.partition("+")[0]
+    data = path.with_name(f"{path.name}.data")
+    data.unlink(missing_ok=True)  # onnx would append to it
+    size = sum(len(weight.raw_data) for weight in model.graph.initializer)
+    if size > largest:
+        onnx.save(model, path, save_as_external_data=True, location=data.name, size_threshold=1024)
+    else:
+        path.write_bytes(model.SerializeToString(deterministic=True))
+
+
 def _strip(message: Any) -> None:
     """Clear the notes of a protobuf message and of every message in it."""
     for field, value in message.ListFields():
