@@ -14,7 +14,7 @@ from typing import Any
 from core.adapters.several import info_of
 from core.errors import InputError
 from core.export import bundle, targets
-from core.export.graphs import adapters, builder
+from core.export.graphs import adapters
 from core.export.graphs.base import whole_base
 from core.export.make import ROWS, Say, begun, common, finish, staging
 from core.export.makers.base import FIGURES
@@ -74,6 +74,12 @@ def make_several(
     """
     began = time.monotonic() if began is None else began
     device = targets.target(options.device)
+    if device.offers["writer"].runtime != "genai":
+        raise InputError(
+            f"A package for {device.label} holds one model: adapters are switched by onnxruntime-genai, which does not "
+            "run there. Take cpu, or export each run by itself.",
+            "export.device",
+        )
     infos = _fitting(runs)
     with staging(out) as (staged, work):
         able = device.verifiable()[0]
@@ -89,15 +95,7 @@ def make_several(
         parts.append(_ask(first, BASE, infos[0], base, options, work, BASE_ROWS, able, progress, should_stop))
         say("building")
         progress(0, 0)
-        builder.build(
-            base,
-            device.device,
-            options,
-            staged,
-            end_ids=_shared_ends([part.maker.given.end_ids for part in parts]),
-            pad_id=first.maker.given.pad_id,
-            extra=adapters.BUILDER,
-        )
+        first.maker.graph(base, staged, _shared_ends([part.maker.given.end_ids for part in parts]), adapters.BUILDER)
         alone = bundle.model_bytes(staged)
         adapters.open_up(
             staged / "model.onnx", {part.name: part.info.run.dir / "model" for part in parts if part.name != BASE}

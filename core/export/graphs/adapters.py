@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.errors import InputError
 from core.runs.files import read_json
+from core.runs.store import Run
 
 SUFFIX = ".onnx_adapter"
 BUILDER = ("fuse_qkv=false",)  # what the builder must be told: queries, keys and values stay MatMuls of their own
@@ -51,6 +52,18 @@ def why_not(said: Mapping[str, Any]) -> str:
     if said.get("lora_bias") or said.get("bias") not in (None, "none"):
         return "it trained biases of the base too"
     return ""
+
+
+def folder_of(run: Run | None) -> Path:
+    """The folder of a run's adapter. InputError where there is none."""
+    folder = run.dir / "model" if run is not None else None
+    if folder is None or not (folder / "adapter_config.json").is_file():
+        raise InputError(
+            "Only a LoRA can stay beside its base, and this is a whole model: export it without keeping an adapter "
+            "apart.",
+            "export.keep_adapter",
+        )
+    return folder
 
 
 def read(folder: Path, who: str = "This run") -> dict[str, Thin]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core import tasks
 from core.export import questions
-from core.export.graphs import builder
+from core.export.graphs import adapters, builder
+from core.export.graphs.base import whole_base
 from core.export.makers.base import Maker, Say
 from core.export.options import Options
 from core.export.proof import judge, written
@@ -35,6 +37,10 @@ class Work(Maker):
         super().__init__(given, options, target)
         if self.kind == "writer" and target.offers["writer"].runtime != "genai":
             self.entry = self.looped  # type: ignore[misc]
+        if options.keep_adapter:
+            adapters.read(
+                adapters.folder_of(given.run)
+            )  # which says what cannot be kept apart, before PyTorch is asked
 
     @classmethod
     def check(cls, config: Mapping[str, Any], options: Options, target: Target) -> None:
@@ -76,16 +82,25 @@ class Work(Maker):
         )
 
     def build(self, out: Path, say: Say) -> None:
-        """See Maker."""
-        given, device = self.given, self.target.builder_for(self.options.precision)
+        """See Maker. With keep_adapter the graph is that of the base, and the LoRA is put beside it."""
+        if not self.options.keep_adapter:
+            self.graph(self.given.folder, out, self.given.end_ids)
+            return
+        adapter = adapters.folder_of(self.given.run)
+        with tempfile.TemporaryDirectory(prefix=".base-", dir=out.parent) as work:
+            self.graph(whole_base(adapter, Path(work)), out, self.given.end_ids, adapters.BUILDER)
+        adapters.keep(out / "model.onnx", adapter)
+
+    def graph(self, folder: Path, out: Path, end_ids: Sequence[int], extra: Sequence[str] = ()) -> None:
+        """Build the graph of a whole model in a folder, ending at these tokens. extra: more options of the builder."""
         builder.build(
-            given.folder,
-            device,
+            folder,
+            self.target.builder_for(self.options.precision),
             self.options,
             out,
-            end_ids=given.end_ids,
-            pad_id=given.pad_id,
-            extra=self.target.builder_options(self.options.precision),
+            end_ids=end_ids,
+            pad_id=self.given.pad_id,
+            extra=(*self.target.builder_options(self.options.precision), *extra),
             tied=self.target.builder != "cpu",
         )
 

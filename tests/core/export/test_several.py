@@ -218,7 +218,25 @@ def test_what_cannot_share_a_package(tmp_path, runs_dir):
     for runs, why in wrong:
         with pytest.raises(InputError, match=why):
             several.make_several(runs, Options("cpu", "fp32"), tmp_path / "out")
+    with pytest.raises(InputError, match="A package for OpenVINO holds one model") as caught:
+        several.make_several([one.id, one.id], Options("openvino", "fp32"), tmp_path / "out")
+    assert caught.value.field == "export.device"
     assert not (tmp_path / "out").exists()
+
+
+def test_a_lora_that_stays_beside_its_base_in_the_graph(made, tmp_path, monkeypatch):
+    from core.export.make import make
+
+    (tone, _), _, whole = made
+    monkeypatch.setenv("TUNESMITH_RUNS", str(tone.dir.parent))
+    report = make(str(tone.dir), Options("cpu", "fp32", keep_adapter=True), tmp_path / "out", rows=4)
+    assert report["status"] == "verified", report["message"]
+    assert 0 < report["max_logit_difference"] < 1e-4
+    assert not list((tmp_path / "out").glob("*.onnx_adapter"))
+    base = tone.config().model.path
+    with pytest.raises(InputError, match="Only a LoRA can stay beside its base"):
+        make(base, Options("cpu", "fp32", keep_adapter=True), tmp_path / "none", rows=2)
+    assert not (tmp_path / "none").exists()
 
 
 def test_names_are_short_and_none_comes_twice():
