@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.export.targets import PRECISIONS, Target
+from core.export.targets import Target
 from core.paths import ROOT
 
 # The code that renders prompts goes into the package as it is, as a small library of its own: what is shipped renders
@@ -83,73 +83,6 @@ def _source(module: str) -> str:
     return (ROOT / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
 
 
-def readme(settings: dict[str, Any], target: Target, report: dict[str, Any], licence: str) -> str:
-    """The package's README: what it is, how to run it, what was compared. No word of this machine or its speed."""
-    precision = PRECISIONS[settings["precision"]]
-    fields = settings["fields"]
-    shown = "your text" if len(fields) < 2 else " ".join(f"--field {name}=..." for name in fields)
-    ask = f'python run.py "{shown}"' if len(fields) < 2 else f"python run.py {shown}"
-    rows = [f"| Status | **{report['status']}** |"]
-    if report["greedy_match"] is not None:
-        metric = report["metric"]
-        rows += [
-            f"| Rows compared | {report['rows']} ({report['rows_from']}) |",
-            f"| Answers that are PyTorch's, token for token | {report['greedy_match']:.1%} |",
-            f"| Answer tokens that agree up to the first other one | {report['token_match']:.1%} |",
-            f"| Largest logit difference | {_number(report['max_logit_difference'])} "
-            f"(PyTorch's logits span {report['logit_range']:.1f}) |",
-        ]
-        if metric:
-            rows.append(f"| {metric['name']} | PyTorch {metric['pytorch']:.3f}, this package {metric['onnx']:.3f} |")
-    rows.append(f"| Size of the model | {report['bytes'] / 1e6:.1f} MB |")
-    made = f"tuned in the run `{settings['run']}` from " if settings["run"] else ""
-    return "\n".join(
-        [
-            f"# {settings['title']}",
-            "",
-            f"A language model, {made}`{settings['base']}`, as ONNX for {target.label} in {settings['precision']}. "
-            f"{precision.sentence}",
-            "",
-            "## Run it",
-            "",
-            "```",
-            "python -m venv .venv",
-            ".venv/bin/pip install -r requirements.txt     # Windows: .venv\\Scripts\\pip",
-            f".venv/bin/{ask}",
-            "```",
-            "",
-            "Without a text it asks for one. `--check` compares every file with its hash, `--help` lists the rest.",
-            "run.py renders the prompt exactly as training did, answers greedily, and stops at the model's end token.",
-            f"It runs on: {target.sentence}",
-            "",
-            "## Compared with PyTorch",
-            "",
-            report["message"],
-            "",
-            "| | |",
-            "|---|---|",
-            *rows,
-            "",
-            "Both answered greedily. The logit difference is the largest of any logit at any answer token while both",
-            "read PyTorch's own answer.",
-            "",
-            "## Where it comes from",
-            "",
-            f"Made with Tunesmith by the model builder of onnxruntime-genai. Task: {settings['task'] or 'none'}. "
-            f"Base model: `{settings['base']}`. {licence}",
-            "Batches: fill shorter rows on the right, with the pad token of genai_config.json.",
-            "",
-        ]
-    )
-
-
-def licence_note(licence: str) -> str:
-    """One sentence about the licence of the base model, which goes with the tuned one."""
-    if licence:
-        return f"Its licence is {licence}, and holds for this package too: read it before you pass the package on."
-    return "Its folder names no licence: find out what the base model allows before you pass the package on."
-
-
 def pack(folder: Path, archive: Path, top: str) -> None:
     """Write the package as a zip of one folder; the same files give the same bytes. OSError: the disk is full."""
     half = archive.with_name(f".{archive.name}.part")
@@ -215,7 +148,3 @@ def _sha256(path: Path) -> str:
 
 def _text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _number(value: float | None) -> str:
-    return "not a number" if value is None else f"{value:.2g}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.export import bundle, targets
+from core.export.card import card
 from core.export.makers import maker_class
 from core.export.makers.base import FIGURES, Maker
 from core.export.options import Options
@@ -88,6 +89,7 @@ def common(given: Source, maker: Maker) -> dict[str, Any]:
         "made_by": "Tunesmith",
         "title": given.title,
         "kind": maker.kind,
+        "head": given.head.name,
         "task": maker.config.task if maker.config is not None else None,
         "base": given.base,
         "run": given.run.id if given.run is not None else None,
@@ -123,8 +125,8 @@ def finish(
         write_json(out / "failed.json", report)
         return {"dir": str(out), **report, "exit": 1}
     say("packing")
-    note = bundle.licence_note(given.licence)
-    (staged / "README.md").write_text(bundle.readme(settings, device, report, note), encoding="utf-8", newline="\n")
+    words = card(settings, device, report, given.licence, given.run)
+    (staged / "README.md").write_text(words, encoding="utf-8", newline="\n")
     name = f"{given.run.id if given.run is not None else given.base.replace('/', '-')}-{out.name}"
     bundle.pack(staged, work / "package.zip", name)
     _heed(should_stop)
