@@ -10,19 +10,37 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.export import bundle, targets
+from core.export import bundle, choice, targets
 from core.export.options import Options
 from core.runs import store
 from core.runs.state import Job, StateFile
 
 HELP = "Write a model as ONNX for a device, and compare its answers with PyTorch's."
+ALL = "all"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("target", metavar="RUN_OR_MODEL", help="a run's id or folder, a model's folder, or a Hub id")
     parser.add_argument("--device", default="cpu", help=f"{', '.join(targets.TARGETS)} (cpu)")
-    parser.add_argument("--precision", default=None, help="fp32, fp16, int8, int4; left out: the best for the device")
+    parser.add_argument(
+        "--precision", default=None,
+        help="fp32, fp16, bf16, int8, int4, or all: each that the device takes; left out: the device's default",
+    )  # fmt: skip
+    parser.add_argument("--block-size", type=int, default=32, help="of int4: weights that share a scale (32)")
+    parser.add_argument("--accuracy-level", type=int, default=4, help="of int4: 0 to 4, what it reckons in (4: int8)")
+    parser.add_argument(
+        "--calibration",
+        default="dynamic",
+        help="int8 of a model that reads: dynamic, or static from real rows (dynamic)",
+    )
+    parser.add_argument("--keep-adapter", action="store_true", help="leave a LoRA apart from its base in the graph")
+    parser.add_argument(
+        "--adapters",
+        default="",
+        metavar="RUN,RUN",
+        help="further runs on the same base, as adapters in the same package",
+    )
     parser.add_argument("--data", default=None, help="rows to compare on (a run brings its own)")
     parser.add_argument("--rows", type=int, default=60, help="compare at most so many rows (60)")
     parser.add_argument("--out", default=None, metavar="DIR", help="a new folder (RUN/export/DEVICE-PRECISION)")
@@ -31,7 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Build, compare, pack. The result's keys: core.export, and dir; "exit" is 1 where the comparison failed."""
     began = time.monotonic()
-    device, precision = targets.check(args.device, args.precision)
+    all_of_them = args.precision == ALL
+    device, precision = targets.check(args.device, None if all_of_them else args.precision)
+    options = Options(
+        device.device, ALL if all_of_them else precision, args.block_size, args.accuracy_level, args.calibration,
+        args.keep_adapter, tuple(name.strip() for name in args.adapters.split(",") if name.strip()),
+    )  # fmt: skip
     if args.rows < 1:
         raise InputError(f"--rows {args.rows} is too few: at least 1 row must be compared.")
     found = store.find(args.target)
@@ -40,22 +63,19 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.out is not None:
         out = Path(args.out).expanduser().absolute()
         bundle.refuse_foreign(out)
-        return _make(args, device, precision, out, None, began)
+        return _work(args, options, out, None, began)
     if found is None:
         if not Path(args.target).expanduser().exists() and "/" not in args.target:
             store.open_run(args.target)  # which says that there is none, and which one was probably meant
         raise InputError(f"{args.target!r} is no run, so say where its package goes: --out DIR.")
-    out = found.export_dir(device.device, precision)
+    out = found.export_dir(device.device, options.precision)
     out.mkdir(parents=True, exist_ok=True)
     with StateFile(out / "state.json").working("loading") as job:
-        return _make(args, device, precision, out, job, began)
+        return _work(args, options, out, job, began)
 
 
-def _make(
-    args: argparse.Namespace, device: targets.Target, precision: str, out: Path, job: Job | None, began: float
-) -> dict[str, Any]:
+def _work(args: argparse.Namespace, options: Options, out: Path, job: Job | None, began: float) -> dict[str, Any]:
     os.environ.setdefault("TQDM_DISABLE", "1")  # bars of libraries; tqdm reads it when it is imported
-    from core.export.make import make
 
     def say(what: str) -> None:
         print(f"{what} ...", file=sys.stderr, flush=True)
@@ -63,39 +83,65 @@ def _make(
             job.check()
             job.say(what)
 
-    def progress(done: float, total: float) -> None:
-        if job is not None:
-            job.progress(done, total)
+    watching: dict[str, Any] = {
+        "data": args.data,
+        "rows": args.rows,
+        "say": say,
+        "progress": job.progress if job is not None else lambda done, total: None,
+        "should_stop": lambda: job is not None and job.stop_asked,
+        "began": began,
+    }
+    if options.precision == ALL:
+        return _all(args.target, options, out if job is None else out.parent, watching)
+    from core.export.make import make
 
-    def should_stop() -> bool:
-        return job is not None and job.stop_asked
+    return make(args.target, options, out, **watching)
 
-    return make(
-        args.target,
-        Options(device.device, precision),
-        out,
-        data=args.data,
-        rows=args.rows,
-        say=say,
-        progress=progress,
-        should_stop=should_stop,
-        began=began,
-    )
+
+def _all(target: str, options: Options, folder: Path, watching: dict[str, Any]) -> dict[str, Any]:
+    """Every precision of the device for this kind of model, and the one to take."""
+    from dataclasses import replace
+
+    from core.export.make import make_all
+    from core.models.load import head_of_weights, weights_of
+
+    device = targets.target(options.device)
+    kind = targets.kind_of(head_of_weights(weights_of(target)).name)
+    targets.check(options.device, None, kind)
+    choices = [replace(options, precision=name) for name in device.precisions_for(kind)]
+    made = make_all(target, choices, folder, **watching)
+    best = choice.recommend({r["precision"]: r for r in made}, device.default_for(kind) or "")
+    failed = [r["precision"] for r in made if r["status"] == "failed"]
+    return {
+        "dir": str(folder),
+        "device": options.device,
+        "precision": ALL,
+        "packages": made,
+        "recommended": {"precision": best.precision, "why": best.why, "measured": best.measured},
+        **({"exit": 1} if len(failed) == len(made) else {}),
+    }
 
 
 def show(result: dict[str, Any]) -> str:
     """The result for a person."""
-    lines = [
-        f"{targets.TARGETS[result['device']].label} {result['precision']}: {result['status']}. {result['message']}",
-        f"{result['bytes'] / 1e6:.1f} MB, {result['seconds']:.1f} s",
-    ]
-    if result["max_logit_difference"] is not None:
+    if "packages" in result:
+        best = result["recommended"]
+        return "\n\n".join([*map(_shown, result["packages"]), f"Take {best['precision']}. {best['why']}"])
+    return _shown(result)
+
+
+def _shown(result: dict[str, Any]) -> str:
+    label = targets.TARGETS[result["device"]].label
+    lines = [f"{label} {result['precision']}: {result['status']}. {result['message']}"]
+    if result.get("bytes"):
+        lines.append(f"{result['bytes'] / 1e6:.1f} MB, {result['seconds']:.1f} s")
+    if result["max_logit_difference"] is not None and result["logit_range"]:
         lines.append(
             f"largest logit difference {result['max_logit_difference']:.2g}, of logits that span "
             f"{result['logit_range']:.1f}, on {result['rows']} {result['rows_from']}"
         )
-    if result["tokens_per_second"]:
-        speeds = result["tokens_per_second"]
+    if speeds := result["tokens_per_second"]:
         lines.append(f"tokens per second: ONNX {speeds['onnx']:.0f}, PyTorch {speeds['pytorch']:.0f}")
-    lines.append(result["dir"])
-    return "\n".join(lines)
+    if first := result["first_token_seconds"]:
+        lines.append(f"first token after: ONNX {first['onnx'] * 1e3:.1f} ms, PyTorch {first['pytorch'] * 1e3:.1f} ms")
+    return "\n".join([*lines, result["dir"]])

@@ -15,6 +15,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.export.targets import Target
+from core.export.targets import requirements as needed
 from core.paths import ROOT
 
 # The code that renders prompts goes into the package as it is, as a small library of its own: what is shipped renders
@@ -44,7 +45,7 @@ def write(folder: Path, settings: dict[str, Any], entry: str, target: Target, re
     _text(folder / LIBRARY / "__init__.py", '"""How Tunesmith renders a prompt and cuts it into tokens."""\n')
     for module, name in carried(entry).items():
         _text(folder / LIBRARY / f"{name}.py", _moved(module))
-    lines = [*target.requirements, TOKENIZERS, *([JINJA] if settings.get("chat") else []), *requirements]
+    lines = [*needed(target, settings["kind"]), TOKENIZERS, *([JINJA] if settings.get("chat") else []), *requirements]
     _text(folder / "requirements.txt", "\n".join(lines) + "\n")
     hashes = {name: _sha256(folder / name) for name in package_files(folder) if name not in UNHASHED}
     _text(folder / "tunesmith.json", json.dumps({**settings, "files": hashes}, indent=2, ensure_ascii=False) + "\n")

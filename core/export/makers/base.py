@@ -27,6 +27,8 @@ class Maker(ABC):
     Attributes:
         entry: the module whose text becomes the package's run.py. kind: of model, for people and tunesmith.json:
             "writer", "rewriter" or "reader".
+        compared: whether this machine can run the package. stands_in: whether its processor does so in the device's
+            place; then `settings["device"]` of the package is "cpu" while it is compared.
     """
 
     entry: ClassVar[str]
@@ -34,6 +36,9 @@ class Maker(ABC):
 
     def __init__(self, given: Source, options: Options, target: Target) -> None:
         self.given, self.options, self.target = given, options, target
+        able = target.verifiable(self.kind)[0]
+        self.stands_in = not able and target.compared_on_cpu(options.precision)
+        self.compared = able or self.stands_in
         self.config: RunConfig | None = given.run.config() if given.run is not None else None
 
     @classmethod

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core import tasks
-from core.export import questions
+from core.export import questions, targets
 from core.export.graphs import adapters, builder
 from core.export.graphs.base import whole_base
 from core.export.makers.base import Maker, Say
@@ -45,6 +45,9 @@ class Work(Maker):
     @classmethod
     def check(cls, config: Mapping[str, Any], options: Options, target: Target) -> None:
         """See Maker."""
+        targets.check(options.device, options.precision, cls.kind)
+        if options.precision == "int4":
+            targets.check_int4(target, options.block_size, options.accuracy_level)
         builder.check_family(config)
 
     def ask(self, rows: int, data: str | None) -> questions.Questions:
@@ -132,6 +135,7 @@ class Work(Maker):
             wanted=asked.right,
             timed=TIMED_ROWS,
             adapter=self.adapter,
+            stand_in=self.stands_in,
         )
         return self._report(asked, truth, found)
 

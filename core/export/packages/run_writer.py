@@ -37,11 +37,14 @@ class Package(Prompted):
         if self._model is None:
             import onnxruntime_genai as og
 
-            if self.settings["device"] == "webgpu":
+            config = og.Config(str(self.folder))
+            if self.settings["device"] == "cpu":
+                config.clear_providers()
+            elif self.settings["device"] == "webgpu":
                 import onnxruntime_ep_webgpu as plugin  # type: ignore[import-not-found,unused-ignore]
 
                 og.register_execution_provider_library(plugin.get_ep_name(), plugin.get_library_path())
-            self._model = og.Model(str(self.folder))
+            self._model = og.Model(config)
         return self._model
 
     def load(self) -> None:

@@ -26,7 +26,7 @@ def ask(bundle: Path, proof: str, request: dict[str, Any]) -> dict[str, Any]:
     Args:
         bundle: the package. proof: the module. request: plain values; "rows" (the raw rows) and "prompts" (what the
             package must make of them) are compared first, and without "answers" that is all. "adapter": which of
-            several answers.
+            several answers. "stand_in": this machine's processor runs it in the place of its device.
 
     Raises:
         RuntimeError: it crashed, or makes other prompts; in one sentence.
@@ -68,6 +68,8 @@ def load_run_script(bundle: Path) -> Any:
 
 def _answer(bundle: Path, request: dict[str, Any]) -> dict[str, Any]:
     package = load_run_script(bundle).Package(bundle, request.get("adapter"))
+    if request.get("stand_in"):
+        package.settings["device"] = "cpu"
     other = [i for i, row in enumerate(request["rows"]) if package.ids(row) != request["prompts"][i]]
     if other or "answers" not in request:
         return {"other_prompts": other}

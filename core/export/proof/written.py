@@ -63,13 +63,14 @@ def compare(
     wanted: Sequence[list[int]] | None = None,
     timed: int = 8,
     adapter: str | None = None,
+    stand_in: bool = False,
 ) -> Comparison:
     """Ask a fresh process the prompts, and compare.
 
     Args:
         answers, logits: PyTorch's, see `core.export.proof.reference`.
         rows: the raw rows behind the prompts; then run.py must make the very same prompt ids of them.
-        wanted: the right answers as token ids.
+        wanted: the right answers as token ids. adapter, stand_in: see core.export.proof.fresh.
 
     Raises:
         RuntimeError: the package does not load, crashed, or renders other prompts than training did; in one sentence.
@@ -86,6 +87,7 @@ def compare(
             "max_new_tokens": max_new_tokens,
             "timed": timed,
             "adapter": adapter,
+            "stand_in": stand_in,
         },
     )
     return _figures(found, answers)
