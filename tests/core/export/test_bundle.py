@@ -23,6 +23,7 @@ def package(folder, tokenizer, layout, template, columns, **more):
     """A package without a model."""
     wording = Wording.meant(template)
     settings = questions.form(wording, layout, columns, tokenizer) | {
+        "kind": "writer",
         "chat": wording.text is None,
         "special_tokens": {k: v for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)},
         "prompt_tokens": 64,

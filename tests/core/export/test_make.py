@@ -81,18 +81,47 @@ def test_texts_longer_than_the_sliding_window(tmp_path, family):
     assert report["status"] == "verified", report["message"]
 
 
-@pytest.mark.parametrize("device", ["cuda", "dml", "webgpu"])
+@pytest.mark.parametrize("device", ["cuda", "tensorrt-rtx", "dml"])
 def test_packages_for_other_devices_are_built_and_labelled(tmp_path, tiny_models, device):
     target = targets.TARGETS[device]
     if target.verifiable()[0]:
         pytest.skip("this machine can run it")
-    for precision in target.precisions_for("writer"):
+    for precision in ("fp16", "int4"):
         report = make.make(str(tiny_models("qwen2")), Options(device, precision), tmp_path / precision)
-        assert report["status"] == "not verified here"
-        assert report["greedy_match"] is report["max_logit_difference"] is report["tokens_per_second"] is None
+        assert report["status"] == "not verified here" and report["message"].startswith("Built, and not run on")
+        assert report["on_processor"]["status"] in ("verified", "verified with loss"), report["on_processor"]
+        assert report["max_logit_difference"] is not None, "the graph itself was compared on the processor"
         config = json.loads((tmp_path / precision / "genai_config.json").read_text())
-        assert device in config["model"]["decoder"]["session_options"]["provider_options"][0]
-        assert targets.TARGETS[device].requirements[0] in (tmp_path / precision / "requirements.txt").read_text()
+        assert target.builder in config["model"]["decoder"]["session_options"]["provider_options"][0]
+        wanted = targets.TARGETS[device].requirements[0]
+        assert wanted in (tmp_path / precision / "requirements.txt").read_text()
+        assert "It was never run on" in (tmp_path / precision / "README.md").read_text()
+
+
+def test_all_precisions_ask_pytorch_once_and_one_is_recommended(tuned_run, tiny_llama, monkeypatch):
+    from core.export.makers import writer
+
+    run, asked, told = tuned_run(tiny_llama), [], []
+    real = writer.pytorch
+    monkeypatch.setattr(writer, "pytorch", lambda *args, **more: asked.append(1) or real(*args, **more))
+    folder = run.dir / "export"
+    choices = [Options("cpu", precision) for precision in ("fp32", "fp16", "int8", "int4")]
+    made = make.make_all(str(run.dir), choices, folder, on_report=told.append)
+    assert len(asked) == 1 and [r["precision"] for r in told] == ["fp32", "fp16", "int8", "int4"]
+    assert {r["status"] for r in made} <= {"verified", "verified with loss"}, made
+    sizes = [r["bytes"] for r in made]
+    assert sizes == sorted(sizes, reverse=True)
+    for report in made:
+        assert set(report["perplexity"]) == {"pytorch", "onnx"} and report["peak_bytes"] > 10**7
+        assert report["first_token_seconds"]["onnx"] > 0 and report["mean_logit_difference"] < report["logit_range"]
+        assert {"mean", "low", "high", "p"} <= set(report["metric"]["difference"])
+    assert made[0]["perplexity"]["onnx"] == pytest.approx(made[0]["perplexity"]["pytorch"], rel=1e-4)
+    names = {p.name for p in folder.iterdir()}
+    assert names == {f"cpu-{o.precision}{end}" for o in choices for end in ("", ".zip")}
+    card = (folder / "cpu-int8" / "README.md").read_text()
+    for heading in ("Run it", "Compared with PyTorch", "Where it comes from", "Limits", "Settings"):
+        assert f"## {heading}" in card
+    assert "95 % interval" in card and "learning_rate" in card and str(run.dir.parent) not in card
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
