@@ -91,6 +91,13 @@ def _work(args: argparse.Namespace, options: Options, out: Path, job: Job | None
         "should_stop": lambda: job is not None and job.stop_asked,
         "began": began,
     }
+    if options.adapters:
+        if options.precision == ALL or args.data is not None:
+            raise InputError("A package of several adapters has one precision, and is compared on its runs' own rows.")
+        from core.export.several import make_several
+
+        del watching["data"]
+        return make_several([args.target, *options.adapters], options, out, **watching)
     if options.precision == ALL:
         return _all(args.target, options, out if job is None else out.parent, watching)
     from core.export.make import make

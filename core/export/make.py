@@ -17,6 +17,7 @@ from core.export.makers import maker_class
 from core.export.makers.base import FIGURES, Maker
 from core.export.options import Options
 from core.export.source import Source, open_source
+from core.export.targets import Target
 from core.models.heads import Head
 from core.runs.files import write_json
 from core.runs.state import Stopped
@@ -89,12 +90,7 @@ class Exporting:
             report |= {"status": "failed", "message": str(error)}
         report = _by_proxy(report, maker)
         self._heed()
-        report |= {"bytes": bundle.model_bytes(staged), "made": time.time()}
-        if report["status"] == "failed":
-            return not_good(out, report, began)
-        self.say("packing")
-        words = card(settings, device, report, self.given.licence, self.given.run)
-        return finish(staged, self.work, out, words, self.given, report, began, self.should_stop)
+        return finish(staged, self.work, out, settings, device, report, self.given, began, self.say, self.should_stop)
 
     def _heed(self) -> None:
         if self.should_stop():
@@ -204,17 +200,24 @@ def finish(
     staged: Path,
     work: Path,
     out: Path,
-    words: str,
-    given: Source,
+    settings: dict[str, Any],
+    device: Target,
     report: dict[str, Any],
+    given: Source,
     began: float,
+    say: Say,
     should_stop: Callable[[], bool],
 ) -> dict[str, Any]:
-    """The card, the zip, and the swap with an earlier package.
+    """The card, the zip, and the swap with an earlier package; a comparison that failed is only noted beside that.
 
     Raises:
         Stopped: `should_stop` said so; an earlier package is as it was.
     """
+    report |= {"bytes": bundle.model_bytes(staged), "made": time.time()}
+    if report["status"] == "failed":
+        return not_good(out, report, began)
+    say("packing")
+    words = card(settings, device, report, given.licence, given.run)
     (staged / "README.md").write_text(words, encoding="utf-8", newline="\n")
     name = f"{given.run.id if given.run is not None else given.base.replace('/', '-')}-{out.name}"
     bundle.pack(staged, work / "package.zip", name)

@@ -160,7 +160,7 @@ class Work(Maker):
             read.check_prompts(staged, asked.prompts, asked.rows)
             status, message = judge.not_here(self.target)
             return {"status": status, "message": message}
-        ours, cost = read.compare(staged, asked.prompts, asked.rows, asked.texts)
+        ours, cost = read.compare(staged, asked.prompts, asked.rows, asked.texts, self.stands_in)
         gaps = read.gaps(truth, ours)
         right = [
             a and b

@@ -96,11 +96,13 @@ def compare(
     prompts: Sequence[Any],
     rows: Sequence[dict[str, Any]],
     texts: Sequence[Sequence[int]],
+    stand_in: bool = False,
 ) -> tuple[Said, dict[str, Any]]:
     """What the package says, in a fresh process; and the "load_seconds" and "peak_bytes" of that.
 
     Args:
         prompts: what run.py must make of the rows, see its `ids`. texts: all texts of these, one after the other.
+        stand_in: see core.export.proof.fresh.
 
     Raises:
         RuntimeError: the package does not load, crashed, or cuts a text into other tokens than training did; in one
@@ -109,6 +111,7 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="tunesmith-proof-") as folder:
         out = Path(folder) / "said.npz"
         request = {"prompts": list(prompts), "rows": list(rows), "answers": str(out), "texts": list(texts)}
+        request["stand_in"] = stand_in
         found = fresh.ask(bundle, ME, request)
         with np.load(out) as arrays:
             alone, batched = (
