@@ -111,8 +111,7 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="tunesmith-proof-") as folder:
         out = Path(folder) / "said.npz"
         request = {"prompts": list(prompts), "rows": list(rows), "answers": str(out), "texts": list(texts)}
-        request["stand_in"] = stand_in
-        found = fresh.ask(bundle, ME, request)
+        found = fresh.ask(bundle, ME, request | {"stand_in": stand_in})
         with np.load(out) as arrays:
             alone, batched = (
                 [arrays[f"{kind}{i}"] for i in range(len(texts))] for kind in ("alone", "batched")

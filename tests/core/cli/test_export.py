@@ -14,8 +14,14 @@ from tests.core.export.conftest import tuned_run  # noqa: F401 - a fixture
 
 def test_wrong_words_are_one_sentence_and_status_2(command, tmp_path, runs_dir):
     for words, said in [
-        (["x", "--device", "cud"], "There is no device 'cud'. Did you mean 'cuda'? Known: cpu, cuda, dml, webgpu."),
-        (["x", "--device", "cpu", "--precision", "fp16"], "CPU packages are made in fp32, int8, int4, not in fp16."),
+        (
+            ["x", "--device", "cud"],
+            "There is no device 'cud'. Did you mean 'cuda'? Known: cpu, cuda, tensorrt-rtx, dml,",
+        ),
+        (
+            ["x", "--device", "cpu", "--precision", "bf16"],
+            "CPU packages are made in fp32, fp16, int8, int4, not in bf16.",
+        ),
         (["no-such-run"], "There is no run 'no-such-run'."),
         ([str(tmp_path), "--device", "cpu"], "is no run, so say where its package goes: --out DIR."),
         ([str(tmp_path), "--rows", "0"], "--rows 0 is too few"),
