@@ -14,7 +14,7 @@ import psutil
 from core.config import RunConfig
 from core.errors import InputError
 from core.models.hub import checked_token
-from core.paths import ROOT
+from core.paths import ROOT, is_public
 from core.runs.environment import threads
 from core.runs.files import locked, read_json, write_json
 from core.runs.state import State, StateFile, ask_to_stop, read
@@ -68,6 +68,30 @@ def start_export(run: Run, device: str, precision: str, token: str | None = None
     _needs_model(run)
     command = ["export", str(run.dir), "--device", device, "--precision", precision]
     _launch(StateFile(run.export_dir(device, precision) / "state.json"), "export", command, token)
+
+
+def start_push(run: Run, what: str, repo: str, public: bool = False, token: str | None = None) -> None:
+    """Send an export to the Hub (see core.export.push); progress is in `push_state(run)`, the end in result.json there.
+
+    Raises:
+        InputError: strangers may use this page, and gave no token of their own; or a push of this run is under way.
+    """
+    if is_public() and not checked_token(token, "export.repo"):
+        raise InputError("Give a token of your own that may write: the one of this machine is not yours.", "export.repo")
+    command = ["push", str(run.dir), "--repo", repo, "--what", what, *(["--public"] if public else [])]
+    file = StateFile(run.dir / "export" / "push" / "state.json")
+    file.folder.mkdir(parents=True, exist_ok=True)
+    _launch(file, "push", command, token)
+
+
+def push_state(run: Run) -> State | None:
+    """The state of the last push of a run, or None when none was started."""
+    return read(run.dir / "export" / "push" / "state.json")
+
+
+def stop_push(run: Run) -> None:
+    """End a push that is under way; what was sent so far is no commit yet."""
+    _cancel(run.dir / "export" / "push" / "state.json")
 
 
 def stop_evaluation(run: Run) -> None:
