@@ -4,7 +4,8 @@
 //   for await (const piece of model.words({ phrase: "What a day" })) console.log(piece);   // a model that writes
 //   await model.answer({ phrase: "What a day" });                                          // one that reads
 
-import { Prompt, asText } from "./prompt.js";
+import { Prompt } from "./prompt.js";
+import { asText } from "./text.js";
 
 /**
  * The model of a folder.
