@@ -124,6 +124,8 @@ class Target:
         What it makes for a CPU in fp16 fails at the second token (a shape that it got wrong), what it makes for CUDA in
         fp16 is sound and runs on a processor: there the provider's options are taken out of genai_config.json.
         """
+        if self.builder == "webgpu":  # a GPU may lack float16, in which all but fp32 would compute
+            return "webgpu" if precision == "fp16" else "cpu"
         return "cuda" if self.builder == "cpu" and precision == "fp16" else self.builder
 
     def builder_options(self, precision: str) -> tuple[str, ...]:

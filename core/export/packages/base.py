@@ -45,6 +45,10 @@ class Folder:
         if self.adapter is not None:
             self.settings |= several[self.adapter]
 
+    def graph(self, name: str) -> Path:
+        """The file of a graph by the name that it was built under: a web package has it elsewhere."""
+        return self.folder / str(self.settings.get("graphs", {}).get(name, name))
+
     def check(self) -> list[str]:
         """The files that are missing or were changed since the package was made."""
         return [

@@ -50,7 +50,7 @@ class Package(Asked):
     def load(self) -> None:
         """Load the graph, where it is not."""
         if self._session is None:
-            self._session = open_session(self.folder / GRAPH, self.settings["device"])
+            self._session = open_session(self.graph(GRAPH), self.settings["device"])
 
     # Reading
 

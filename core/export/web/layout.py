@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.errors import InputError
+from core.export.options import Options
 from core.export.web import prompt
 from core.paths import ROOT
 
@@ -25,9 +26,8 @@ GRAPHS: dict[Kind, tuple[str, ...]] = {
 # What transformers.js calls a precision (its dtype), and what it puts behind a file's name for it.
 DTYPES = {"fp32": "fp32", "fp16": "fp16", "int8": "q8", "int4": "q4"}
 SUFFIXES = {"fp32": "", "fp16": "_fp16", "q8": "_quantized", "q4": "_q4", "q4f16": "_q4f16"}
-# What the builder of onnxruntime-genai is asked for. Its graphs for a CPU compute in float32 and run on every WebGPU
-# and in wasm; those for WebGPU compute in float16, which a GPU may lack (the feature shader-f16).
-BUILDERS = {"fp32": "cpu", "int8": "cpu", "int4": "cpu", "fp16": "webgpu"}
+# As the builder of onnxruntime-genai 0.18 writes it for WebGPU.
+WEBGPU = {"webgpu": {"enableGraphCapture": "0", "validationMode": "basic"}}
 # Weights up to so many bytes stay in the file of their graph: one request, one entry of the browser's cache. A protobuf
 # file ends at 2 GB, and a browser reads each data file into one buffer, which may not be much longer everywhere.
 INSIDE = 512 * 2**20
@@ -47,8 +47,14 @@ WRITERS = (
 REWRITERS = ("bart", "blenderbot", "blenderbot-small", "longt5", "m2m_100", "marian", "mbart", "mt5", "t5")
 
 
-def check(config: Mapping[str, Any], kind: Kind) -> None:
-    """InputError where transformers.js does not know the family that a config.json names; in a moment."""
+def check(config: Mapping[str, Any], kind: Kind, options: Options) -> None:
+    """InputError where transformers.js does not know the family of a config.json, or cannot switch adapters."""
+    if options.adapters:
+        raise InputError(
+            "transformers.js, which runs the package in a browser, cannot switch adapters. Export each run by itself, "
+            "or choose another device, such as cpu.",
+            "export.adapters",
+        )
     known = {"writer": WRITERS, "rewriter": REWRITERS}.get(kind)
     name = str(config.get("model_type"))
     if known is not None and name not in known:
@@ -71,7 +77,7 @@ def lay_out(
 ) -> dict[str, Any]:
     """Turn a built package into the layout of transformers.js with a page that asks it, in place.
 
-    genai_config.json is pointed at the graph's new place, so that onnxruntime-genai runs the folder on any processor.
+    genai_config.json is pointed at the graph's new place, so that run.py goes on running it outside of browsers.
 
     Args:
         staged: holds the graphs (see GRAPHS), their data, the tokenizer's files, and genai_config.json of a writer.
@@ -109,7 +115,7 @@ def lay_out(
     if (staged / "genai_config.json").is_file():
         genai = _json(staged / "genai_config.json")
         genai["model"]["decoder"]["filename"] = graphs["model.onnx"]
-        genai["model"]["decoder"]["session_options"]["provider_options"] = []  # run.py: any processor
+        genai["model"]["decoder"]["session_options"]["provider_options"] = [WEBGPU]
         _write(staged / "genai_config.json", genai)
     shutil.copytree(PAGE, staged, dirs_exist_ok=True)
     (staged / "web" / "fonts").mkdir()

@@ -21,6 +21,8 @@ from core.data.whole import encode_texts
 from core.data.worded import encode_words
 from core.errors import InputError
 from core.export import questions
+from core.export.options import Options
+from core.export.targets import target
 from core.export.web import layout, prompt
 from core.models.tokenizer import load_tokenizer
 from core.paths import ROOT
@@ -117,11 +119,15 @@ def test_a_package_without_its_graph_is_not_laid_out(tmp_path: Path) -> None:
 
 
 def test_families_that_transformers_js_does_not_know_are_refused() -> None:
-    layout.check({"model_type": "llama"}, "writer")
-    layout.check({"model_type": "anything"}, "reader")
+    options = Options("webgpu", "int8")
+    layout.check({"model_type": "llama"}, "writer", options)
+    layout.check({"model_type": "anything"}, "reader", options)
     with pytest.raises(InputError, match="'pegasus'.*It knows bart.*another device") as caught:
-        layout.check({"model_type": "pegasus"}, "rewriter")
+        layout.check({"model_type": "pegasus"}, "rewriter", options)
     assert caught.value.field == "export.device"
+    with pytest.raises(InputError, match="cannot switch adapters") as caught:
+        layout.check({"model_type": "llama"}, "writer", Options("webgpu", "int8", adapters=("a", "b")))
+    assert caught.value.field == "export.adapters"
 
 
 def test_the_page_asks_only_this_folder() -> None:
@@ -332,13 +338,12 @@ LIMITS = {"end_ids": [2], "context": 512, "max_new_tokens": 24}
 def web_demo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The demo model as web packages, by precision."""
     from core.export.graphs import builder
-    from core.export.options import Options
 
     made = {}
     for precision in ("fp32", "fp16", "int8", "int4"):
         out = made[precision] = tmp_path_factory.mktemp("web") / precision
         options = Options("webgpu", precision)
-        builder.build(DEMO, layout.BUILDERS[precision], options, out, end_ids=[2], pad_id=0)
+        builder.build(DEMO, target("webgpu").builder_for(precision), options, out, end_ids=[2], pad_id=0)
         settings = settings_of(out, Wording(), questions.TALK, ["messages"], **LIMITS)
         settings |= {"title": "Demo", "base": "demo-model", "device": "webgpu", "precision": precision}
         settings |= layout.lay_out(out, "writer", precision, settings, DEMO)
