@@ -128,7 +128,9 @@ def test_half_precision_for_a_processor_is_built_as_for_cuda():
 
 
 def test_only_half_precision_asks_a_browser_for_it():
-    names = {precision: targets.target("webgpu").builder_for(precision) for precision in ("fp32", "fp16", "int8", "int4")}
+    names = {
+        precision: targets.target("webgpu").builder_for(precision) for precision in ("fp32", "fp16", "int8", "int4")
+    }
     assert names == {"fp32": "cpu", "fp16": "webgpu", "int8": "cpu", "int4": "cpu"}
 
 
