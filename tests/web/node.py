@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,11 @@ class Node:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    """A Node process for the tests of a file; without Node they are skipped."""
+    process = Node(modules())
+    yield process
+    process.close()

@@ -1,11 +1,10 @@
-"""The package for a browser: its layout, and prompts and answers of transformers.js in Node beside Python's."""
+"""The package for a browser: its layout, and the prompts of its page in Node beside those of training."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,37 +21,13 @@ from core.data.worded import encode_words
 from core.errors import InputError
 from core.export import questions
 from core.export.options import Options
-from core.export.targets import target
 from core.export.web import layout, prompt
 from core.models.tokenizer import load_tokenizer
-from core.paths import ROOT
 from tests import factory
-from tests.web.node import Node, modules
+from tests.web.node import Node, node
+from tests.web.packages import NASTY, PHRASES, demo_tokenizer, settings_of
 
-DEMO = ROOT / "assets" / "demo-model"
-NASTY = [
-    "What a wonderful day",
-    "  spaces before, and behind  ",
-    "",
-    " \n\t ",
-    "lines\nof\r\ntext\n",
-    "Zoë naïve café 東京 Привет 😀 👩‍👩‍👧 \u00a0\u2028 x",
-    "braces {phrase} {{x}} [[y]] {% if %} {{ 1 + 1 }}",
-    "<script>alert('x')</script> & \"quotes\" \\n \\u0041",
-    "<|end|><|im_end|></s>[SEP] <|assistant|>\n<|im_start|>assistant",
-    "<|en", "|im_end|>", "d|>", "<|im_", "</", "s>",
-    "a " * 400,
-    "x\ue000y\uf8ff",
-    "1234567890 don't it's I'll",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Node]:
-    """Node with transformers.js; without it these tests are skipped."""
-    process = Node(modules())
-    yield process
-    process.close()
+__all__ = ["node"]  # a fixture
 
 
 # The layout
@@ -151,18 +126,6 @@ def folder_of(path: Path, settings: dict[str, Any]) -> Path:
     return path
 
 
-def settings_of(path: Path, wording: Wording, of: Layout, columns: list[str], **more: Any) -> dict[str, Any]:
-    form = questions.form(wording, of, columns, load_tokenizer(path))
-    return {"kind": "writer", "prompt_tokens": 200, "max_new_tokens": 8, "pad_id": 0, **form, **more}
-
-
-def demo(path: Path) -> Path:
-    path.mkdir()
-    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        shutil.copyfile(DEMO / name, path / name)
-    return path
-
-
 TEMPLATES = [
     "### Phrase: {phrase}\n### Tone: {tone}",
     "{phrase}   [[ {tone} ]]",
@@ -171,7 +134,6 @@ TEMPLATES = [
     "[[{note}]] then {phrase} [[{tone}]]",
     "{tone}",
 ]
-PHRASES = Layout("text_label", {"text": "phrase", "label": "tone"}, "")
 
 
 @pytest.mark.slow
@@ -183,7 +145,7 @@ def test_a_text_template_gives_the_ids_of_training(kind: str, tmp_path: Path, no
         template = template.replace("###", "Here") if "unigram" in kind else template
         for limit in (200, 23):
             path = tmp_path / f"{n}-{limit}"
-            made = demo(path) if kind == "demo" else factory.write_tokenizer(path, kind, bos=bool(n % 2))  # type: ignore[arg-type]
+            made = demo_tokenizer(path) if kind == "demo" else factory.write_tokenizer(path, kind, bos=bool(n % 2))  # type: ignore[arg-type]
             settings = settings_of(made, Wording(template), PHRASES, ["phrase", "note", "tone"], prompt_tokens=limit)
             tokenizer = load_tokenizer(path)
             want = [
@@ -236,7 +198,7 @@ def test_a_conversation_gives_the_ids_of_training(template: str, tmp_path: Path,
     for system, limit in ((None, 200), ("Be brief.  ", 200), (None, 40)):
         path = tmp_path / f"{system}-{limit}"
         if template == "own":
-            demo(path)
+            demo_tokenizer(path)
         else:
             factory.write_tokenizer(path, bos=limit == 40)
             if template not in BUILT_IN:
@@ -324,58 +286,3 @@ def test_a_text_that_is_read_gives_the_ids_of_training(kind: Any, tmp_path: Path
             for row in rows
         ]
         assert ids(rows, "", **form) == want
-
-
-# Answers: transformers.js beside PyTorch and Python's runtime
-
-# What the demo model answers with a margin of 1.1 logits at least, which int8 (0.2) cannot turn over; and one more.
-SURE = ("My towel does not work.", "My puzzle does not work.", "Turn this into its opposite.")
-SAID = (*SURE, "Zoë naïve <|end|> {x}")
-LIMITS = {"end_ids": [2], "context": 512, "max_new_tokens": 24}
-
-
-@pytest.fixture(scope="module")
-def web_demo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The demo model as web packages, by precision."""
-    from core.export.graphs import builder
-
-    made = {}
-    for precision in ("fp32", "fp16", "int8", "int4"):
-        out = made[precision] = tmp_path_factory.mktemp("web") / precision
-        options = Options("webgpu", precision)
-        builder.build(DEMO, target("webgpu").builder_for(precision), options, out, end_ids=[2], pad_id=0)
-        settings = settings_of(out, Wording(), questions.TALK, ["messages"], **LIMITS)
-        settings |= {"title": "Demo", "base": "demo-model", "device": "webgpu", "precision": precision}
-        settings |= layout.lay_out(out, "writer", precision, settings, DEMO)
-        settings["special_tokens"] = load_tokenizer(out).special_tokens_map
-        (out / "tunesmith.json").write_text(json.dumps(settings), encoding="utf-8")
-    return made
-
-
-@pytest.mark.slow
-def test_a_decoder_in_transformers_js_writes_the_tokens_of_pytorch(web_demo: dict[str, Path], node: Node) -> None:
-    import torch
-
-    from core.export.packages import run_writer
-    from core.models.load import load_base
-
-    model, rows = load_base(str(DEMO)), [{"messages": [{"role": "user", "content": text}]} for text in SAID]
-    want, prompts = [], []
-    for row in rows:
-        ids = run_writer.Package(web_demo["fp32"]).ids(row)
-        with torch.inference_mode():
-            tokens = model.generate(torch.tensor([ids]), max_new_tokens=24, do_sample=False, eos_token_id=2)
-        prompts.append(ids)
-        want.append(tokens[0, len(ids) :].tolist())
-    assert all(len(tokens) > 5 and tokens[-1] == 2 for tokens in want[: len(SURE)])
-    for precision, folder in web_demo.items():
-        assert node.ask("ids", folder, rows) == prompts
-        some = len(SAID) if precision == "fp32" else len(SURE)
-        found = node.ask("tokens", folder, rows[:some])
-        package = run_writer.Package(folder)
-        package.settings["device"] = "cpu"
-        python = [list(package.generate(ids)) for ids in prompts[:some]]
-        assert [one["tokens"] for one in found] == python, precision
-        assert [one["text"] for one in found] == [package.tokenizer.decode(tokens) for tokens in python]
-        if precision != "int4":  # of so small a model int4 loses much: that package has to answer as Python runs it
-            assert python == want[:some], precision
