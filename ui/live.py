@@ -10,10 +10,9 @@ from typing import Any
 import gradio as gr
 
 from core.errors import InputError
-from core.export.targets import check
 from core.runs.state import State
 from core.runs.store import Run, open_run
-from ui import course, telling
+from ui import course, places, telling
 from ui.curve import Digest, Follower, thin
 from ui.theme import ASSETS
 
@@ -94,7 +93,7 @@ def job_state(run: Run, kind: str) -> State | None:
     if name == "evaluation" and not rest:
         return run.evaluation_state()
     device, _, precision = rest.rpartition("-")
-    check(device, precision)
+    places.check(device, precision)
     return run.export_state(device, precision)
 
 
@@ -139,7 +138,10 @@ def job_value(run: Run, kind: str, state: State | None) -> dict[str, Any]:
 def subject(kind: str) -> str:
     """Which of several jobs it is: "int8 for CPU: " of an export."""
     device, _, precision = kind.partition("/")[2].rpartition("-")
-    return f"{precision} for {check(device, precision)[0].label}: " if device else ""
+    if not device:
+        return ""
+    label = places.check(device, precision).label
+    return f"{label}: " if precision == places.ALL else f"{precision} for {label}: "
 
 
 def bar(state: State, of: str = "") -> str:

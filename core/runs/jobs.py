@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -63,10 +64,31 @@ def start_evaluation(run: Run, data: str | None = None, token: str | None = None
     _launch(StateFile(run.dir / "evaluation" / "state.json"), "evaluation", command, token)
 
 
-def start_export(run: Run, device: str, precision: str, token: str | None = None) -> None:
-    """Build and check a bundle for a device; progress is in `run.export_state(device, precision)`."""
+def start_export(
+    run: Run,
+    device: str,
+    precision: str,
+    token: str | None = None,
+    *,
+    form: str = "onnx",
+    block_size: int = 32,
+    accuracy_level: int = 4,
+    calibration: str = "dynamic",
+    keep_adapter: bool = False,
+    adapters: Sequence[str] = (),
+) -> None:
+    """Build and check a package; progress is in `run.export_state(device, precision)`.
+
+    Args:
+        device: with a `form` beside ONNX (core.export.formats) the name of that. precision: "all" makes every one of a
+            device. The rest: see core.export.options.
+    """
     _needs_model(run)
-    command = ["export", str(run.dir), "--device", device, "--precision", precision]
+    command = ["export", str(run.dir), "--precision", precision]
+    command += ["--device", device] if form == "onnx" else ["--format", form]
+    command += ["--block-size", str(block_size), "--accuracy-level", str(accuracy_level), "--calibration", calibration]
+    command += ["--keep-adapter"] if keep_adapter else []
+    command += ["--adapters", ",".join(adapters)] if adapters else []
     _launch(StateFile(run.export_dir(device, precision) / "state.json"), "export", command, token)
 
 

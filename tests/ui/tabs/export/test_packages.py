@@ -8,22 +8,26 @@ from typing import Any
 
 import pytest
 
-from core.export.targets import TARGETS
 from core.runs.files import write_json
 from core.runs.store import Run
-from ui import packages
+from ui.places import places
+from ui.tabs.export import packages, plot
 
-CPU = TARGETS["cpu"]
+CPU = places("writer")["cpu"]
 REPORT: dict[str, Any] = {
     "device": "cpu",
     "precision": "int8",
     "status": "verified with loss",
     "message": "59 of 60 answers are PyTorch's, token for token <b>.",
     "rows": 60,
-    "greedy_match": 59 / 60,
+    "same": 59 / 60,
     "max_logit_difference": 0.35,
     "logit_range": 36.4,
     "metric": {"name": "accuracy", "pytorch": 0.5, "onnx": 0.45},
+    "perplexity": {"pytorch": 1.5, "onnx": 1.52},
+    "first_token_seconds": {"pytorch": 0.02, "onnx": 0.0042},
+    "load_seconds": 0.07,
+    "peak_bytes": 210_000_000,
     "tokens_per_second": {"pytorch": 40.0, "onnx": 58.0},
     "bytes": 8_084_234,
     "made": 1000.0,
@@ -46,7 +50,7 @@ def write_json_to(path: Path, value: dict[str, Any]) -> None:
 
 def test_precisions_that_were_made_and_that_were_not(made: Run) -> None:
     html = packages.overview(made, CPU, "int8")
-    assert html.count("Not made yet") == 2 and "Verified with loss" in html
+    assert html.count("Not made yet") == 3 and "Verified with loss" in html
     for words in ("8.1 MB", "45.0&thinsp;%", "58 tokens/s", "Recommended", "Accuracy"):
         assert words in html
     assert packages.made_before(made, "cpu", "int8") and not packages.made_before(made, "cpu", "fp32")
@@ -61,6 +65,9 @@ def test_the_comparison_in_figures(made: Run) -> None:
         "PyTorch 50.0&thinsp;%",
         "token for token &lt;b&gt;.",
         "Download, 3 bytes",
+        "PyTorch 1.5",
+        "4.2 <small>ms, PyTorch 20 ms",
+        "210 <small>MB",
     ):
         assert words in html
     assert "Not made yet" in packages.detail(made, CPU, "int4")
@@ -68,12 +75,12 @@ def test_the_comparison_in_figures(made: Run) -> None:
 
 def test_a_package_that_cannot_run_here_says_so(new_run: Callable[..., Run]) -> None:
     run = new_run("done")
-    none = dict.fromkeys(("greedy_match", "max_logit_difference", "logit_range", "metric", "tokens_per_second"))
+    none = dict.fromkeys(("same", "max_logit_difference", "logit_range", "metric", "tokens_per_second"))
     report = REPORT | none | {"status": "not verified here", "message": "Built, and not run."}
     write_json_to(run.export_dir("webgpu", "fp16") / "report.json", report)
-    html = packages.detail(run, TARGETS["webgpu"], "fp16")
+    html = packages.detail(run, places("writer")["webgpu"], "fp16")
     assert "Not verified here" in html and "Same answers" not in html
-    assert "it will say so" in packages.detail(run, TARGETS["webgpu"], "int4")
+    assert "it will say so" in packages.detail(run, places("writer")["webgpu"], "int4")
 
 
 def test_a_failed_attempt_is_told_beside_what_stands(made: Run) -> None:
@@ -95,4 +102,19 @@ def test_only_the_zip_is_served(made: Run) -> None:
 
 @pytest.mark.parametrize(("name", "words"), [("bleu", "BLEU"), ("rougeL", "ROUGE-L"), ("exact_match", "Exact match")])
 def test_metrics_have_names(name: str, words: str) -> None:
-    assert packages.metric_label(name) == words
+    assert metric_label(name) == words
+
+
+def test_two_packages_are_drawn_against_each_other(made: Run) -> None:
+    assert "<svg" not in packages.overview(made, CPU, "int8"), "one says nothing against another"
+    metric = {"name": "accuracy", "pytorch": 0.5, "onnx": 0.5, "difference": {"low": 0.0, "high": 0.0}}
+    write_json_to(made.export_dir("cpu", "fp32") / "report.json", REPORT | {"bytes": 17_000_000, "metric": metric})
+    html = packages.overview(made, CPU, "int8")
+    assert html.count("<circle") == 2 and "17.0 MB, 50.0 %" in html and "Take fp32" in html
+    assert "would lose quality" in html
+
+
+def test_the_figure_stands_what_is_missing() -> None:
+    bare = REPORT | {"metric": None, "tokens_per_second": None}
+    drawn = plot.drawn({"int8": bare, "int4": bare | {"bytes": 1}, "fp32": bare | {"same": None}}, "int8")
+    assert drawn.count("<circle") == 2 and "nan" not in drawn and "Same answers" in drawn
