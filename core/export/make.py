@@ -18,11 +18,13 @@ from core.export.makers.base import FIGURES, Maker
 from core.export.options import Options
 from core.export.source import Source, open_source
 from core.export.targets import Target
+from core.export.web import layout
 from core.models.heads import Head
 from core.runs.files import write_json
 from core.runs.state import Stopped
 
 ROWS = 60
+BROWSER = "webgpu"  # its packages are laid out for transformers.js
 
 Say = Callable[[str], None]
 Progress = Callable[[float, float], None]
@@ -57,6 +59,8 @@ class Exporting:
         def check(head: Head, config: Mapping[str, Any]) -> None:
             for options in choices:
                 maker_class(head).check(config, options, targets.target(options.device))
+                if options.device == BROWSER:
+                    layout.check(config, maker_class(head).kind)
 
         self.given = open_source(target, work, say, check)
         self._rows, self._data = rows, data
@@ -81,6 +85,8 @@ class Exporting:
         maker.build(staged, self.say)
         self._heed()
         settings = common(self.given, maker) | maker.settings(asked)
+        if options.device == BROWSER:
+            settings |= layout.lay_out(staged, maker.kind, options.precision, settings, self.given.folder)
         bundle.write(staged, settings, maker.entry, device, maker.requirements())
         self.say("comparing")
         report = begun(self.given, options) | {"rows": len(asked.prompts), "rows_from": asked.told}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from core.config import RunConfig
 from core.export.options import Options
@@ -32,7 +32,7 @@ class Maker(ABC):
     """
 
     entry: ClassVar[str]
-    kind: ClassVar[str]
+    kind: ClassVar[Literal["writer", "rewriter", "reader"]]
 
     def __init__(self, given: Source, options: Options, target: Target) -> None:
         self.given, self.options, self.target = given, options, target
