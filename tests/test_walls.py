@@ -51,6 +51,9 @@ KNOWN_TO_UI += (
     "core.memo",
     "core.losses.table",
     "core.losses.own",
+    "core.export.choice",
+    "core.export.formats",
+    "core.export.options",
     "core.olive",
 )
 

@@ -12,6 +12,7 @@ from core.runs.files import write_json
 from core.runs.store import Run
 from ui.places import places
 from ui.tabs.export import packages, plot
+from ui.tabs.export.words import metric_label
 
 CPU = places("writer")["cpu"]
 REPORT: dict[str, Any] = {
