@@ -47,10 +47,10 @@ def card(settings: Mapping[str, Any], target: Target, report: Mapping[str, Any],
         _what(settings, target, report, run),
         _use(settings, target),
         _compared(report, target),
-        _quality(run),
-        _origin(settings, licence, run),
+        quality(run),
+        origin(settings, licence, run),
         _limits(settings, report, target),
-        _settings(config),
+        own_settings(config),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -140,7 +140,7 @@ def _sides(metric: Mapping[str, Any]) -> str:
     return told
 
 
-def _quality(run: Run | None) -> str:
+def quality(run: Run | None) -> str:
     """What the run's own evaluation found: the tuned model against its base, in PyTorch."""
     found = run.evaluation() if run is not None else None
     if not found:
@@ -158,7 +158,8 @@ def _quality(run: Run | None) -> str:
     return "\n".join(lines)
 
 
-def _origin(settings: Mapping[str, Any], licence: str, run: Run | None) -> str:
+def origin(settings: Mapping[str, Any], licence: str, run: Run | None) -> str:
+    """Task, base with its licence, and data with their fingerprint; of `settings` the "task" and the "base"."""
     lines = ["## Where it comes from", "", f"Made with Tunesmith. Task: {settings['task'] or 'none'}."]
     lines.append(f"Base model: `{settings['base']}`. {licence_note(licence)}")
     data = (run.environment().get("data") or {}) if run is not None else {}
@@ -183,7 +184,8 @@ def _limits(settings: Mapping[str, Any], report: Mapping[str, Any], target: Targ
     return "\n".join(lines)
 
 
-def _settings(config: RunConfig | None) -> str:
+def own_settings(config: RunConfig | None) -> str:
+    """The whole config of the run, without this machine's folders."""
     if config is None:
         return ""
     values = yamltext.read(configs.dumps(config), "The config")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from core.errors import InputError
 from core.export.gguf.families import FIELD
@@ -53,11 +53,11 @@ def fields(folder: Path, tokenizer: Any, size: int, ends: list[int], pad: int, c
     return said | ({"chat_template": chat} if chat else {})
 
 
-def normal_form(folder: Path) -> str:
-    """The Unicode form that a tokenizer brings texts into, such as "NFC", which a file does not say; "" for none."""
+def normal_form(folder: Path) -> Literal["NFC", "NFKC"] | None:
+    """The Unicode form that a tokenizer brings texts into, which a file does not say; None where it leaves them."""
     whole = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    kind = (whole.get("normalizer") or {}).get("type", "")
-    return kind if kind in ("NFC", "NFKC") else ""
+    kind = (whole.get("normalizer") or {}).get("type")
+    return kind if kind in ("NFC", "NFKC") else None
 
 
 def _byte_level(whole: dict[str, Any]) -> dict[str, Any]:
