@@ -94,7 +94,7 @@ class Exporting:
             report |= maker.compare(staged, asked, self._truth if maker.compared else None)
         except RuntimeError as error:
             report |= {"status": "failed", "message": str(error)}
-        report = _by_proxy(report, maker)
+        report = by_proxy(report, maker)
         self._heed()
         return finish(staged, self.work, out, settings, device, report, self.given, began, self.say, self.should_stop)
 
@@ -161,7 +161,7 @@ def make_all(
     return made
 
 
-def _by_proxy(report: dict[str, Any], maker: Maker) -> dict[str, Any]:
+def by_proxy(report: dict[str, Any], maker: Maker) -> dict[str, Any]:
     """Where this machine's processor ran the package in the device's place, that proves the graph, not the device."""
     if not maker.stands_in or report["status"] == "failed":
         return report

@@ -15,7 +15,7 @@ from core.export.beside import Beside, open_beside
 from core.export.bundle import LIBRARY
 from core.export.proof.fresh import load_run_script
 from core.runs import store
-from core.runs.playing import ONNX, PYTORCH
+from core.runs.playing import ONNX, PYTORCH, Form, form
 from core.runs.serving import Write
 from core.runs.state import Stopped
 
@@ -96,8 +96,17 @@ class Warm:
         Raises:
             InputError: no package, wrong fields. core.runs.state.Stopped: `gone` said so.
         """
+        try:
+            return self._answer(question, write, gone)
+        except Exception as error:
+            if type(error).__module__ == f"{LIBRARY}.errors":  # the package's own copy of the class
+                raise InputError(str(error)) from None
+            raise
+
+    def _answer(self, question: dict[str, Any], write: Write, gone: Callable[[], bool]) -> dict[str, Any]:
         began = time.monotonic()
         script, package = self.package(Path(question["package"]), question.get("adapter"), write)
+        _refuse_missing(question, form(package.folder, package.adapter))
         row = package.row(question["text"], question["fields"], question["history"])
         reads = package.settings.get("kind") == "reader"
         ask = _Reading(script, row) if reads else _Writing(package.ids(row), _most(question, package))
@@ -166,6 +175,19 @@ class Warm:
         self._package = None
         for name in [name for name in sys.modules if name.partition(".")[0] == LIBRARY]:
             del sys.modules[name]
+
+
+def _refuse_missing(question: dict[str, Any], asked: Form) -> None:
+    """InputError where something that the prompt is made of is not filled in, or nothing is said in a chat."""
+    if asked.chat:
+        if not question["text"].strip():
+            raise InputError("Write something first.", "prompt")
+        return
+    missing = [name for name in asked.fields if name not in question["fields"]]
+    missing = missing[1:] if question["text"] else missing
+    known = set(question["fields"]) <= set(asked.fields)  # else the package says which is none
+    if known and (missing := [name for name in missing if name not in asked.optional]):
+        raise InputError(f"Fill in {' and '.join(missing)} first.", "prompt")
 
 
 def _most(question: dict[str, Any], package: Any) -> int:

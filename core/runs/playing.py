@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.data.formats import Layout
 from core.errors import InputError
 from core.runs.files import read_json
 from core.runs.store import Run
@@ -87,7 +88,7 @@ def form(package: Path, adapter: str | None = None) -> Form:
     fields = [str(name) for name in settings.get("fields") or ()]
     return Form(
         kind=str(settings.get("kind") or "writer"),
-        chat=settings.get("template") is None and not fields,
+        chat=settings.get("template") is None and Layout(**settings["layout"], evidence="").conversational,
         fields=fields,
         optional=[str(name) for name in settings.get("optional") or ()],
         adapters=list(several),
