@@ -15,6 +15,7 @@ from core.export import bundle, targets
 from core.export.card import card
 from core.export.makers import maker_class
 from core.export.makers.base import FIGURES, Maker
+from core.export.mobile import layout as phone
 from core.export.options import Options
 from core.export.source import Source, open_source
 from core.export.targets import Target
@@ -25,6 +26,7 @@ from core.runs.state import Stopped
 
 ROWS = 60
 BROWSER = "webgpu"  # its packages are laid out for transformers.js
+PHONE = "mobile"  # and its for onnxruntime's small builds
 
 Say = Callable[[str], None]
 Progress = Callable[[float, float], None]
@@ -87,6 +89,8 @@ class Exporting:
         settings = common(self.given, maker) | maker.settings(asked)
         if options.device == BROWSER:
             settings |= layout.lay_out(staged, maker.kind, options.precision, settings, self.given.folder)
+        elif options.device == PHONE:
+            settings |= phone.lay_out(staged, maker.kind)
         bundle.write(staged, settings, maker.entry, device, maker.requirements())
         self.say("comparing")
         report = begun(self.given, options) | {"rows": len(asked.prompts), "rows_from": asked.told}
