@@ -54,10 +54,7 @@ def integers(full: Path, out: Path, length: int, rows: Iterable[Feeds], pad_id: 
         for row in rows
     ]
     if not every:
-        raise InputError(
-            "An NPU's scales are measured on rows to train on, and a model without a run has none: export a run.",
-            "export.calibration",
-        )
+        raise no_rows()
 
     class Reader(CalibrationDataReader):  # type: ignore[misc, unused-ignore]
         """The rows, as often as they are asked for."""
@@ -82,6 +79,14 @@ def integers(full: Path, out: Path, length: int, rows: Iterable[Feeds], pad_id: 
         config.use_external_data_format = ready.with_name("ready.onnx.data").exists()
         quantize(ready, made, config)
         write(onnx.load(made), out)
+
+
+def no_rows() -> InputError:
+    """What is said where there is nothing to measure scales on."""
+    return InputError(
+        "An NPU's scales are measured on rows to train on, and a model without a run has none: export a run.",
+        "export.calibration",
+    )
 
 
 def _fixed(full: Path, length: int, optimise: bool) -> Any:

@@ -100,6 +100,8 @@ class Work(Maker):
     def build(self, out: Path, say: Say) -> None:
         """See Maker: the graph in float32 is compared with PyTorch on the spot, whatever is made of it then."""
         given, half = self.given, self.options.precision == "fp16"
+        if self.target.fixed and self.options.precision == "int8" and self.config is None:
+            raise qnn.no_rows()
         module = reader.wrap(given.model, given.head, pad_id=given.pad_id)
         small = self.options.precision in ("int8", "int4") or self.target.fixed
         with tempfile.TemporaryDirectory(prefix=".graph-", dir=out.parent) as folder:
