@@ -62,7 +62,7 @@ class Exporting:
             for options in choices:
                 maker_class(head).check(config, options, targets.target(options.device))
                 if options.device == BROWSER:
-                    layout.check(config, maker_class(head).kind)
+                    layout.check(config, maker_class(head).kind, options)
 
         self.given = open_source(target, work, say, check)
         self._rows, self._data = rows, data
