@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.export.graphs import families
+from core.export.graphs.clean import clean
+from core.export.graphs.genai import put_right
 from core.export.options import Options
 from core.runs.files import read_json
 
-# Architectures that the builder makes and that tests hold here: built, loaded and compared with PyTorch.
-FAMILIES: dict[str, str] = {
-    "LlamaForCausalLM": "Llama",
-    "MistralForCausalLM": "Mistral",
-    "Qwen2ForCausalLM": "Qwen2",
-    "Qwen3ForCausalLM": "Qwen3",
-    "Phi3ForCausalLM": "Phi-3",
-    "Gemma2ForCausalLM": "Gemma 2",
-    "Gemma3ForCausalLM": "Gemma 3",
-}
 # A cache as short as the sliding window fails where a text is shorter than the window (onnxruntime-genai 0.18: "KV
 # cache capacity must be at least local_window_size"): every layer gets a whole one. The Hub is never asked.
 OPTIONS = ["hf_token=false", "windowed_kv_cache=false"]
@@ -36,32 +28,6 @@ TOKENIZER_FILES = (
     "chat_template.jinja",
     "added_tokens.json",
 )
-
-
-def check_family(config: Mapping[str, Any]) -> str:
-    """The architecture that a config.json names. InputError where it is none that is built; imports nothing heavy."""
-    name = next(iter(config.get("architectures") or ()), "")
-    if name not in FAMILIES:
-        raise InputError(
-            f"A {name or 'model without an architecture'} cannot be exported yet. "
-            f"These families can: {', '.join(FAMILIES.values())}.",
-            "model.path",
-        )
-    if config.get("quantization_config"):
-        raise InputError(
-            "This model's weights are quantised already, and quantising twice would spoil them. "
-            "Export the original model, and choose int8 or int4 here.",
-            "model.path",
-        )
-    if name == "Gemma3ForCausalLM":
-        rope = (config.get("rope_parameters") or {}).get("full_attention") or config.get("rope_scaling") or {}
-        if rope.get("rope_type", "default") != "default":
-            raise InputError(
-                "This Gemma 3 stretches its positions (scaled RoPE), which the builder gets wrong. "
-                "The 270M and 1B models export.",
-                "model.path",
-            )
-    return str(name)
 
 
 def build(
@@ -87,18 +53,30 @@ def build(
             their right (the runtime gives wrong tokens for rows that are filled on the left).
 
     Raises:
-        InputError: the architecture is none that is exported. OSError: the disk is full. RuntimeError: the builder
+        InputError: the builder does not make this model. OSError: the disk is full. RuntimeError: the builder
         failed or wrote nothing.
     """
-    check_family(read_json(folder / "config.json") or {})
+    config = read_json(folder / "config.json") or {}
+    name = families.check_family(config)
+    if families.route(config) != "builder":
+        raise InputError(
+            f"The builder does not make this {name}, and an adapter stays apart only in what it makes. "
+            "Export it merged, or take one of these families: " + ", ".join(families.BUILDER.values()) + ".",
+            "model.path",
+        )
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".builder-", dir=out.parent) as cache, _quiet():
         _create(folder, out, options, device, cache, extra)
     if not (out / "model.onnx").exists():
         raise RuntimeError("The builder ended without a model.")
-    _clean(out / "model.onnx")
-    _configure(out / "genai_config.json", end_ids=sorted(end_ids), pad_id=pad_id, tied=tied)
-    for name in TOKENIZER_FILES:  # the builder saves what AutoTokenizer made of them, which may give other ids
+    clean(out / "model.onnx")
+    put_right(out / "genai_config.json", end_ids=end_ids, pad_id=pad_id, tied=tied)
+    copy_tokenizer(folder, out)
+
+
+def copy_tokenizer(folder: Path, out: Path) -> None:
+    """The tokenizer's files as they stand: what AutoTokenizer makes of them may give other ids."""
+    for name in TOKENIZER_FILES:
         (out / name).unlink(missing_ok=True)
         if (folder / name).exists():
             shutil.copyfile(folder / name, out / name)
@@ -113,10 +91,11 @@ def _create(folder: Path, out: Path, options: Options, device: str, cache: str, 
     try:
         wanted = [*OPTIONS, *extra]
         if options.precision == "int4":
-            wanted += [f"int4_block_size={options.block_size}", f"int4_accuracy_level={options.accuracy_level}"]
+            wanted += [f"block_size={options.block_size}", f"accuracy_level={options.accuracy_level}"]
         parsed = parse_extra_options("", str(folder), str(out), options.precision, device, cache, wanted)
         _adapt(parsed["hf_details"]["hf_config"])
-        create_model("", str(folder), str(out), options.precision, device, cache, **parsed)
+        with _no_places_where_there_are_none():
+            create_model("", str(folder), str(out), options.precision, device, cache, **parsed)
     except NotImplementedError as error:
         raise InputError(f"The builder does not make this model: {error}", "model.path") from None
     finally:
@@ -128,6 +107,7 @@ def _adapt(config: Any) -> None:
 
     Gemma 3's rotary settings lie by kind of layer, and are read flat. Mistral's and Phi-3's window holds for all
     layers, and is read only where each layer says that it slides: else texts longer than the window come out wrong.
+    What LayerNorm adds under the root goes by the name that RMSNorm has. LongRoPE is looked up by its old name.
     """
     rope = getattr(config, "rope_parameters", None)
     if isinstance(rope, dict) and "full_attention" in rope and "sliding_attention" in rope:
@@ -136,42 +116,31 @@ def _adapt(config: Any) -> None:
         config.rope_parameters = dict(rope["full_attention"])
     if config.model_type in ("mistral", "phi3") and config.sliding_window is not None:
         config.layer_types = ["sliding_attention"] * config.num_hidden_layers
+    said = config.to_dict()
+    for name in ("layer_norm_eps", "norm_eps"):
+        if said.get(name) is not None:
+            config.rms_norm_eps = said[name]
+    if config.model_type == "phi3" and isinstance(rope, dict) and rope.get("rope_type") == "longrope":
+        config.rope_parameters = rope | {"type": "longrope"}
 
 
-def _clean(path: Path) -> None:
-    """Take out what tells of this machine: notes of the exporter, and the git revision of whatever lies around it."""
-    import onnx
+@contextlib.contextmanager
+def _no_places_where_there_are_none() -> Iterator[None]:
+    """Some layers of SmolLM3 know no positions: the builder (0.18) stops there, since the graph has no positions."""
+    from onnxruntime_genai.models import builder
 
-    model = onnx.load(path, load_external_data=False)
-    model.producer_version = model.producer_version.partition("+")[0]
-    model.doc_string = ""
-    del model.metadata_props[:]
-    del model.graph.metadata_props[:]
-    for part in (model.graph.node, model.graph.value_info, model.graph.input, model.graph.output):
-        for item in part:
-            item.doc_string = ""
-            del item.metadata_props[:]
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    theirs = builder.SmolLM3Model
 
+    class Ours(theirs):  # type: ignore[misc, valid-type]
+        def make_attention(self, layer_id: int, attention: Any, root_input: str, **more: Any) -> None:
+            self.attention_attrs["rope"] = bool(self.no_rope_layers[layer_id])
+            super().make_attention(layer_id, attention, root_input, **more)
 
-def _configure(path: Path, *, end_ids: list[int], pad_id: int, tied: bool) -> None:
-    """All end tokens, a pad token for batches, and greedy search: what was compared is what runs."""
-    config = json.loads(path.read_text(encoding="utf-8"))
-    if not tied:
-        config["model"]["decoder"]["session_options"]["provider_options"] = []
-    config["model"].update(eos_token_id=end_ids, pad_token_id=pad_id)
-    config["search"].update(
-        do_sample=False,
-        num_beams=1,
-        temperature=1.0,
-        top_k=1,
-        top_p=1.0,
-        repetition_penalty=1.0,
-        no_repeat_ngram_size=0,
-        length_penalty=1.0,
-        diversity_penalty=0.0,
-    )
-    path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    builder.SmolLM3Model = Ours
+    try:
+        yield
+    finally:
+        builder.SmolLM3Model = theirs
 
 
 @contextlib.contextmanager

@@ -48,6 +48,8 @@ def export_decoder(
     pad_id: int,
     precision: str = "fp32",
     device: str = "cpu",
+    tied: bool = True,
+    share: bool = True,
     block_size: int = 32,
     accuracy_level: int = 4,
     largest: int = clean.LARGEST_FILE,
@@ -61,14 +63,15 @@ def export_decoder(
     Args:
         model: a causal transformers model on the CPU, in eval mode, in `dtype_of(precision, device)`.
         out: a folder that is there. end_ids, pad_id: see `core.export.graphs.builder.build`.
-        precision, device: as the builder names them. block_size, accuracy_level: of int8 and int4, see
+        precision, device: as the builder names them. tied: it runs on that device; else on the processor.
+        share: see `core.export.graphs.weights_only.quantise`. block_size, accuracy_level: of int8 and int4, see
             `core.export.graphs.weights_only.quantise`. largest: see `core.export.graphs.clean.save`.
 
     Raises:
         InputError: the model keeps something else than keys and values of every token, or cannot be traced.
         OSError: the disk is full.
     """
-    providers = genai.provider_options(device)
+    providers = genai.provider_options(device if tied else "cpu")
     shape = _shape(model)
     program = _trace(model, shape)
     path = out / "model.onnx"
@@ -76,7 +79,14 @@ def export_decoder(
     del program
     if precision in BITS:
         level = accuracy_level if device == "cpu" else 0  # other providers know no levels
-        weights_only.quantise(path, bits=BITS[precision], block_size=block_size, accuracy_level=level, largest=largest)
+        weights_only.quantise(
+            path,
+            bits=BITS[precision],
+            block_size=block_size,
+            accuracy_level=level,
+            share=share,
+            largest=largest,
+        )
     genai.write(out / "genai_config.json", _config(model, shape, providers, sorted(end_ids), pad_id))
 
 

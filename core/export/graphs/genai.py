@@ -26,9 +26,15 @@ CONTEXT = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"
 UNBOUNDED = 2048  # tokens: of a model that names no limit (BLOOM counts distances); it was trained on so many
 
 
-def put_right(path: Path, *, end_ids: Iterable[int], pad_id: int) -> None:
-    """All end tokens, a pad token for batches, and greedy search in a config that the builder wrote."""
+def put_right(path: Path, *, end_ids: Iterable[int], pad_id: int, tied: bool = True) -> None:
+    """All end tokens, a pad token for batches, and greedy search in a config that the builder wrote.
+
+    Args:
+        tied: it runs on the device that it was built for; else on the processor.
+    """
     config = json.loads(path.read_text(encoding="utf-8"))
+    if not tied:
+        config["model"]["decoder"]["session_options"]["provider_options"] = []
     config["model"].update(eos_token_id=sorted(end_ids), pad_token_id=pad_id)
     config["search"].update(SEARCH)
     write(path, config)

@@ -39,7 +39,13 @@ class _Packed:
 
 
 def quantise(
-    path: Path, *, bits: int, block_size: int = 32, accuracy_level: int = 0, largest: int = clean.LARGEST_FILE
+    path: Path,
+    *,
+    bits: int,
+    block_size: int = 32,
+    accuracy_level: int = 0,
+    share: bool = True,
+    largest: int = clean.LARGEST_FILE,
 ) -> int:
     """Replace the weights of a model file by quantised ones, symmetric, in place.
 
@@ -51,7 +57,8 @@ def quantise(
         path: model.onnx, external data beside it or not; float32, float16 or bfloat16.
         bits: 4 or 8. block_size: how many weights along a row share a scale: 16, 32, 64, 128 or 256.
         accuracy_level: the least that activations are rounded to: 0 not at all said, 1 fp32, 2 fp16, 3 bf16, 4 int8.
-        largest: see `core.export.graphs.clean.save`.
+        share: quantise the embedding, too, where it shares its matrix with the product that ends the model; False for
+            a runtime that cannot read it so (OpenVINO). largest: see `core.export.graphs.clean.save`.
 
     Returns:
         How many matrices were quantised.
@@ -60,7 +67,7 @@ def quantise(
         OSError: the disk is full.
     """
     model = onnx.load(path)
-    count = _Graph(model, bits, block_size, accuracy_level).quantise()
+    count = _Graph(model, bits, block_size, accuracy_level).quantise(share)
     clean.write(model, path, largest=largest)
     return count
 
@@ -79,12 +86,13 @@ class _Graph:
         }
         self.packed: dict[_Weight, _Packed | None] = {}
 
-    def quantise(self) -> int:
-        """Change the nodes, then drop what nobody reads any more."""
+    def quantise(self, share: bool) -> int:
+        """Change the nodes, then drop what nobody reads any more; how many matrices were quantised."""
         nodes = []
         for node in self.graph.node:
             nodes += self._product(node)
-        nodes = [new for node in nodes for new in self._lookup(node)]
+        if share:
+            nodes = [new for node in nodes for new in self._lookup(node)]
         del self.graph.node[:]
         self.graph.node.extend(nodes)
         self._sweep()

@@ -11,7 +11,7 @@ from typing import Any
 
 from core import tasks
 from core.export import questions, targets
-from core.export.graphs import adapters, builder
+from core.export.graphs import adapters, decoder, families, genai
 from core.export.graphs.base import whole_base
 from core.export.makers.base import Maker, Say
 from core.export.options import Options
@@ -48,7 +48,8 @@ class Work(Maker):
         targets.check(options.device, options.precision, cls.kind)
         if options.precision == "int4":
             targets.check_int4(target, options.block_size, options.accuracy_level)
-        builder.check_family(config)
+        families.check_family(config)
+        families.check_device(config, options, target.builder)
 
     def ask(self, rows: int, data: str | None) -> questions.Questions:
         """See Maker."""
@@ -62,7 +63,7 @@ class Work(Maker):
     @property
     def context(self) -> int:
         """How many tokens the model reads in all."""
-        return int(self.given.model.config.max_position_embeddings)
+        return genai.context_of(self.given.model.config.to_dict())
 
     def reference(
         self,
@@ -87,16 +88,21 @@ class Work(Maker):
     def build(self, out: Path, say: Say) -> None:
         """See Maker. With keep_adapter the graph is that of the base, and the LoRA is put beside it."""
         if not self.options.keep_adapter:
-            self.graph(self.given.folder, out, self.given.end_ids)
+            self.graph(self.given.folder, out, self.given.end_ids, model=self.given.model)
             return
         adapter = adapters.folder_of(self.given.run)
         with tempfile.TemporaryDirectory(prefix=".base-", dir=out.parent) as work:
             self.graph(whole_base(adapter, Path(work)), out, self.given.end_ids, adapters.BUILDER)
         adapters.keep(out / "model.onnx", adapter)
 
-    def graph(self, folder: Path, out: Path, end_ids: Sequence[int], extra: Sequence[str] = ()) -> None:
-        """Build the graph of a whole model in a folder, ending at these tokens. extra: more options of the builder."""
-        builder.build(
+    def graph(
+        self, folder: Path, out: Path, end_ids: Sequence[int], extra: Sequence[str] = (), model: Any = None
+    ) -> None:
+        """Build the graph of a whole model in a folder, ending at these tokens.
+
+        extra: more options of the builder. model: the same in memory, or with an adapter that stays apart.
+        """
+        decoder.build(
             folder,
             self.target.builder_for(self.options.precision),
             self.options,
@@ -105,6 +111,7 @@ class Work(Maker):
             pad_id=self.given.pad_id,
             extra=(*self.target.builder_options(self.options.precision), *extra),
             tied=self.target.builder != "cpu",
+            model=model,
         )
 
     def settings(self, asked: questions.Questions) -> dict[str, Any]:

@@ -9,10 +9,9 @@ import pytest
 from core.errors import InputError
 from core.export.graphs import genai
 from tests import factory
+from tests.core.export.answers import END, PAD, PROMPTS, ask, differences
 
 pytestmark = pytest.mark.slow
-END, PAD = 4, 0
-PROMPTS = [[7], [1, 30, 40, 50, 60, 70], [9, 8, 7, 6, 5, 90, 91, 92, 93] * 5]
 
 
 @pytest.fixture(scope="module")
@@ -26,46 +25,6 @@ def gpt2(tmp_path_factory):
     (folder / "fp32").mkdir()
     export_decoder(model, folder / "fp32", end_ids=[END], pad_id=PAD)
     return model, folder / "fp32"
-
-
-def ask(folder, prompts, new=24):
-    """Greedy tokens of each prompt, by the runtime that a package uses, and the logits along prompt and answer."""
-    import onnxruntime_genai as og
-
-    model = og.Model(str(folder))
-    for prompt in prompts:
-        params = og.GeneratorParams(model)
-        params.set_search_options(max_length=len(prompt) + new, do_sample=False)
-        generator = og.Generator(model, params)
-        generator.append_tokens(prompt)
-        tokens = []
-        while not generator.is_done():
-            generator.generate_next_token()
-            tokens.append(int(generator.get_next_tokens()[0]))
-        again = og.Generator(model, params)
-        again.append_tokens(prompt + tokens[:-1])
-        yield tokens, np.asarray(again.get_output("logits"))[0].astype(np.float32)
-
-
-def torch_says(model, prompt, tokens):
-    """PyTorch's greedy tokens after the prompt, and its logits along prompt and `tokens`."""
-    import torch
-
-    with torch.inference_mode():
-        made = model.generate(
-            torch.tensor([prompt]), max_new_tokens=24, do_sample=False, eos_token_id=END, pad_token_id=PAD
-        )
-        logits = model(torch.tensor([prompt + tokens[:-1]])).logits[0]
-    return made[0, len(prompt) :].tolist(), logits.float().numpy()
-
-
-def differences(model, folder, prompts=PROMPTS):
-    """For each prompt: whether the tokens are PyTorch's, and the largest difference of a logit."""
-    found = []
-    for prompt, (tokens, ours) in zip(prompts, ask(folder, prompts), strict=True):
-        wanted, theirs = torch_says(model, prompt, tokens)
-        found.append((tokens == wanted, float(np.abs(ours - theirs).max())))
-    return found
 
 
 def test_prompt_and_steps_are_pytorchs(gpt2):
@@ -180,3 +139,16 @@ def test_a_device_that_nobody_knows(tmp_path):
     with pytest.raises(InputError, match="No decoder is exported for 'tpu'. Devices: cpu, cuda"):
         genai.provider_options("tpu")
     assert genai.context_of({"n_positions": 128}) == 128 and genai.context_of({}) == genai.UNBOUNDED
+
+
+def test_a_gpt2_becomes_a_package_like_any_other(tmp_path, tiny_models):
+    from core.export import make
+    from core.export.options import Options
+
+    report = make.make(str(tiny_models("gpt2")), Options("cpu", "int8"), tmp_path / "out", rows=8)
+    assert report["status"] in ("verified", "verified with loss"), report["message"]
+    assert report["greedy_match"] > 0.5 and report["max_logit_difference"] < 0.3
+    assert {"model.onnx", "genai_config.json", "tokenizer.json", "run.py"} <= {
+        p.name for p in (tmp_path / "out").iterdir()
+    }
+    assert str(tmp_path).encode() not in (tmp_path / "out" / "model.onnx").read_bytes()

@@ -291,8 +291,13 @@ def test_a_package_that_does_not_load_has_failed(tuned_run, tiny_llama, monkeypa
     assert exports(run)[0]["report"] is None and exports(run)[0]["zip"] is None
 
 
-def test_an_adapter_on_a_model_that_is_not_exported(tmp_path, tiny_models):
-    with pytest.raises(InputError, match="A GPT2LMHeadModel cannot be exported yet.*Llama, Mistral, Qwen2") as caught:
-        make.make(str(tiny_models("gpt2")), Options("cpu", "fp32"), tmp_path / "out")
+def test_a_family_that_is_not_exported(tmp_path):
+    model = factory.tiny_model("llama", tmp_path / "model")
+    config = json.loads((model / "config.json").read_text()) | {"architectures": ["Qwen2MoeForCausalLM"]}
+    (model / "config.json").write_text(json.dumps(config))
+    with pytest.raises(
+        InputError, match="A Qwen2MoeForCausalLM cannot be exported yet.*Llama, Mistral, .*GPT"
+    ) as caught:
+        make.make(str(model), Options("cpu", "fp32"), tmp_path / "out")
     assert caught.value.field == "model.path"
     assert not (tmp_path / "out").exists()

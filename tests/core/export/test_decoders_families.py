@@ -1,0 +1,188 @@
+"""Families of decoders, and what their configs may say: each goes by the route that gives PyTorch's answers, or not."""
+
+import json
+
+import pytest
+
+from core.errors import InputError
+from core.export.graphs import families
+from core.export.options import Options
+from tests import factory
+from tests.core.export.answers import END, PAD, differences
+
+SIZES = {
+    "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 512,
+}  # fmt: skip
+WIDE = SIZES | {"hidden_size": 128}  # half of each head turns with its place: the runtime wants eight numbers there
+TWO = SIZES | {"num_hidden_layers": 2}
+GPT = {"n_embd": 64, "n_layer": 1, "n_head": 4, "n_positions": 512}
+FACTORS = [1 + 0.1 * i for i in range(8)]
+
+
+def stretched(kind, **more):
+    return {"rope_parameters": {"rope_type": kind, "rope_theta": 10000.0, **more}}
+
+
+def named(architecture, **settings):
+    return {"architectures": [architecture], **settings}
+
+
+@pytest.mark.parametrize(
+    "config, route",
+    [
+        (named("LlamaForCausalLM"), "builder"),
+        (named("LlamaForCausalLM", rope_scaling=None), "builder"),
+        (named("LlamaForCausalLM", **stretched("llama3")), "builder"),
+        (named("LlamaForCausalLM", rope_scaling={"type": "linear", "factor": 2.0}), "exporter"),
+        (named("LlamaForCausalLM", **stretched("yarn")), "exporter"),
+        (named("Phi3ForCausalLM", **stretched("longrope")), "builder"),
+        (named("Gemma3ForCausalLM", rope_parameters={"full_attention": {"rope_type": "default"}}), "builder"),
+        (named("Gemma3ForCausalLM", rope_parameters={"full_attention": {"rope_type": "linear"}}), "exporter"),
+        (named("PhiForCausalLM", qk_layernorm=True), "exporter"),
+        (named("NemotronForCausalLM", mlp_bias=True), "exporter"),
+        (named("GPT2LMHeadModel"), "exporter"),
+    ],
+)
+def test_the_route_of_a_config(config, route):
+    families.check_family(config)
+    assert families.route(config) == route
+
+
+def test_what_no_route_makes_is_refused_in_a_sentence():
+    with pytest.raises(
+        InputError, match="A MambaForCausalLM cannot be exported yet. These families can: Llama, .*GPT-2"
+    ):
+        families.check_family(named("MambaForCausalLM"))
+    with pytest.raises(InputError, match="A model without an architecture cannot"):
+        families.check_family({})
+    with pytest.raises(InputError, match=r"This Qwen2 stretches .* \(dynamic RoPE\)") as caught:
+        families.check_family(named("Qwen2ForCausalLM", **stretched("dynamic")))
+    assert caught.value.field == "model.path"
+    with pytest.raises(InputError, match="quantised already"):
+        families.check_family(named("LlamaForCausalLM", quantization_config={"bits": 4}))
+
+
+def test_what_only_the_builders_families_have():
+    gpt2, llama = named("GPT2LMHeadModel"), named("LlamaForCausalLM")
+    rtx = Options("tensorrt-rtx", "int4")
+    families.check_device(llama, rtx, "NvTensorRtRtx")
+    with pytest.raises(InputError, match="int4 for TensorRT-RTX is made for the builder's families only: Llama"):
+        families.check_device(gpt2, rtx, "NvTensorRtRtx")
+    with pytest.raises(InputError, match="Export it merged") as caught:
+        families.check_device(gpt2, Options("cpu", "fp32", keep_adapter=True), "cpu")
+    assert caught.value.field == "export.keep_adapter"
+
+
+def model_of(kind, settings, folder):
+    """A random model whose every number counts: norms and biases, too, are not what they begin as."""
+    import torch
+    import transformers
+
+    factory.write_tokenizer(folder)
+    ids = {"vocab_size": 400, "pad_token_id": PAD, "bos_token_id": 1, "eos_token_id": END}
+    config = transformers.AutoConfig.for_model(kind, **{"initializer_range": 0.1, **ids, **settings})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = transformers.AutoModelForCausalLM.from_config(config).eval()
+        for parameter in model.parameters():
+            if parameter.dim() == 1:
+                torch.nn.init.normal_(parameter, mean=float(parameter.detach().mean()), std=0.1)
+    model.save_pretrained(folder)
+    (folder / "generation_config.json").write_text("{}")
+    return model
+
+
+def built(model, folder, out, precision="fp32"):
+    from core.export.graphs.decoder import build
+
+    options = Options("cpu", precision)
+    build(folder, "cpu", options, out, end_ids=[END], pad_id=PAD, model=model)
+    return out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "kind, settings",
+    [
+        ("phi", WIDE | {"partial_rotary_factor": 0.5}),
+        ("gemma", TWO | {"head_dim": 16, "num_key_value_heads": 1}),
+        ("smollm3", TWO | {"num_hidden_layers": 4}),  # whose fourth layer knows no places
+        ("granite", TWO | {"embedding_multiplier": 3.0, "residual_multiplier": 0.6, "logits_scaling": 1.7}),
+        ("nemotron", WIDE | {"partial_rotary_factor": 0.5}),
+        ("ernie4_5", TWO | {"head_dim": 16, "use_bias": True}),
+        ("hunyuan_v1_dense", TWO | {"head_dim": 16, **stretched("dynamic", alpha=1000.0, factor=1.0)}),
+        ("llama", TWO | stretched("llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                                  original_max_position_embeddings=64)),
+        ("qwen2", TWO | {"use_sliding_window": True, "sliding_window": 16, "max_window_layers": 1}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_families_of_the_builder(tmp_path, kind, settings):
+    model = model_of(kind, settings, tmp_path / "model")
+    assert families.route(json.loads((tmp_path / "model" / "config.json").read_text())) == "builder"
+    found = differences(model, built(model, tmp_path / "model", tmp_path / "out"))
+    assert all(same for same, _ in found) and max(gap for _, gap in found) < 1e-3
+
+
+@pytest.mark.slow
+def test_the_long_and_the_short_texts_of_phi3(tmp_path):
+    """LongRoPE turns otherwise in texts beyond the length that the model was first trained on."""
+    settings = TWO | {"original_max_position_embeddings": 64}
+    settings |= stretched("longrope", short_factor=FACTORS, long_factor=[2 * f for f in FACTORS])
+    model = model_of("phi3", settings, tmp_path / "model")
+    out = built(model, tmp_path / "model", tmp_path / "out")
+    prompts = [[7, 8, 9] * 5, [7, 8, 9, 60] * 20]
+    found = differences(model, out, prompts)
+    assert all(same for same, _ in found) and max(gap for _, gap in found) < 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "kind, settings",
+    [
+        ("opt", SIZES | {"ffn_dim": 128, "word_embed_proj_dim": 32, "do_layer_norm_before": False}),
+        ("gpt_neox", SIZES | {"rotary_pct": 0.25}),
+        ("bloom", {"hidden_size": 64, "n_layer": 1, "n_head": 4}),  # which takes no places
+        ("falcon", SIZES | {"new_decoder_architecture": True, "num_kv_heads": 2}),
+        ("llama", SIZES | stretched("yarn", factor=2.0, original_max_position_embeddings=256)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_families_of_the_exporter(tmp_path, kind, settings):
+    model = model_of(kind, settings, tmp_path / "model")
+    assert families.route(json.loads((tmp_path / "model" / "config.json").read_text())) == "exporter"
+    found = differences(model, built(model, tmp_path / "model", tmp_path / "out"))
+    assert all(same for same, _ in found) and max(gap for _, gap in found) < 1e-4
+
+
+@pytest.mark.slow
+def test_an_adapter_that_cannot_be_merged_is_a_part_of_the_graph(tmp_path):
+    import torch
+
+    from core.config import AdapterMethod
+    from core.methods import adapter
+
+    base = model_of("llama", SIZES, tmp_path / "model")
+    tuned = adapter.prepare(base, AdapterMethod(name="adapter"), str(tmp_path / "model"), None).eval()
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(1)
+        for parameter in tuned.parameters():
+            if parameter.requires_grad:
+                parameter.normal_(std=0.1)
+    out = built(tuned, tmp_path / "model", tmp_path / "out")
+    found = differences(tuned, out)
+    assert all(same for same, _ in found) and max(gap for _, gap in found) < 1e-4
+    with tuned.disable_adapter():
+        assert max(gap for _, gap in differences(tuned, out)) > 0.1, "without the adapter it would answer otherwise"
+
+
+@pytest.mark.slow
+def test_a_tuned_prompt_is_refused(tmp_path):
+    from core.config import PromptMethod
+    from core.methods import prompt
+
+    base = model_of("llama", SIZES, tmp_path / "model")
+    tuned = prompt.prepare(base, PromptMethod(name="prompt"), str(tmp_path / "model"), None)
+    with pytest.raises(InputError, match="A prompt that was tuned stands in front"):
+        built(tuned, tmp_path / "model", tmp_path / "out")
