@@ -55,13 +55,14 @@ def demo_tokenizer(path: Path) -> Path:
     return path
 
 
-def demo_package(out: Path, precision: str) -> Path:
-    """The demo model as a web package that chats."""
+def demo_package(out: Path, precision: str, template: str | None = None) -> Path:
+    """The demo model as a web package that chats; with a text template for phrases and tones, one with a form."""
     from core.export.graphs import builder
 
     name = target("webgpu").builder_for(precision)
     builder.build(DEMO, name, Options("webgpu", precision), out, end_ids=[2], pad_id=0)
-    settings = settings_of(out, Wording(), questions.TALK, ["messages"], **LIMITS)
+    of, columns = (PHRASES, ["phrase", "tone"]) if template else (questions.TALK, ["messages"])
+    settings = settings_of(out, Wording(template), of, columns, **LIMITS)
     return whole(out, settings | {"title": "Demo", "base": "demo-model", "precision": precision}, DEMO)
 
 
@@ -91,6 +92,23 @@ def tagger(path: Path, vocabulary: int, tags: int) -> None:
     """A graph (batch, sequence) -> logits (batch, sequence, tags): each token has its own."""
     logits = np.random.default_rng(5).normal(size=(vocabulary, tags)).astype(np.float32)
     save(path, {"table": logits}, [("Gather", ["table", "input_ids"], "logits", {})], {"logits": ["b", "s", tags]})
+
+
+def labeller(path: Path, vocabulary: int, labels: int) -> None:
+    """A graph (batch, sequence) -> logits (batch, labels): the sum of what each token that is there says."""
+    table = np.random.default_rng(7).normal(size=(vocabulary, labels)).astype(np.float32)
+    save(
+        path,
+        {"table": table, "last": np.array([2], np.int64), "tokens": np.array([1], np.int64)},
+        [
+            ("Gather", ["table", "input_ids"], "each", {}),
+            ("Cast", ["attention_mask"], "there", {"to": 1}),
+            ("Unsqueeze", ["there", "last"], "mask", {}),
+            ("Mul", ["each", "mask"], "read", {}),
+            ("ReduceSum", ["read", "tokens"], "logits", {"keepdims": 0}),
+        ],
+        {"logits": ["b", labels]},
+    )
 
 
 def embedder(path: Path, vocabulary: int, width: int = 16) -> None:
