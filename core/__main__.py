@@ -17,7 +17,9 @@ from core.runs.failures import explain
 from core.runs.files import plain
 from core.runs.masking import mask_output
 
-COMMANDS = ("check", "estimate", "presets", "train", "evaluate", "merge", "export", "push", "runs", "adapters", "olive")
+COMMANDS = (
+    "check", "estimate", "presets", "train", "evaluate", "merge", "export", "play", "push", "runs", "adapters", "olive",
+)  # fmt: skip
 
 
 class Parser(argparse.ArgumentParser):

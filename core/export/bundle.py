@@ -128,7 +128,8 @@ def refuse_foreign(folder: Path) -> None:
 
 def model_bytes(folder: Path) -> int:
     """The size of the graphs and their data."""
-    return sum(path.stat().st_size for path in folder.rglob("*.onnx*") if path.is_file())
+    found = (path for pattern in ("*.onnx*", "*.ort") for path in folder.rglob(pattern))
+    return sum(path.stat().st_size for path in found if path.is_file())
 
 
 def package_files(folder: Path) -> list[str]:

@@ -14,6 +14,7 @@ from core import yamltext
 from core.config import RunConfig
 from core.evaluation import metrics as known_metrics
 from core.export.targets import PRECISIONS, Target
+from core.runs.adapters import BASE
 from core.runs.store import Run
 
 # What the Hub calls it: https://huggingface.co/docs/hub/models-tasks
@@ -75,7 +76,7 @@ def _what(settings: Mapping[str, Any], target: Target, report: Mapping[str, Any]
     made = f"tuned in the run `{run.id}` from " if run is not None else ""
     does = DOES[report["head"]]
     precision = PRECISIONS[settings["precision"]].sentence
-    several = settings.get("adapters") or {}
+    several = [name for name in settings.get("adapters") or {} if name != BASE]
     more = f"\n\nIt carries {len(several)} adapters on one base: {', '.join(map(_code, several))}." if several else ""
     return (
         f"# {settings['title']}\n\nA model that {does}, {made}`{settings['base']}`, as ONNX for {target.label} in "

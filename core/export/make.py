@@ -15,6 +15,7 @@ from core.export import bundle, targets
 from core.export.card import card
 from core.export.makers import maker_class
 from core.export.makers.base import FIGURES, Maker
+from core.export.mobile import layout as phone
 from core.export.options import Options
 from core.export.source import Source, open_source
 from core.export.targets import Target
@@ -25,6 +26,7 @@ from core.runs.state import Stopped
 
 ROWS = 60
 BROWSER = "webgpu"  # its packages are laid out for transformers.js
+PHONE = "mobile"  # and its for onnxruntime's small builds
 
 Say = Callable[[str], None]
 Progress = Callable[[float, float], None]
@@ -60,7 +62,7 @@ class Exporting:
             for options in choices:
                 maker_class(head).check(config, options, targets.target(options.device))
                 if options.device == BROWSER:
-                    layout.check(config, maker_class(head).kind)
+                    layout.check(config, maker_class(head).kind, options)
 
         self.given = open_source(target, work, say, check)
         self._rows, self._data = rows, data
@@ -87,6 +89,8 @@ class Exporting:
         settings = common(self.given, maker) | maker.settings(asked)
         if options.device == BROWSER:
             settings |= layout.lay_out(staged, maker.kind, options.precision, settings, self.given.folder)
+        elif options.device == PHONE:
+            settings |= phone.lay_out(staged, maker.kind)
         bundle.write(staged, settings, maker.entry, device, maker.requirements())
         self.say("comparing")
         report = begun(self.given, options) | {"rows": len(asked.prompts), "rows_from": asked.told}
@@ -94,7 +98,7 @@ class Exporting:
             report |= maker.compare(staged, asked, self._truth if maker.compared else None)
         except RuntimeError as error:
             report |= {"status": "failed", "message": str(error)}
-        report = _by_proxy(report, maker)
+        report = by_proxy(report, maker)
         self._heed()
         return finish(staged, self.work, out, settings, device, report, self.given, began, self.say, self.should_stop)
 
@@ -161,7 +165,7 @@ def make_all(
     return made
 
 
-def _by_proxy(report: dict[str, Any], maker: Maker) -> dict[str, Any]:
+def by_proxy(report: dict[str, Any], maker: Maker) -> dict[str, Any]:
     """Where this machine's processor ran the package in the device's place, that proves the graph, not the device."""
     if not maker.stands_in or report["status"] == "failed":
         return report

@@ -77,6 +77,7 @@ class Target:
         stands_in: the precisions that this machine's processor runs in the device's place, so that answers can be
             compared; that proves the graph, and nothing about the device.
         builder: the model builder's name of the device. int4_options: what it must be told besides of int4.
+        fixed: a graph takes one row of a fixed length, and of int8 the activations are integers, too.
         block_sizes: of int4, weights that share a scale; the first is the default. accuracy_levels: of MatMulNBits, 0
             unset, 1 fp32, 2 fp16, 3 bf16, 4 activations in int8; the first is the builder's own default.
     """
@@ -92,6 +93,7 @@ class Target:
     stands_in: tuple[str, ...] = ()
     builder: str = "cpu"
     int4_options: tuple[str, ...] = ()
+    fixed: bool = False
     block_sizes: tuple[int, ...] = (32, 16, 64, 128, 256)
     accuracy_levels: tuple[int, ...] = (0, 1, 2, 3, 4)
 

@@ -16,7 +16,7 @@ from core.errors import InputError
 from core.export import bundle, targets
 from core.export.graphs import adapters
 from core.export.graphs.base import whole_base
-from core.export.make import ROWS, Say, begun, common, finish, staging
+from core.export.make import ROWS, Say, begun, by_proxy, common, finish, staging
 from core.export.makers.base import FIGURES
 from core.export.makers.writer import Work
 from core.export.options import Options
@@ -74,7 +74,8 @@ def make_several(
     """
     began = time.monotonic() if began is None else began
     device = targets.target(options.device)
-    if device.offers["writer"].runtime != "genai":
+    offer = device.offers.get(Work.kind)
+    if offer is None or offer.runtime != "genai" or device.device == "webgpu":  # which is a page in a browser
         raise InputError(
             f"A package for {device.label} holds one model: adapters are switched by onnxruntime-genai, which does not "
             "run there. Take cpu, or export each run by itself.",
@@ -82,17 +83,16 @@ def make_several(
         )
     infos = _fitting(runs)
     with staging(out) as (staged, work):
-        able = device.verifiable()[0]
         parts: list[_Part] = []
         for name, info in zip(names_of([info.run.title for info in infos]), infos, strict=True):
             place = work / str(len(parts))
             place.mkdir()
-            say(f"asking PyTorch: {name}" if able else f"loading {name}")
-            parts.append(_ask(None, name, info, info.run.dir, options, place, rows, able, progress, should_stop))
+            say(f"asking PyTorch: {name}")
+            parts.append(_ask(None, name, info, info.run.dir, options, place, rows, progress, should_stop))
         base = whole_base(infos[0].run.dir / "model", work / "base")
         first = parts[0]
-        say(f"asking PyTorch: {BASE}" if able else f"loading {BASE}")
-        parts.append(_ask(first, BASE, infos[0], base, options, work, BASE_ROWS, able, progress, should_stop))
+        say(f"asking PyTorch: {BASE}")
+        parts.append(_ask(first, BASE, infos[0], base, options, work, BASE_ROWS, progress, should_stop))
         say("building")
         progress(0, 0)
         first.maker.graph(base, staged, _shared_ends([part.maker.given.end_ids for part in parts]), adapters.BUILDER)
@@ -103,6 +103,7 @@ def make_several(
         _heed(should_stop)
         settings = common(first.maker.given, first.maker) | first.maker.settings(first.asked)
         settings |= {"adapters": {part.name: _settings(part) for part in parts}, "adapter": first.name}
+        settings["title"] = f"{len(infos)} adapters on {first.maker.given.base}"
         settings["chat"] = any(one["template"] is None for one in settings["adapters"].values())
         bundle.write(staged, settings, Work.entry, device, first.maker.requirements())
         found = []
@@ -160,7 +161,6 @@ def _ask(
     options: Options,
     work: Path,
     rows: int,
-    able: bool,
     progress: Callable[[float, float], None],
     should_stop: Callable[[], bool],
 ) -> _Part:
@@ -178,7 +178,7 @@ def _ask(
     if first is not None:
         asked = replace(asked, wants=None, right=None)  # how well the base does is of no interest here
     truth = None
-    if able:
+    if maker.compared:
         truth = maker.reference(asked, work, lambda done: progress(done, len(asked.prompts)), should_stop)
     # Only its config is wanted from here on: the memory and the disk are the next one's.
     maker.given = replace(given, model=SimpleNamespace(config=given.model.config))
@@ -216,9 +216,10 @@ def _compare(part: _Part, staged: Path) -> dict[str, Any]:
         "bytes": file.stat().st_size if file.is_file() else 0,
     }
     try:
-        return found | part.maker.compare(staged, part.asked, part.truth)
+        found |= part.maker.compare(staged, part.asked, part.truth)
     except (RuntimeError, OSError) as error:
-        return found | {"status": "failed", "message": str(error)}
+        found |= {"status": "failed", "message": str(error)}
+    return by_proxy(found, part.maker)
 
 
 def together(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:

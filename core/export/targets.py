@@ -170,6 +170,7 @@ TARGETS: dict[str, Target] = {
                 "size fixed. For the processor of the same machine take --device mobile or --device cpu.",
             },
             stands_in=("fp16", "int8"),
+            fixed=True,
         ),
         Target(
             "mobile",

@@ -114,7 +114,7 @@ def four_bits(full: Path, out: Path, *, block_size: int = 32, accuracy_level: in
         accuracy_level=accuracy_level,
         nodes_to_exclude=small,
     )
-    with _silent():
+    with silent():
         made.process()
     made.model.save_model_to_file(str(out), made.model.model.ByteSize() > LARGEST_FILE)
     clean(out)
@@ -129,7 +129,7 @@ def _prepared(full: Path) -> Iterator[tuple[Path, bool]]:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     large = any(full.parent.glob(f"{full.name}.data")) or full.stat().st_size > LARGEST_FILE
-    with tempfile.TemporaryDirectory(prefix=".quantizing-", dir=full.parent) as folder, _silent():
+    with tempfile.TemporaryDirectory(prefix=".quantizing-", dir=full.parent) as folder, silent():
         ready = Path(folder) / "ready.onnx"
         more: dict[str, Any] = {"save_as_external_data": True, "external_data_location": "ready.data"} if large else {}
         quant_pre_process(full, ready, skip_symbolic_shape=True, **more)
@@ -137,7 +137,7 @@ def _prepared(full: Path) -> Iterator[tuple[Path, bool]]:
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """Without the remarks of onnxruntime's tools, which speak through the root logger."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from torch.onnx.errors import OnnxExporterError
 
+from core.config import DataConfig
 from core.data.dataset import open_examples
 from core.data.split import split_source
 from core.errors import InputError
 from core.evaluation.rows import Chosen
-from core.export.graphs import quantize, reader
+from core.export.graphs import qnn, quantize, reader
 from core.export.graphs.builder import TOKENIZER_FILES
 from core.export.makers import readings
 from core.export.makers.base import Maker, Say
@@ -70,6 +71,11 @@ class Work(Maker):
         context = getattr(self.given.model.config.get_text_config(), "max_position_embeddings", None) or 2**31
         return int(context) - in_front(self.given.model)
 
+    @property
+    def limit(self) -> int:
+        """How many tokens of a text are read at most."""
+        return min(self.config.data.max_tokens if self.config is not None else DataConfig().max_tokens, self.longest)
+
     def ask(self, rows: int, data: str | None) -> Readings:
         """See Maker."""
         return readings.ask(self.given, self.config, rows, data, self.longest)
@@ -94,8 +100,10 @@ class Work(Maker):
     def build(self, out: Path, say: Say) -> None:
         """See Maker: the graph in float32 is compared with PyTorch on the spot, whatever is made of it then."""
         given, half = self.given, self.options.precision == "fp16"
+        if self.target.fixed and self.options.precision == "int8" and self.config is None:
+            raise qnn.no_rows()
         module = reader.wrap(given.model, given.head, pad_id=given.pad_id)
-        small = self.options.precision in ("int8", "int4")
+        small = self.options.precision in ("int8", "int4") or self.target.fixed
         with tempfile.TemporaryDirectory(prefix=".graph-", dir=out.parent) as folder:
             full = Path(folder) / GRAPH if small else out / GRAPH
             try:
@@ -108,7 +116,8 @@ class Work(Maker):
             if small:
                 say("quantising")
                 self._smaller(full, out / GRAPH, names)
-                reader.try_out(out / GRAPH, None, names, pad_id=given.pad_id, longest=self.longest)
+                if not self.target.fixed:
+                    reader.try_out(out / GRAPH, None, names, pad_id=given.pad_id, longest=self.longest)
         for name in TOKENIZER_FILES:
             if (given.folder / name).exists():
                 shutil.copyfile(given.folder / name, out / name)
@@ -117,7 +126,11 @@ class Work(Maker):
         (out / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def _smaller(self, full: Path, out: Path, names: list[str]) -> None:
-        if self.options.precision == "int4":
+        if self.target.fixed and self.options.precision == "int8":
+            qnn.integers(full, out, self.limit, self.calibration(names), self.given.pad_id)
+        elif self.target.fixed:
+            qnn.fix(full, out, self.limit)
+        elif self.options.precision == "int4":
             levels = {"block_size": self.options.block_size, "accuracy_level": self.options.accuracy_level}
             quantize.four_bits(full, out, **levels)
         elif self.options.calibration == "static":

@@ -22,7 +22,8 @@ from core.data.whole import encode_texts
 from core.data.worded import encode_words
 from core.errors import InputError
 from core.export.packages.asked import Asked
-from core.export.packages.sessions import Session, open_session
+from core.export.packages.fixed import loose
+from core.export.packages.sessions import PLACES_HELP, Session, open_session, where
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,9 @@ class Package(Asked):
     def load(self) -> None:
         """Load the graph, where it is not."""
         if self._session is None:
-            self._session = open_session(self.graph(GRAPH), self.settings["device"])
+            place = self.settings.get("place", "")
+            session = open_session(self.graph(GRAPH), self.settings["device"], place=place)
+            self._session = loose(session, self.settings["pad_id"])
 
     # Reading
 
@@ -196,10 +199,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="every label with its probability")
     parser.add_argument("--json", action="store_true", help="print the whole answer as JSON")
     parser.add_argument("--ids", action="store_true", help="print the tokens of the text, as JSON")
+    parser.add_argument("--on", default="", metavar="WHERE", help=PLACES_HELP)
     parser.add_argument("--check", action="store_true", help="compare every file with its hash")
     args = parser.parse_args(argv)
     try:
         package = Package()
+        where(package.settings, args.on)
         if args.check:
             wrong = package.check()
             print(f"Missing or changed: {', '.join(wrong)}." if wrong else "Every file is as it was made.")

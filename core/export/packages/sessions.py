@@ -45,7 +45,7 @@ class Session(Protocol):
     """A graph that is loaded.
 
     Attributes:
-        inputs, outputs: their names, in the order of the graph.
+        inputs, outputs: their names, in the order of the graph; an output may have more than one.
     """
 
     inputs: list[str]
@@ -91,8 +91,9 @@ class VinoSession:
 
     def __init__(self, compiled: Any) -> None:
         self._request = compiled.create_infer_request()
-        self._given = {port.any_name: port for port in compiled.inputs}
-        self._made = {port.any_name: port for port in compiled.outputs}
+        self._given = {port.get_node().get_friendly_name(): port for port in compiled.inputs}
+        # One array may have several names: that of the graph's output, and those of what it passed on the way.
+        self._made = {name: port for port in compiled.outputs for name in sorted(port.get_names())}
         self.inputs, self.outputs = list(self._given), list(self._made)
 
     def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

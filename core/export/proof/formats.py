@@ -92,7 +92,7 @@ def _outputs(
         if should_stop():
             raise Stopped
         files.append(str(work / f"{place}.npy"))
-        np.save(files[-1], objective.outputs(model, [example]).numpy())
+        np.save(files[-1], loaded.outputs(objective, model, example))
         progress(place + 1, len(kept))
     request = {"examples": kept, "outputs": files, "labels": labels, "config": configs.dumps(config)}
     return request, {"rows": len(kept)}, f"{chosen.which} rows of {chosen.source.name}"

@@ -111,7 +111,7 @@ def _reader(model: Any, tokenizer: Any, request: dict[str, Any]) -> dict[str, An
     objective = objective_for(configs.loads(request["config"]), tokenizer, head, request["labels"])
     same, sums, count, gap, low, high = 0, 0.0, 0, 0.0, math.inf, -math.inf
     for row, path in zip(request["examples"], request["outputs"], strict=True):
-        theirs, ours = np.load(path), objective.outputs(model, [row]).numpy()
+        theirs, ours = np.load(path), outputs(objective, model, row)
         off = np.abs(ours - theirs)
         gap = max(gap, float(off.max())) if np.isfinite(off).all() else math.nan
         if not math.isfinite(gap):
@@ -120,6 +120,15 @@ def _reader(model: Any, tokenizer: Any, request: dict[str, Any]) -> dict[str, An
         sums, count = sums + float(off.sum(dtype=np.float64)), count + off.size
         low, high = min(low, float(theirs.min())), max(high, float(theirs.max()))
     return {"same": same, "gap": gap, "mean_gap": sums / count if count else None, "span": high - low}
+
+
+def outputs(objective: Any, model: Any, row: dict[str, Any]) -> np.ndarray:
+    """What a model says of an encoded row, float32: see core.tasks.objective.Objective.outputs."""
+    import torch
+
+    with torch.inference_mode():
+        found: np.ndarray = objective.outputs(model, [row]).numpy()
+    return found
 
 
 LEAST_COSINE = 0.999  # two vectors of a text that are nearer than this rank its neighbours alike

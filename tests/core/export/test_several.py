@@ -13,48 +13,10 @@ from core.errors import InputError
 from core.export import bundle, several
 from core.export.graphs import adapters
 from core.export.options import Options
-from core.runs import store
-from core.runs.files import write_json
 from tests import factory
+from tests.core.export.runs import tuned
 
 pytestmark = pytest.mark.slow
-TEMPLATE = "### {phrase}\n{tone}"
-
-
-def tuned(base: Path, rows: Path, seed: int, name: str, method: str = "lora", settings=None, **data):
-    """A finished run with a random adapter on a base, as if it had been trained."""
-    import torch
-
-    from core.config import build
-    from core.methods import lora, qlora
-    from core.models.load import copy_companions, load_base
-
-    config = build(
-        {
-            "task": "generation" if data.get("template", "x") is None else "classification",
-            "model": {"path": str(base)},
-            "data": {"path": str(rows), "template": TEMPLATE, "max_tokens": 64, "validation": 0.25} | data,
-            "method": {"name": method, **(settings or {})},
-            "evaluation": {"max_new_tokens": 6},
-        }
-    )
-    run = store.create(config, name)
-    kind = {"lora": lora, "qlora": qlora}[method]
-    from core.models.precision import precision
-
-    quantization = kind.quantization(config.method, precision())
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = kind.prepare(load_base(str(base), quantization=quantization), config.method, str(base), None)
-        for key, parameter in model.named_parameters():
-            if "lora_B" in key:
-                torch.nn.init.normal_(parameter, std=0.1)
-    kind.save(model, run.dir / "model")
-    copy_companions(str(base), None, run.dir / "model")
-    if quantization:
-        write_json(run.dir / "model" / "base.json", {"quantization": quantization})
-    write_json(run.dir / "state.json", json.loads((run.dir / "state.json").read_text()) | {"state": "done"})
-    return run
 
 
 @pytest.fixture(scope="module")
