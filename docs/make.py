@@ -1,4 +1,4 @@
-"""Write docs/settings.md from core/config.py, and docs/models.md from the catalogue: python -m docs.make."""
+"""Write docs/settings.md, docs/models.md and docs/devices.md from the tables in the code: python -m docs.make."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.config import (
     dumps,
 )
 from core.models.rates import RATES, SMALL, SMALL_RATES
-from docs import models_page
+from docs import devices_page, models_page
 
 TARGET = Path(__file__).parent / "settings.md"
 
@@ -123,3 +123,4 @@ def _escaped(text: str) -> str:
 if __name__ == "__main__":
     TARGET.write_text(document(), encoding="utf-8", newline="\n")
     models_page.TARGET.write_text(models_page.document(), encoding="utf-8", newline="\n")
+    devices_page.TARGET.write_text(devices_page.document(), encoding="utf-8", newline="\n")

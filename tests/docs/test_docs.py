@@ -6,8 +6,9 @@ import pytest
 
 from core.__main__ import COMMANDS, parser
 from core.config import METHODS, RunConfig, loads
+from core.export.targets import TARGETS
 from core.models.catalog_table import CATALOGUE
-from docs import models_page
+from docs import devices_page, models_page
 from docs.make import TARGET, document
 from tests.conftest import ROOT
 
@@ -38,6 +39,14 @@ def test_the_models_are_fresh():
     text = models_page.document()
     assert models_page.TARGET.read_text(encoding="utf-8") == text, "docs/models.md is out of date: run make docs"
     assert all(text.count(f"| `{entry.id}` |") == 1 for entry in CATALOGUE)
+
+
+def test_the_devices_are_fresh():
+    text = devices_page.document()
+    assert devices_page.TARGET.read_text(encoding="utf-8") == text, "docs/devices.md is out of date: run make docs"
+    for device, found in TARGETS.items():
+        assert text.count(f"--device {device}`") == 1
+        assert all(line in text for offer in found.offers.values() for line in offer.requirements)
 
 
 def test_settings_name_every_field_and_the_yaml_is_read():
