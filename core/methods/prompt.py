@@ -146,7 +146,7 @@ def _forward(
         positions = torch.cat([first, positions], dim=1)
         if decoder and kind == LABEL.task_type:
             # It looks at the last column, and cannot tell by vectors which are filled: the filling goes to the left.
-            order = mask.argsort(dim=1, stable=True)
+            order = _filled_left(mask)
             embedded = embedded.gather(1, order[..., None].expand_as(embedded))
             mask, positions = mask.gather(1, order), positions.gather(1, order)
         inputs = {"inputs_embeds": embedded}
@@ -160,3 +160,13 @@ def _forward(
         if made is not None and made.ndim == 3 and made.shape[1] > tokens and not two:
             out[name] = made[:, -tokens:]
     return out
+
+
+def _filled_left(mask: torch.Tensor) -> torch.Tensor:
+    """Which column comes where (rows, tokens), so that what is masked goes to the left and all else keeps its order.
+
+    A stable sort of the mask; torch's exporter to ONNX knows none.
+    """
+    empty = 1 - mask
+    place = torch.where(mask > 0, empty.sum(1, keepdim=True) + mask.cumsum(1), empty.cumsum(1)) - 1
+    return torch.zeros_like(place).scatter(1, place, torch.arange(mask.shape[1], device=mask.device).expand_as(place))
