@@ -126,8 +126,10 @@ def _has_types(model: Any) -> bool:
 
 def try_out(
     path: Path, module: Labels | None, names: list[str], *, pad_id: int, longest: int, half: bool = False
-) -> None:
+) -> float:
     """Load a graph that was just written and run it at several shapes, alone and in filled batches, by onnxruntime.
+
+    Returns the largest difference from `module`.
 
     Args:
         module: what it was made of, in float32: both must say the same. None (of quantised weights, which are compared
@@ -137,7 +139,7 @@ def try_out(
     Raises:
         RuntimeError: it does not load or run, or says something else; in one sentence.
     """
-    session = _opened(path)
+    session, worst = _opened(path), 0.0
     for texts, most in SHAPES:
         tokens = min(most, longest)
         ids, mask = _texts(texts, tokens, pad_id)
@@ -156,10 +158,12 @@ def try_out(
         for mine, theirs in zip(got, said if isinstance(said, tuple) else (said,), strict=True):
             there = mask.bool() if theirs.ndim == 3 else torch.ones(len(theirs), dtype=torch.bool)
             gap = (mine - theirs)[there].abs().max().item()
+            worst = max(worst, gap)
             if gap > OFF[half] * max(1.0, theirs[there].abs().max().item()):
                 raise RuntimeError(
                     f"The graph is not the model: on {texts} x {tokens} tokens its numbers are off by {gap:.2g}."
                 )
+    return worst
 
 
 def _opened(path: Path) -> Any:

@@ -172,9 +172,9 @@ CELLS = [
     ("bert", LABEL, "full", {}),
     ("roberta", TAGS, "lora", {}),
     ("modernbert", VECTOR, "full", {}),
-    ("llama", LABEL, "lora", TEMPLATE),
+    ("qwen2", LABEL, "lora", TEMPLATE),
     ("gpt2", TAGS, "adapter", {}),
-    ("distilbert", LABEL, "prompt", {}),
+    ("llama", LABEL, "prompt", TEMPLATE),
     ("t5", VECTOR, "full", {}),
 ]
 
@@ -237,7 +237,8 @@ def test_a_package_of_labels_answers_by_itself(exported):
     run, _ = exported(*CELLS[0])
     folder = run.export_dir("cpu", "fp32")
     found = json.loads(ask(folder, "The lake lies still", "--json").stdout)
-    assert found["label"] == max(found["scores"], key=found["scores"].get) and sum(found["scores"].values()) == 1
+    assert found["label"] == max(found["scores"], key=found["scores"].get)
+    assert sum(found["scores"].values()) == pytest.approx(1)
     done = ask(folder, "The lake lies still")
     assert done.stdout == f"{found['label']}\t{found['score']:.1%}\n"
     assert len(ask(folder, "The lake lies still", "--all").stdout.splitlines()) == 4
@@ -334,7 +335,7 @@ def test_a_graph_that_is_not_the_model_is_refused_as_soon_as_it_is_written(prove
     module = graphs.wrap(made.given.model, LABEL, pad_id=made.given.pad_id)
     names = ["input_ids", "attention_mask", "token_type_ids"]
     graph = staged / "model.onnx"
-    graphs.try_out(graph, module, names, pad_id=made.given.pad_id, longest=64)
+    assert 0 < graphs.try_out(graph, module, names, pad_id=made.given.pad_id, longest=64) < 1e-5
     corrupt(graph, one_number)
     with pytest.raises(RuntimeError, match="The graph is not the model: on 1 x 1 tokens its numbers are off by"):
         graphs.try_out(graph, module, names, pad_id=made.given.pad_id, longest=64)
@@ -370,12 +371,13 @@ def test_smaller_weights_say_nearly_the_same(exported, proven, tmp_path, precisi
 
 
 @pytest.mark.slow
-def test_half_precision_for_a_gpu_is_checked_on_the_processor_and_not_called_verified(tiny_models, runs_dir, tmp_path):
-    run = heads.run_of(tiny_models("llama"), LABEL, folder=tmp_path, **TEMPLATE)
+def test_half_precision_for_a_gpu_is_compared_on_the_processor_and_not_called_verified(tiny_models, runs_dir, tmp_path):
+    run = heads.run_of(tiny_models("distilbert"), LABEL, folder=tmp_path)
     report = make.make(str(run.dir), Options("cuda", "fp16"), out := run.export_dir("cuda", "fp16"))
-    assert report["status"] == "not verified here" and report["rows"] == 0
+    assert report["status"] == "not verified here" and report["same"] == 1, report["message"]
+    assert 1e-6 < report["max_logit_difference"] < 0.01 * report["logit_range"]
     kinds = {w.data_type for w in onnx.load(out / "model.onnx").graph.initializer if len(w.dims) == 2}
-    assert kinds == {onnx.TensorProto.FLOAT16}
+    assert onnx.TensorProto.FLOAT16 in kinds and onnx.TensorProto.FLOAT not in kinds
     assert onnx.load(out / "model.onnx").graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT
 
 
