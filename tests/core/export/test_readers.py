@@ -48,6 +48,7 @@ def package(folder, tokenizer, head, form, limit=32):
     settings = form | {
         "chat": form["chat_template"] is not None,
         "special_tokens": {k: v for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)},
+        "kind": reader.Work.kind,
         "head": head.name,
         "labels": heads.NAMES[head],
         "pad_id": 0,
