@@ -67,7 +67,8 @@ def write_adapter(folder: Path, out: Path) -> None:
         shutil.copyfile(weights, out / weights.name)
     if note := read_json(folder / load.BASE_NOTE):
         write_json(out / load.BASE_NOTE, note | {"path": public_name(str(note.get("path") or base))})
-    for name in load.COMPANIONS:
+    load.copy_companions(base, said.get("revision"), out)
+    for name in load.COMPANIONS:  # an adapter that was tuned in another format than its base has brings its own
         if (folder / name).is_file():
             shutil.copyfile(folder / name, out / name)
 

@@ -109,6 +109,15 @@ def test_an_adapter_names_its_base_and_no_folder_of_this_machine(tuned_run, tiny
     assert weights.hub_id(str(tiny_llama)) == ""
 
 
+def test_an_adapter_that_lies_alone_takes_the_tokenizer_of_its_base(tiny_llama, tmp_path, near):
+    from tests.core.methods.test_merge import tuned
+
+    tuned(tiny_llama, tmp_path / "a", name="lora")
+    report = make_format.make(str(tmp_path / "a"), "adapter", "fp32", tmp_path / "out")
+    assert report["status"] == "verified" and report["rows_from"].startswith("neutral sentences")
+    assert (tmp_path / "out" / "tokenizer.json").read_bytes() == (tiny_llama / "tokenizer.json").read_bytes()
+
+
 @pytest.mark.parametrize("template", [None, "llama-3"])
 def test_a_chat_becomes_gguf_with_its_template(tuned_run, tiny_llama, near, template):
     run = tuned_run(tiny_llama, template=template)
