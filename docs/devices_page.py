@@ -21,9 +21,10 @@ in the precisions that say so below: then the figures are those of the same grap
 PyTorch's all the same, and the badge still says *not verified here*. `run.py --on cpu` does so on any machine.
 
 OpenVINO is the exception that runs here: `pip install openvino` beside Tunesmith, and its packages, which ask OpenVINO
-itself and not onnxruntime's provider of it, are compared on OpenVINO's own CPU plug-in, in float32 and without its quantised activations; `run.py --on GPU` and `--on NPU` take an
-Intel GPU or NPU, which nobody tried here. Importing `openvino` reports that to its makers, unless its package
-`openvino_telemetry` is missing; packages and Tunesmith hide that one from it, so nothing is sent.
+itself and not onnxruntime's provider of it, are compared on OpenVINO's own CPU plug-in, in float32 and without its
+quantised activations; `run.py --on GPU` and `--on NPU` take an Intel GPU or NPU, which nobody tried here. Importing
+`openvino` reports that to its makers, unless its package `openvino_telemetry` is missing; packages and Tunesmith hide
+that one from it, so nothing is sent.
 
 Kinds of model: one that *writes* (a decoder), one that *rewrites* (an encoder-decoder such as T5), one that *reads*
 (labels, tags, vectors). The precision in bold is the one to take.
