@@ -13,6 +13,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.export.packages.prompts import Prompted
+from core.export.packages.sessions import plugin
 from core.export.packages.terminal import converse
 
 HERE = Path(__file__).resolve().parent
@@ -40,10 +41,8 @@ class Package(Prompted):
             config = og.Config(str(self.folder))
             if self.settings["device"] == "cpu":
                 config.clear_providers()
-            elif self.settings["device"] == "webgpu":
-                import onnxruntime_ep_webgpu as plugin  # type: ignore[import-not-found,unused-ignore]
-
-                og.register_execution_provider_library(plugin.get_ep_name(), plugin.get_library_path())
+            elif (library := plugin(self.settings["device"])) is not None:
+                og.register_execution_provider_library(library.get_ep_name(), library.get_library_path())
             self._model = og.Model(config)
         return self._model
 

@@ -144,22 +144,32 @@ def open_session(path: Path, device: str, threads: int | None = None, place: str
     return OrtSession(onnxruntime.InferenceSession(str(path), options, providers=[provider]))
 
 
-def _plug(onnxruntime: Any, options: Any, device: str) -> None:
-    """Have a plug-in run the graph on its device. InputError: it is not installed, or finds no such device."""
-    name, wanted = PLUGINS[device]
+def plugin(device: str) -> Any:
+    """The module of the plug-in that runs a device (get_ep_name, get_library_path); None where it needs none.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if device not in PLUGINS:
+        return None
     try:
-        plugin = importlib.import_module(name)
+        return importlib.import_module(PLUGINS[device][0])
     except ImportError:
         raise InputError(
             f"What runs models on {device} is not here: install what requirements.txt names, or take --on cpu."
         ) from None
-    provider = plugin.get_ep_name()
+
+
+def _plug(onnxruntime: Any, options: Any, device: str) -> None:
+    """Have a plug-in run the graph on its device. InputError: it is not installed, or finds no such device."""
+    library, (name, wanted) = plugin(device), PLUGINS[device]
+    provider = library.get_ep_name()
     if not any(found.ep_name == provider for found in onnxruntime.get_ep_devices()):
-        onnxruntime.register_execution_provider_library(provider, plugin.get_library_path())
+        onnxruntime.register_execution_provider_library(provider, library.get_library_path())
     found = [one for one in onnxruntime.get_ep_devices() if one.ep_name == provider]
     if device == "qnn":  # it finds the GPU and the processor of a Snapdragon, too
         found = [one for one in found if one.device.type == onnxruntime.OrtHardwareDeviceType.NPU]
-        wanted = {**wanted, "backend_path": plugin.get_qnn_htp_path()}
+        wanted = {**wanted, "backend_path": library.get_qnn_htp_path()}
     if not found:
         raise InputError(f"{name} finds no device here: try the machine that the package is for, or take --on cpu.")
     options.add_provider_for_devices(found[:1], wanted)
