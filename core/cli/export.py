@@ -6,22 +6,26 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.export import bundle, choice, targets
+from core.export import bundle, choice, formats, targets
 from core.export.options import Options
 from core.runs import store
 from core.runs.state import Job, StateFile
 
 HELP = "Write a model as ONNX for a device, and compare its answers with PyTorch's."
 ALL = "all"
+Work = Callable[[Path, dict[str, Any]], dict[str, Any]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("target", metavar="RUN_OR_MODEL", help="a run's id or folder, a model's folder, or a Hub id")
+    parser.add_argument("--format", default=formats.ONNX, help=f"onnx, {', '.join(formats.FORMATS)} (onnx)")
     parser.add_argument("--device", default="cpu", help=f"{', '.join(targets.TARGETS)} (cpu)")
     parser.add_argument(
         "--precision", default=None,
@@ -49,32 +53,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Build, compare, pack. The result's keys: core.export, and dir; "exit" is 1 where the comparison failed."""
     began = time.monotonic()
+    if args.rows < 1:
+        raise InputError(f"--rows {args.rows} is too few: at least 1 row must be compared.")
+    if args.format != formats.ONNX:
+        form, precision = formats.check(args.format, args.precision)
+        return _placed(args, form.name, precision, partial(_file, args.target, form.name, precision), began)
     all_of_them = args.precision == ALL
     device, precision = targets.check(args.device, None if all_of_them else args.precision)
     options = Options(
         device.device, ALL if all_of_them else precision, args.block_size, args.accuracy_level, args.calibration,
         args.keep_adapter, tuple(name.strip() for name in args.adapters.split(",") if name.strip()),
     )  # fmt: skip
-    if args.rows < 1:
-        raise InputError(f"--rows {args.rows} is too few: at least 1 row must be compared.")
+    return _placed(args, device.device, options.precision, partial(_onnx, args, options), began)
+
+
+def _placed(args: argparse.Namespace, name: str, precision: str, work: Work, began: float) -> dict[str, Any]:
+    """Do the work in the folder that is asked for, or in the run's own, with a state that others can follow."""
     found = store.find(args.target)
     if found is not None and not found.has_model:
         raise InputError(f"The run {found.id} has no tuned model yet: its training is {found.state().state}.")
     if args.out is not None:
         out = Path(args.out).expanduser().absolute()
         bundle.refuse_foreign(out)
-        return _work(args, options, out, None, began)
+        return work(out / f"{name}-{precision}" if precision == ALL else out, _watching(args, None, began))
     if found is None:
         if not Path(args.target).expanduser().exists() and "/" not in args.target:
             store.open_run(args.target)  # which says that there is none, and which one was probably meant
         raise InputError(f"{args.target!r} is no run, so say where its package goes: --out DIR.")
-    out = found.export_dir(device.device, options.precision)
+    out = found.export_dir(name, precision)
     out.mkdir(parents=True, exist_ok=True)
     with StateFile(out / "state.json").working("loading") as job:
-        return _work(args, options, out, job, began)
+        return work(out, _watching(args, job, began))
 
 
-def _work(args: argparse.Namespace, options: Options, out: Path, job: Job | None, began: float) -> dict[str, Any]:
+def _watching(args: argparse.Namespace, job: Job | None, began: float) -> dict[str, Any]:
+    """What an export is told and asked while it is at work."""
     os.environ.setdefault("TQDM_DISABLE", "1")  # bars of libraries; tqdm reads it when it is imported
 
     def say(what: str) -> None:
@@ -83,7 +96,7 @@ def _work(args: argparse.Namespace, options: Options, out: Path, job: Job | None
             job.check()
             job.say(what)
 
-    watching: dict[str, Any] = {
+    return {
         "data": args.data,
         "rows": args.rows,
         "say": say,
@@ -91,6 +104,15 @@ def _work(args: argparse.Namespace, options: Options, out: Path, job: Job | None
         "should_stop": lambda: job is not None and job.stop_asked,
         "began": began,
     }
+
+
+def _file(target: str, name: str, precision: str, out: Path, watching: dict[str, Any]) -> dict[str, Any]:
+    from core.export.make_format import make
+
+    return make(target, name, precision, out, **watching)
+
+
+def _onnx(args: argparse.Namespace, options: Options, out: Path, watching: dict[str, Any]) -> dict[str, Any]:
     if options.adapters:
         if options.precision == ALL or args.data is not None:
             raise InputError("A package of several adapters has one precision, and is compared on its runs' own rows.")
@@ -99,7 +121,7 @@ def _work(args: argparse.Namespace, options: Options, out: Path, job: Job | None
         del watching["data"]
         return make_several([args.target, *options.adapters], options, out, **watching)
     if options.precision == ALL:
-        return _all(args.target, options, out if job is None else out.parent, watching)
+        return _all(args.target, options, out.parent, watching)
     from core.export.make import make
 
     return make(args.target, options, out, **watching)
@@ -138,7 +160,8 @@ def show(result: dict[str, Any]) -> str:
 
 
 def _shown(result: dict[str, Any]) -> str:
-    label = targets.TARGETS[result["device"]].label
+    form = result.get("format")
+    label = formats.FORMATS[form].label if form else targets.TARGETS[result["device"]].label
     lines = [f"{label} {result['precision']}: {result['status']}. {result['message']}"]
     if result.get("bytes"):
         lines.append(f"{result['bytes'] / 1e6:.1f} MB, {result['seconds']:.1f} s")

@@ -145,7 +145,7 @@ def label(place: Place, precision: str, again: bool = False) -> str:
 
 def place_card(place: Place) -> str:
     """A place as a choice: its name, and whether a package can be proven here."""
-    return f"{place.label}\n{place.mark}"
+    return f"{place.label.partition(' (')[0]}\n{place.mark}"
 
 
 def about_place(place: Place) -> str:

@@ -11,7 +11,8 @@ from ui.parts import badge
 from ui.tabs.export.words import metric_label, points
 
 WIDTH, HEIGHT = 640, 236
-LEFT, RIGHT, TOP, BOTTOM = 76, 24, 20, 42
+LEFT, RIGHT, TOP, BOTTOM = 76, 32, 28, 34
+CLOSE = 44  # circles nearer to each other than that have their names above and below
 SMALL, LARGE = 7.0, 22.0  # radius of a circle: its area is the speed
 
 
@@ -45,29 +46,47 @@ def drawn(reports: Mapping[str, Mapping[str, Any]], best: str) -> str:
         *(
             f'<text class="tick" x="{LEFT - 10}" y="{y(v) + 4:.0f}" text-anchor="end">{v:.3g}{unit}</text>'
             for v in (low, high)
+            if abs(y(v) - y(before)) > 14
         ),
         f'<line class="base" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(before):.1f}" y2="{y(before):.1f}"/>',
-        f'<text class="tick" x="{WIDTH - RIGHT}" y="{y(before) - 6:.0f}" text-anchor="end">PyTorch</text>',
+        f'<text class="tick" x="{LEFT - 10}" y="{y(before) + 4:.0f}" text-anchor="end">PyTorch</text>',
         f'<text class="tick" x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">size, smaller to the left</text>',
         f'<text class="tick" x="{LEFT}" y="{HEIGHT - 8}">{escape(label)}, higher is better</text>',
     ]
-    for name in sorted(found, key=lambda one: -speeds[one]):
+    last, above = -math.inf, True
+    for name in sorted(found, key=lambda one: sizes[one]):
+        across, down = x(sizes[name]), y(quality[name])
         radius = SMALL + (LARGE - SMALL) * math.sqrt(speeds[name] / fastest)
-        at = f'cx="{x(sizes[name]):.1f}" cy="{y(quality[name]):.1f}"'
         said = f"{name}: {sizes[name]:.1f} MB, {quality[name]:.1f}{unit}"
         said += f", {speeds[name]:,.0f} tokens a second" if speeds[name] else ""
+        if span := _interval(found[name], before):
+            top, bottom = (min(max(y(end), TOP), HEIGHT - BOTTOM) for end in span)
+            lines.append(f'<line class="span" x1="{across:.1f}" x2="{across:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>')
+        kind = "best" if name == best else ""
         lines.append(
-            f'<circle {at} r="{radius:.1f}" class="{"best" if name == best else ""}"><title>{said}</title></circle>'
+            f'<circle cx="{across:.1f}" cy="{down:.1f}" r="{radius:.1f}" class="{kind}"><title>{said}</title></circle>'
         )
-        at = f'x="{x(sizes[name]):.1f}" y="{y(low) + 16:.0f}"'
-        lines.append(f'<text class="name" {at} text-anchor="middle">{escape(name)}</text>')
+        above = not above if across - last < CLOSE else True
+        at = down - radius - 6 if above else down + radius + 15
+        lines.append(f'<text class="name" x="{across:.1f}" y="{at:.0f}" text-anchor="middle">{escape(name)}</text>')
+        last = across
     names = ", ".join(sorted(found))
     return (
         f'<figure class="tradeoff"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Size against quality of '
         f'{names}; the table says the same">{"".join(lines)}</svg>'
-        "<figcaption class='quiet small'>A larger circle answers faster. The line is PyTorch in full precision."
+        "<figcaption class='quiet small'>A larger circle answers faster; an upright line is the 95 % interval of its quality."
         "</figcaption></figure>"
     )
+
+
+def _interval(report: Mapping[str, Any], before: float) -> tuple[float, float] | None:
+    """(high, low) of the quality, on the axis: PyTorch's and the 95 % interval of the difference."""
+    metric = report.get("metric") or {}
+    difference = metric.get("difference") or {}
+    if "low" not in difference or difference["low"] == difference["high"]:
+        return None
+    high, low = (points({"name": metric["name"], "x": difference[end]}, "x") for end in ("high", "low"))
+    return before + high, before + low
 
 
 def _span(values: list[float]) -> tuple[float, float]:
