@@ -54,6 +54,7 @@ KNOWN_TO_UI += (
     "core.export.choice",
     "core.export.formats",
     "core.export.options",
+    "core.export.push",
     "core.olive",
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from core.errors import InputError
+from core.runs.jobs import push_state
 from core.runs.state import State
 from core.runs.store import Run, open_run
 from ui import course, places, telling
@@ -92,6 +93,8 @@ def job_state(run: Run, kind: str) -> State | None:
     name, _, rest = kind.partition("/")
     if name == "evaluation" and not rest:
         return run.evaluation_state()
+    if name == "push" and not rest:
+        return push_state(run)
     device, _, precision = rest.rpartition("-")
     places.check(device, precision)
     return run.export_state(device, precision)
@@ -119,7 +122,7 @@ class JobProgress(gr.HTML):
 
 
 def job_news(request: dict[str, Any]) -> dict[str, Any]:
-    """{"live", "html"} of a job, "evaluation" or "export/<device>-<precision>". The request comes from the browser."""
+    """{"live", "html"} of a job: evaluation, push or export/<device>-<precision>. The request is the browser's."""
     try:
         run = open_run(str(request.get("run") or ""))
         kind = str(request.get("kind") or "")

@@ -14,10 +14,13 @@ from ui.live import JobProgress, job_value
 from ui.parts import badge, empty, html, titled
 from ui.places import Place, kind_of, places
 from ui.shared import Shared
-from ui.tabs.export import options
+from ui.tabs.export import hub, options, tryout, workflow
+from ui.tabs.export.hub import Hub
 from ui.tabs.export.job import busy, cancel, start, start_all
 from ui.tabs.export.options import OptionsPart
 from ui.tabs.export.packages import detail, made_before, overview
+from ui.tabs.export.tryout import Tryout
+from ui.tabs.export.workflow import Workflow
 from ui.telling import named
 
 WHAT = "A folder that runs elsewhere without us, and the proof that it answers the same."
@@ -53,6 +56,9 @@ class Export:
     detail: gr.HTML
     options: OptionsPart
     gathered: gr.State
+    tryout: Tryout
+    hub: Hub
+    workflow: Workflow
 
 
 def layout(shared: Shared) -> Export:
@@ -97,12 +103,17 @@ def layout(shared: Shared) -> Export:
                 with gr.Column(visible=False) as doing:
                     progress = JobProgress()
                 one = html()
+        tried = tryout.layout()
+        with gr.Column(elem_classes="card further"):
+            titled("Further")
+            sending = hub.layout()
+            written = workflow.layout()
         marks = "".join(f"<span>{badge(kind, word)} {text}</span>" for kind, word, text in LEGEND)
         html(f"<div class='legend'>{marks}</div>")
     gathered = gr.State({})
     return Export(
         title, chosen, stop, compare, go, problems, nothing, lacking, body, device, about, precision, doing, progress,
-        shown, one, more, gathered,
+        shown, one, more, gathered, tried, sending, written,
     )  # fmt: skip
 
 
@@ -122,6 +133,12 @@ def wire(tab: Export, shared: Shared) -> None:
         [shared.run.change, shared.panels["export"].select], _partners, [shared.run, tab.options.adapters],
         tab.options.adapters, trigger_mode="always_last", **QUIET,
     )  # fmt: skip
+    tryout.wire(
+        tab.tryout, shared, tab.device, tab.precision,
+        [shared.run.change, shared.again.change, shared.panels["export"].select, tab.device.input, tab.precision.input],
+    )  # fmt: skip
+    hub.wire(tab.hub, shared, tab.device, tab.precision)
+    workflow.wire(tab.workflow, shared, tab.device, tab.precision)
     picked, told = tab.options.inputs(), [tab.problems, shared.again]
     gathers = {"fn": options.gather, "inputs": picked, "outputs": tab.gathered, **QUIET}
     tab.go.click(**gathers).then(start, [*asked, tab.gathered, shared.again, shared.token], told, **QUIET)

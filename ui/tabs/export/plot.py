@@ -74,7 +74,7 @@ def drawn(reports: Mapping[str, Mapping[str, Any]], best: str) -> str:
     return (
         f'<figure class="tradeoff"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Size against quality of '
         f'{names}; the table says the same">{"".join(lines)}</svg>'
-        "<figcaption class='quiet small'>A larger circle answers faster; an upright line is the 95 % interval of its quality."
+        "<figcaption class='quiet small'>A larger circle answers faster; an upright line is a 95 % interval."
         "</figcaption></figure>"
     )
 
