@@ -243,7 +243,7 @@ def test_the_tabs_fit_a_phone_and_the_dark(
     new_page: Callable[..., Any], server: Server, tuned: str, width: int, dark: bool
 ) -> None:
     page = open_page(new_page(width=width, height=812, dark=dark), f"{server.url}?run={tuned}")
-    for name, sign in (("train", "#tab-train .figs"), ("evaluate", "#tab-evaluate h1"), ("export", ".pick.two label")):
+    for name, sign in (("train", "#tab-train .figs"), ("evaluate", "#tab-evaluate h1"), ("export", ".pick.places label")):
         tab(page, name)
         expect(page.locator(sign).first).to_be_visible()
         page.wait_for_timeout(1500)

@@ -130,8 +130,8 @@ def wire(tab: Export, shared: Shared) -> None:
         show, asked, shown, trigger_mode="always_last", **QUIET,
     )  # fmt: skip
     gr.on(
-        [shared.run.change, shared.panels["export"].select], _partners, [shared.run, tab.options.adapters],
-        tab.options.adapters, trigger_mode="always_last", **QUIET,
+        [shared.run.change, shared.panels["export"].select], _fitting, [shared.run, tab.options.adapters],
+        [tab.options.calibration, tab.options.keep_adapter, tab.options.adapters], trigger_mode="always_last", **QUIET,
     )  # fmt: skip
     tryout.wire(
         tab.tryout, shared, tab.device, tab.precision,
@@ -149,8 +149,8 @@ def wire(tab: Export, shared: Shared) -> None:
     tab.progress.ended(lambda count: count + 1, shared.again, shared.again, **QUIET)
 
 
-def _partners(run_id: str, chosen: list[str]) -> gr.CheckboxGroup:
-    return options.partners(opened(run_id), chosen)
+def _fitting(run_id: str, chosen: list[str]) -> tuple[Any, ...]:
+    return options.fitting(opened(run_id), chosen)
 
 
 def label(place: Place, precision: str, again: bool = False) -> str:

@@ -47,9 +47,9 @@ def layout() -> Hub:
                 label="Repository", placeholder="owner/name", lines=1, max_lines=1, scale=1, interactive=True,
                 elem_id="field-export-repo",
             )  # fmt: skip
-            look = gr.Button("Show what goes", size="sm", scale=0, min_width=120)
+            look = gr.Button("Show what goes", size="sm", scale=0, min_width=150)
         public = gr.Checkbox(label="Everybody may read it", value=False, interactive=True)
-        note = html(elem_id="hub-note")
+        note = html(elem_id="hub-note", elem_classes="tall")
         progress = JobProgress()
         with gr.Row(elem_classes="tools"):
             send = gr.Button("Send", size="sm", scale=0, visible=False, elem_id="hub-send")

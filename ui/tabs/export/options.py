@@ -11,6 +11,7 @@ from core.errors import InputError
 from core.export.options import ACCURACY_LEVELS, BLOCK_SIZES
 from core.runs.adapters import by_base
 from core.runs.store import Run
+from ui import places
 from ui.parts import html
 from ui.telling import when
 
@@ -75,14 +76,20 @@ def gather(
     }
 
 
-def partners(run: Run | None, chosen: list[str]) -> gr.CheckboxGroup:
-    """The other runs on the same base that can share a package with this one."""
+def fitting(run: Run | None, chosen: list[str]) -> tuple[gr.Radio, gr.Checkbox, gr.CheckboxGroup]:
+    """The choices that this run has: calibration of one that reads, a LoRA apart, the other runs on the same base."""
+    reads = places.kind_of(run) == "reader"
+    adapter = run is not None and (run.dir / "model" / "adapter_config.json").is_file()
     found: list[tuple[str, str]] = []
-    if run is not None and (run.dir / "model" / "adapter_config.json").is_file():
+    if run is not None and adapter and not reads:
         try:
             infos = next((i for i in by_base().values() if any(one.run.id == run.id for one in i)), [])
         except InputError:
             infos = []
         found = [(f"{i.run.title} · {when(i.run.created)}", i.run.id) for i in infos if i.run.id != run.id]
     kept = [name for name in chosen or () if name in [key for _, key in found]]
-    return gr.CheckboxGroup(choices=found, value=kept, visible=bool(found))
+    return (
+        gr.Radio(visible=reads),
+        gr.Checkbox(visible=adapter and not reads),
+        gr.CheckboxGroup(choices=found, value=kept, visible=bool(found)),
+    )
