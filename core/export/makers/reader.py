@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shutil
@@ -104,14 +105,9 @@ class Work(Maker):
             raise qnn.no_rows()
         module = reader.wrap(given.model, given.head, pad_id=given.pad_id)
         small = self.options.precision in ("int8", "int4") or self.target.fixed
-        with tempfile.TemporaryDirectory(prefix=".graph-", dir=out.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=".graph-", dir=out.parent) as folder, self._told():
             full = Path(folder) / GRAPH if small else out / GRAPH
-            try:
-                names = reader.export(module, full, half=half)
-            except OnnxExporterError as error:
-                kind = type(given.model).__name__
-                reason = str(error.__cause__ or error).strip().splitlines()[0][:200]
-                raise InputError(f"torch's exporter cannot trace a {kind}: {reason}", "model.path") from error
+            names = reader.export(module, full, half=half)
             reader.try_out(full, module, names, pad_id=given.pad_id, longest=self.longest, half=half)
             if small:
                 say("quantising")
@@ -124,6 +120,21 @@ class Work(Maker):
         config = read_json(given.folder / "config.json") or {}
         config.pop("_name_or_path", None)
         (out / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the exporter or the first trial of a graph complains of, as the one sentence of an InputError."""
+        kind = type(self.given.model).__name__
+        try:
+            yield
+        except OnnxExporterError as error:
+            reason = str(error.__cause__ or error).strip().splitlines()[0][:200]
+            raise InputError(f"torch's exporter cannot trace a {kind}: {reason}", "model.path") from error
+        except RuntimeError as error:
+            raise InputError(
+                f"A {kind} does not export in {self.options.precision}: {error} Take another precision.",
+                "export.precision",
+            ) from error
 
     def _smaller(self, full: Path, out: Path, names: list[str]) -> None:
         if self.target.fixed and self.options.precision == "int8":
@@ -148,6 +159,8 @@ class Work(Maker):
             return
         source = open_examples(self.config)
         places = split_source(source, self.config).train
+        if readings.none_kept(self.config):  # then every other row is for the comparison
+            places = places[1::2]
         step = max(1.0, len(places) / CALIBRATED)
         chosen = [places[int(i * step)] for i in range(min(CALIBRATED, len(places)))]
         rows = Chosen(source, chosen, "train")

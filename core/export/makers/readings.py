@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -111,11 +111,21 @@ def ask(given: Source, config: RunConfig | None, count: int, data: str | None, l
     """
     if config is None and data is None:
         return _neutral(given, longest)
-    own = config or _alone(given)
-    chosen = None
-    if config is not None and data is None and config.evaluation.data is None and not config.data.validation:
-        chosen = choose(config, None, "train", count)
-    return of_rows(given, own, chosen or choose(config, data, None, count), longest)
+    if config is not None and data is None and none_kept(config):
+        whole = choose(config, None, "train", 2**31)
+        places = whole.places[::2]
+        step = max(1.0, len(places) / count)
+        few = [places[int(i * step)] for i in range(min(count, len(places)))]
+        return of_rows(given, config, replace(whole, places=few), longest)
+    return of_rows(given, config or _alone(given), choose(config, data, None, count), longest)
+
+
+def none_kept(config: RunConfig) -> bool:
+    """Whether a run kept no rows back, so that some of those that it learned from are compared: every other one.
+
+    The others are left for static scales, which must not be measured on what is compared.
+    """
+    return config.evaluation.data is None and not config.data.validation
 
 
 def _alone(given: Source) -> RunConfig:

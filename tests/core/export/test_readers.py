@@ -135,12 +135,31 @@ def worker(run, tmp_path, device="cpu", precision="int8", **more):
     return made, made.ask(60, None)
 
 
-def test_static_scales_are_measured_on_rows_that_are_not_compared(tiny_models, runs_dir, tmp_path):
-    run = heads.run_of(tiny_models("bert"), LABEL, folder=tmp_path)
+@pytest.mark.parametrize(("validation", "fed", "compared"), [(0.4, 24, 16), (0, 20, 20)])
+def test_static_scales_are_measured_on_rows_that_are_not_compared(
+    tiny_models, runs_dir, tmp_path, validation, fed, compared
+):
+    run = heads.run_of(tiny_models("bert"), LABEL, folder=tmp_path, validation=validation)
     made, asked = worker(run, tmp_path, calibration="static")
-    fed = [feeds["input_ids"][0].tolist() for feeds in made.calibration(["input_ids", "attention_mask"])]
-    assert len(fed) == 24 and len(asked.texts) == 16
-    assert not {tuple(text) for text in fed} & {tuple(text) for text in asked.texts}
+    texts = [feeds["input_ids"][0].tolist() for feeds in made.calibration(["input_ids", "attention_mask"])]
+    assert len(texts) == fed and len(asked.texts) == compared
+    assert not {tuple(text) for text in texts} & {tuple(text) for text in asked.texts}
+    assert ("none were kept back" in asked.told) == (not validation)
+
+
+def test_a_graph_that_does_not_load_is_one_sentence(tiny_models, runs_dir, tmp_path, monkeypatch):
+    made, _ = worker(heads.run_of(tiny_models("bert"), LABEL, folder=tmp_path), tmp_path, precision="fp32")
+
+    def write(module, path, half=False):
+        path.write_bytes(b"no graph")
+        return ["input_ids", "attention_mask"]
+
+    monkeypatch.setattr(graphs, "export", write)
+    (tmp_path / "out").mkdir()
+    says = "A BertForSequenceClassification does not export in fp32: onnxruntime does not load the graph"
+    with pytest.raises(InputError, match=says) as error:
+        made.build(tmp_path / "out", lambda what: None)
+    assert error.value.field == "export.precision" and len(str(error.value).splitlines()) == 1
 
 
 def test_a_model_alone_has_no_rows_to_measure_static_scales_on(tiny_models, runs_dir, tmp_path):
