@@ -13,7 +13,19 @@ import tempfile
 os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", TQDM_DISABLE="1")
 
-TOPICS = ("start", "tick", "preview", "opening", "doctor", "encoding", "memory", "training", "methods", "export")
+TOPICS = (
+    "start",
+    "tick",
+    "preview",
+    "opening",
+    "doctor",
+    "encoding",
+    "memory",
+    "training",
+    "methods",
+    "export",
+    "olive",
+)
 
 
 def main() -> int:

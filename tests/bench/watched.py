@@ -1,0 +1,67 @@
+"""What a command takes: seconds on the clock, processor seconds, and memory at its fullest, with all that it starts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+PAUSE_S = 0.05
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Of one command: seconds, processor seconds, bytes of memory at its fullest, and its standard output."""
+
+    seconds: float
+    cpu: float
+    peak: int
+    out: str
+
+
+def watch(line: list[str], cwd: Path, env: dict[str, str] | None = None) -> Taken:
+    """Run a command to its end.
+
+    Memory is looked at twenty times a second: that of all its processes together, each shared page counted once (PSS,
+    where the system says it).
+
+    Raises:
+        RuntimeError: it failed; with the end of what it printed.
+    """
+    before, began, peak = os.times(), time.perf_counter(), 0
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err:
+        process = psutil.Popen(line, cwd=cwd, env=os.environ | (env or {}), stdout=out, stderr=err)
+        while process.poll() is None:
+            peak = max(peak, _held(process))
+            try:
+                process.wait(PAUSE_S)
+            except (psutil.TimeoutExpired, subprocess.TimeoutExpired):
+                continue
+        seconds, after = time.perf_counter() - began, os.times()
+        out.seek(0)
+        err.seek(0)
+        said = out.read()
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(line)}\n{said[-2000:]}\n{err.read()[-4000:]}")
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    return Taken(seconds, spent, peak, said)
+
+
+def _held(process: psutil.Process) -> int:
+    total = 0
+    try:
+        family = [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return 0
+    for one in family:
+        try:
+            info = one.memory_full_info()
+            total += int(info._asdict().get("pss", info.rss))
+        except psutil.Error:
+            continue  # it has just ended
+    return total
