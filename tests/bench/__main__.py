@@ -25,6 +25,7 @@ TOPICS = (
     "methods",
     "export",
     "olive",
+    "decode",
 )
 
 

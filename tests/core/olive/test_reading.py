@@ -1,9 +1,11 @@
 """Workflows old and new, command lines however they are pasted, wrong values and hostile input."""
 
 import json
+import shlex
 
 import pytest
 
+from core.__main__ import parser
 from core.config import build
 from core.errors import InputError
 from core.olive import read
@@ -147,7 +149,10 @@ def test_rows_of_files_fields_and_chats():
 def test_an_export_of_olives_is_one_of_ours(line, export):
     found = read(line)
     assert found.config is None and found.export == export
-    assert found.command.startswith("python -m core export ")
+    words = shlex.split(found.command)
+    taken = parser(["export"]).parse_args(words[3:])  # our own command line takes it as it stands
+    assert words[:4] == ["python", "-m", "core", "export"] and taken.device == export["device"]
+    assert taken.precision == export.get("precision") and taken.target == export.get("target", "RUN")
 
 
 def test_a_provider_that_we_lack_is_named():

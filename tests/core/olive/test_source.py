@@ -1,7 +1,10 @@
 """What the source teaches of Olive: its commands and workflows, block by block, become settings that can be used."""
 
+import shlex
+
 import pytest
 
+from core.__main__ import parser
 from core.config import build
 from core.errors import InputError
 from core.olive import read
@@ -222,6 +225,8 @@ def test_several_adapters():
         package.command
     )
     assert options(package.ignored) == {"--base_model_path"}
+    taken = parser(["export"]).parse_args(shlex.split(package.command)[3:])
+    assert taken.adapters == "adapters/generator" and taken.out == "models/multi-adapter"
 
 
 def test_the_search_is_kept_for_later_and_said_not_to_run():
