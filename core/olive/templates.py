@@ -89,9 +89,12 @@ def _quoted(name: str) -> str:
 
 def end_token(path: str | None) -> str:
     """The end token of a model whose folder is on this machine; "" for any other, of which nothing is fetched."""
-    if path is None or not resolve(path, "model.path").is_dir():
+    try:
+        if path is None or not resolve(path).is_dir():
+            return ""
+        return traits(load_tokenizer(path)).eos
+    except (OSError, InputError):  # a path that no file system takes, one that may not be read here, no tokenizer in it
         return ""
-    return traits(load_tokenizer(path)).eos
 
 
 _MARKS = re.compile(r"\[\[|\]\](?!\])|\{\{([^{}\n]+)\}\}|\{([^{}\n]+)\}|[{}]")

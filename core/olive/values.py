@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from core.errors import InputError, nearest
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+MOST = 1e300  # no setting is anywhere near
 _SHOWN = 60  # characters of a value in a sentence
 
 
@@ -31,7 +31,7 @@ def number(value: Any, option: str) -> float:
     """A number, 1e-4 as text too. InputError for anything else."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MOST:  # no NaN either
         raise InputError(f"{option} {shown(value)} is not a number: give one such as 16 or 2e-4.")
     return float(value)
 

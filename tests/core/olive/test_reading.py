@@ -79,6 +79,7 @@ def test_options_that_nobody_knows_are_named_with_the_nearest():
     [
         ("olive finetune -m a/b --lora_r many", "--lora_r 'many' is not a number"),
         ("olive finetune -m a/b --lora_r 8.5", "--lora_r '8.5' is not a whole number: give one such as 8"),
+        (f"olive finetune -m a/b --lora_r {'9' * 400}", "is not a number"),
         ("olive finetune -m a/b --lora_r 1000", r"--lora_r \(method.r\): "),
         ("olive finetune -m a/b --learning_rate -1", r"--learning_rate \(training.learning_rate\): "),
         ("olive finetune -m a/b --torch_dtype float23", "Did you mean float32"),
@@ -235,6 +236,11 @@ def test_a_workflow_of_today():
         "target": "RUN",
     }  # fmt: skip
     assert {n.option for n in found.ignored} == {"cache_dir", "output_dir"}
+
+
+def test_a_model_whose_path_no_file_system_takes_is_still_a_name():
+    given = {"input_model": "x" * 5000, "data_configs": NEW["data_configs"], "passes": {"l": NEW["passes"]["lora"]}}
+    assert read(json.dumps(given)).config["model"]["path"] == "x" * 5000
 
 
 def test_a_workflow_that_only_converts():
