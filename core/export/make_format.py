@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import time
@@ -65,6 +66,7 @@ def make(
         count = sum(p.numel() for p in model.parameters())
         asked, truth, told = truth_of(subject, model, work, rows, data, say, progress, should_stop)
         del model
+        gc.collect()  # adapters hold on to their base in circles, and the next step loads it again
         heed()
         say("building")
         progress(0, 0)

@@ -27,14 +27,14 @@ def fields(folder: Path, tokenizer: Any, size: int, ends: list[int], pad: int, c
         InputError: (field export.format) a tokenizer that llama.cpp has no kind for.
     """
     whole = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    if len(tokenizer) > size:
+    if whole["model"].get("type") != "BPE":
+        raise _no_kind(f"of the kind {whole['model'].get('type')}, not BPE")
+    if over := [text for text, i in whole["model"]["vocab"].items() if i >= size]:
         raise InputError(
-            f"The tokenizer has {len(tokenizer):,} tokens and the model's embedding only {size:,} rows: llama.cpp "
+            f"The tokenizer knows {len(over):,} tokens more than the {size:,} rows of the model's embedding: llama.cpp "
             "would not load it. Take the merged safetensors instead.",
             FIELD,
         )
-    if whole["model"].get("type") != "BPE":
-        raise _no_kind(f"of the kind {whole['model'].get('type')}, not BPE")
     said = _byte_level(whole) if _last(whole["pre_tokenizer"]) == "ByteLevel" else _sentencepiece(whole)
     tokens, types = _tokens(whole, tokenizer, size)
     said |= {"ggml.tokens": tokens, "ggml.token_type": types}
@@ -102,11 +102,14 @@ def _sentencepiece(whole: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tokens(whole: dict[str, Any], tokenizer: Any, size: int) -> tuple[list[str], list[int]]:
-    """The text and the type of every id; rows of the embedding that no token has are named and marked as unused."""
+    """The text and the type of every id; rows of the embedding that no token has are named and marked as unused.
+
+    A special token beyond the embedding (Gemma 3's for images) is left out: the model cannot read it in any case.
+    """
     tokens, types = [f"[PAD{i}]" for i in range(size)], [UNUSED] * size
     for text, i in whole["model"]["vocab"].items():
         tokens[i], types[i] = text, BYTE if _BYTE.fullmatch(text) else NORMAL
-    for added in whole.get("added_tokens") or []:
+    for added in (added for added in whole.get("added_tokens") or [] if added["id"] < size):
         tokens[added["id"]] = added["content"]
         types[added["id"]] = CONTROL if added["special"] else USER_DEFINED
     if tokenizer.unk_token_id is not None and whole["model"].get("byte_fallback"):

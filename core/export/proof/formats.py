@@ -21,6 +21,7 @@ from core.export.proof import judge, loaded, reference
 from core.export.subject import Subject
 from core.models import load
 from core.models.tokenizer import traits
+from core.runs.files import read_json
 from core.runs.state import Stopped
 
 # Texts on which tokenizers part: spaces, lines, accents in both forms, scripts, numbers, a special token's own text.
@@ -102,7 +103,8 @@ def _texts(subject: Subject, name: str, asked: dict[str, Any]) -> list[list[Any]
     """[text, whether a beginning token comes in front, ids]: the odd texts, and for GGUF the prompts as texts."""
     tokenizer = subject.tokenizer
     form = vocab.normal_form(subject.small) if name == "gguf" else None
-    specials = [text for text in sorted(traits(tokenizer).ids) if text][:8]
+    rows = (read_json(subject.small / "config.json") or {}).get("vocab_size") or len(tokenizer)
+    specials = [text for text, i in sorted(traits(tokenizer).ids.items()) if text and i < rows][:8]
     odd = [unicodedata.normalize(form, text) if form else text for text in (*ODD_TEXTS, "".join(specials) + " x")]
     found: list[list[Any]] = [[text, True, loaded.cut(tokenizer, text, True)] for text in odd]
     begin = traits(tokenizer).bos

@@ -112,6 +112,7 @@ def test_settings_that_a_file_says(tmp_path, family, more):
         ("gemma2", {"query_pre_attn_scalar": 64}, "query_pre_attn_scalar: 64"),
         ("gemma3_text", {"layer_types": ["full_attention", "full_attention"]}, "layer_types: "),
         ("gpt2", {"activation_function": "relu"}, "activation_function: 'relu'"),
+        ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx: True"),
     ],
 )  # fmt: skip
 def test_settings_that_no_file_can_say_are_refused(tmp_path, family, more, said):
@@ -203,8 +204,31 @@ def test_tokenizers_of_other_kinds(tmp_path, kind):
 
 def test_a_tokenizer_larger_than_the_embedding(tmp_path):
     folder = factory.write_tokenizer(tmp_path)
-    with pytest.raises(InputError, match="only 10 rows"):
+    with pytest.raises(InputError, match="more than the 10 rows"):
         vocab.fields(folder, load_tokenizer(folder), 10, [4], 0, None)
+
+
+def test_a_special_token_beyond_the_embedding_is_left_out(tmp_path):
+    """As Gemma 3's for images, in its models that read text alone."""
+    folder = factory.tiny_model("gemma3_text", tmp_path / "m")
+    whole = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    rows = len(whole["model"]["vocab"])
+    image = {"id": rows, "content": "<image_soft_token>", "special": True, "normalized": False}
+    image |= dict.fromkeys(("single_word", "lstrip", "rstrip"), False)
+    retold(folder, added_tokens=[*whole["added_tokens"], image])
+    file = written(folder, tmp_path / "out")
+    assert len(said_by(file, "tokenizer.ggml.tokens")) == rows and len(load_tokenizer(folder)) == rows + 1
+    cuts_alike(folder, file)
+
+
+def test_keys_of_a_config_that_no_code_reads_are_no_hindrance(tmp_path):
+    """As the ones that are found in models on the Hub."""
+    folder = factory.tiny_model("smollm", tmp_path / "m", sliding_window=None)
+    file = folder / "config.json"
+    more = {"is_llama_config": True, "rope_interleaved": False, "transformers.js_config": {"dtype": "q4"},
+            "cache_implementation": "hybrid", "auto_map": {"AutoConfig": "x.Y"}}  # fmt: skip
+    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | more), encoding="utf-8")
+    assert families.metadata(folder)[1]["block_count"] == 2
 
 
 def sentencepiece(folder: Path, family: str) -> Path:

@@ -206,6 +206,32 @@ def test_texts_that_are_cut_otherwise_are_a_loss_or_a_failure():
     assert proof._tokenizer(Subject(), "gguf", found | {"tokens": {"eos": 9}}, texts, "verified", "")[0] == "failed"
 
 
+# The card
+
+
+def test_the_card_names_a_base_that_the_hub_knows(tuned_run, tiny_llama, tmp_path):
+    import dataclasses
+
+    import yaml
+
+    from core.export import format_card
+    from core.export.subject import open_subject
+
+    subject = dataclasses.replace(
+        open_subject(str(tuned_run(tiny_llama).dir)), named="owner/base", licence="apache-2.0"
+    )
+    report = dict.fromkeys(("max_logit_difference", "metric")) | {
+        "precision": "fp32", "message": "All.", "status": "verified", "rows": 3, "rows_from": "rows", "same": 1.0,
+        "bytes": 10, "texts": {"compared": 5, "differ": 0},
+    }  # fmt: skip
+    for name, relation in (("safetensors", "finetune"), ("adapter", "adapter")):
+        text = format_card.readme(formats.FORMATS[name], subject, report, {}, tmp_path)
+        front = yaml.safe_load(text.split("---")[1])
+        assert front["base_model"] == "owner/base" and front["base_model_relation"] == relation
+        assert front["license"] == "apache-2.0" and front["pipeline_tag"] == "text-generation"
+        assert front["tags"] == ["tunesmith", name] and "5 of 5" in text
+
+
 # Refused, stopped
 
 
