@@ -14,6 +14,7 @@ from core import yamltext
 from core.config import RunConfig
 from core.evaluation import metrics as known_metrics
 from core.export.targets import PRECISIONS, Target
+from core.export.web import layout
 from core.runs.adapters import BASE
 from core.runs.store import Run
 
@@ -47,6 +48,7 @@ def card(settings: Mapping[str, Any], target: Target, report: Mapping[str, Any],
         _front(settings, report, licence),
         _what(settings, target, report, run),
         _use(settings, target),
+        layout.README if "dtype" in settings else "",
         _compared(report, target),
         quality(run),
         origin(settings, licence, run),

@@ -1,6 +1,6 @@
 // Loads packages with transformers.js in Node and answers questions about them: node ask.mjs, JSON lines in, JSON lines out.
 //
-//   {"folder": PATH, "rows": [row, ...], "want": "ids" | "tokens" | "answers" | "texts"}  ->  [one item a row]
+//   {"folder": PATH, "rows": [row, ...], "want": "ids" | "tokens" | "answers" | "outputs" | "spans"}  ->  [one item a row]
 
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
@@ -39,6 +39,10 @@ const tasks = {
     const model = await loaded(folder), out = [];
     for (const row of rows) out.push(await model.answer(row));
     return out;
+  },
+  async spans({ folder, rows }) {
+    const { spans } = await import(pathToFileURL(`${folder}/web/tags.js`));
+    return rows.map(spans);
   },
   async outputs({ folder, rows }) {
     return (await loaded(folder)).outputs(rows);

@@ -32,6 +32,19 @@ WEBGPU = {"webgpu": {"enableGraphCapture": "0", "validationMode": "basic"}}
 # file ends at 2 GB, and a browser reads each data file into one buffer, which may not be much longer everywhere.
 INSIDE = 512 * 2**20
 CHUNK = 2_000_000_000
+# What the package's README says of it.
+README = """## In a browser
+
+```
+npm install --ignore-scripts
+npm start
+```
+
+opens it at an address of this machine: a page that asks the model, on the GPU where the browser has WebGPU and on the
+processor (wasm) elsewhere. Both commands need Node 20 or newer. The page loads transformers.js from `web/vendor`, which
+`npm start` fills, and nothing from elsewhere; after that, any web server will do. `node sample.mjs "your text"` asks
+the model without a browser, and `web/ask.js`, which both call, is what to take into a page of your own. Other programs
+load the folder as transformers.js loads any."""
 # Greedy, and nothing that a model's own files add to it: what was compared is what runs.
 GREEDY: dict[str, Any] = {
     "do_sample": False, "num_beams": 1, "repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "min_length": 0,
@@ -235,6 +248,7 @@ def _configure(staged: Path, folder: Path, settings: dict[str, Any], dtype: str,
     if "end_ids" in settings:
         file = folder / "generation_config.json"
         given = config | (_json(file) if file.is_file() else {})
+        given |= {"decoder_start_token_id": settings.get("start_id", given.get("decoder_start_token_id"))}
         kept = {name: given[name] for name in ("bos_token_id", "decoder_start_token_id") if given.get(name) is not None}
         ends = {"eos_token_id": settings["end_ids"], "pad_token_id": settings["pad_id"]}
         _write(staged / "generation_config.json", kept | ends | GREEDY)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from core.export.web import layout
 from core.models.tokenizer import load_tokenizer
 from tests import factory
 from tests.web import packages
-from tests.web.node import Node, node
+from tests.web.node import Node, modules, node
 from tests.web.packages import DEMO, NASTY
 
 __all__ = ["node"]  # a fixture
@@ -117,3 +120,40 @@ def test_typed_words_are_those_of_python(web_readers: dict[str, Path], node: Nod
         typed, node.ask("answers", web_readers["tags"], [{"phrase": text} for text, _ in typed]), strict=True
     ):
         assert found["words"] == words, text
+
+
+@pytest.mark.slow
+def test_entities_are_those_of_python(node: Node) -> None:
+    from core.data.tagged import spans
+
+    known = [
+        "O",
+        "B-PER",
+        "I-PER",
+        "E-PER",
+        "S-LOC",
+        "L-LOC",
+        "U-ORG",
+        "M-ORG",
+        "O-X",
+        "B",
+        "I",
+        "E",
+        "S",
+        "",
+        "0",
+        "PER",
+    ]
+    rng = np.random.default_rng(0)
+    rows = [[known[i] for i in rng.integers(len(known), size=8)] for _ in range(400)]
+    assert node.ask("spans", layout.PAGE, rows) == [[list(span) for span in spans(tags)] for tags in rows]
+
+
+@pytest.mark.slow
+def test_the_sample_answers_from_the_terminal(web_readers: dict[str, Path]) -> None:
+    folder = web_readers["label"]
+    (folder / "node_modules").symlink_to(modules() / "node_modules")
+    for words in (["I want my money back"], ["phrase=I want my money back"]):
+        done = subprocess.run(["node", "sample.mjs", *words], cwd=folder, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["label"] in packages.LABELS["label"]

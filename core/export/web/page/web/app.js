@@ -205,15 +205,18 @@ function bar(label, share, figure, first) {
   return line;
 }
 
-/** The words of a text, each that is tagged with its tag behind it. */
-function tagged({ words, tags }) {
+/** The words of a text, with each entity in it and its type behind it. */
+function tagged({ words, spans }) {
   const text = make("p", "", "words");
-  words.forEach((word, i) => {
-    const outside = ["", "O", "0", "-100", "_"].includes(tags[i]);
-    const piece = make(outside ? "span" : "mark", word);
-    if (!outside) piece.append(make("small", tags[i]));
-    text.append(piece, " ");
-  });
+  let at = 0;
+  for (const [type, start, stop] of spans) {
+    if (start > at) text.append(`${words.slice(at, start).join(" ")} `);
+    const mark = make("mark", words.slice(start, stop).join(" "));
+    mark.append(make("small", type));
+    text.append(mark, " ");
+    at = stop;
+  }
+  text.append(words.slice(at).join(" "));
   return text;
 }
 

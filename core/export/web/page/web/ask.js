@@ -5,6 +5,7 @@
 //   await model.answer({ phrase: "What a day" });                                          // one that reads
 
 import { Prompt } from "./prompt.js";
+import { OUTSIDE, spans } from "./tags.js";
 import { asText } from "./text.js";
 
 /**
@@ -44,6 +45,7 @@ class Asked {
   async *tokens(ids, { limit = this.settings.max_new_tokens, signal } = {}) {
     const { settings, model } = this;
     if (settings.kind === "writer") limit = Math.min(limit, settings.context - ids.length);
+    else if (settings.context) limit = ids.length > settings.context ? 0 : Math.min(limit, settings.context);
     if (limit < 1) throw new Error(`The prompt has ${ids.length} tokens, and this model reads ${settings.context} in all.`);
     const stream = new Stream();
     model
@@ -84,7 +86,7 @@ class Asked {
     return many.map((ids, i) => (this.settings.head === "token_classification" ? found[i].slice(0, ids.length) : found[i]));
   }
 
-  /** {label, score, scores}; {words, tags}; or {vectors}, of two texts with {similarity}. */
+  /** {label, score, scores}; {words, tags, spans: [[type, start, stop], ...]}; or {vectors}, of two texts with {similarity}. */
   async answer(row) {
     const { head, labels, fields } = this.settings;
     if (head === "feature_extraction") {
@@ -101,7 +103,7 @@ class Asked {
       const tags = Array(words.length).fill(labels.find((label) => OUTSIDE.includes(label)) ?? "O");
       const [logits] = await this.outputs([read.ids]);
       read.words.forEach((word, i) => word !== null && (tags[word] = labels[best(logits[i])]));
-      return { words, tags };
+      return { words, tags, spans: spans(tags) };
     }
     const ids = this.prompt.question(row);
     if (!ids.length) throw new Error("There is nothing in this text that the model can read.");
@@ -126,7 +128,6 @@ class Asked {
 
 // A typed text as words, where training had them apart: punctuation by itself, but not within a word or a number.
 const WORDS = /[\p{L}\p{N}_]+(?:[-.,:'’][\p{L}\p{N}_]+)*|[^\p{L}\p{N}_\s]/gu;
-const OUTSIDE = ["", "O", "0", "-100", "_"];
 const best = (numbers) => numbers.reduce((at, x, i) => (x > numbers[at] ? i : at), 0);
 
 /** What `generate` says, token by token, for whoever waits for it. */
