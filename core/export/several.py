@@ -82,6 +82,7 @@ def make_several(
             "export.device",
         )
     infos = _fitting(runs)
+    options = replace(options, adapters=tuple(info.run.id for info in infos[1:]))
     with staging(out) as (staged, work):
         parts: list[_Part] = []
         for name, info in zip(names_of([info.run.title for info in infos]), infos, strict=True):

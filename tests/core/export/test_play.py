@@ -14,10 +14,12 @@ from core.export import several
 from core.export.make import make
 from core.export.options import Options
 from core.export.play import Speech, Warm
+from core.models.heads import LABEL, TAGS, VECTOR
 from core.runs.playing import PlayWorker, Side, form
 from core.runs.state import Stopped
 from tests import factory
 from tests.conftest import ROOT
+from tests.core.export import heads
 from tests.core.export.runs import tuned
 
 pytestmark = pytest.mark.slow
@@ -169,6 +171,31 @@ def test_the_command_line(runs, capfd):
     assert main(["play"]) == 2
     assert main(["play", runs.demo.id, "--field", "phrase=hello", "--precision", "fp32", "--json"]) == 0
     assert json.loads(capfd.readouterr().out.splitlines()[-1])["same"] is True
+
+
+@pytest.mark.parametrize(
+    ("head", "more", "kind"),
+    [
+        (LABEL, {"text": "The lake lies still tonight"}, "label"),
+        (TAGS, {"text": "Ada Lovelace lives in Ghent."}, "tags"),
+        (VECTOR, {"text": "", "fields": {"sentence1": "Tea first", "sentence2": "Tea, then letters"}}, "similarity"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_models_that_read_answer_in_figures(tmp_path, runs_dir, tiny_models, head, more, kind):
+    run = heads.run_of(tiny_models("distilbert"), head, "lora", folder=tmp_path)
+    make(str(run.dir), Options("cpu", "fp32"), run.export_dir("cpu", "fp32"), rows=2)
+    assert form(run.export_dir("cpu", "fp32")).kind == "reader"
+    found = Warm().answer(question(run, **more))
+    assert found["same"] is True
+    for side in (Side(**found["onnx"]), Side(**found["pytorch"])):
+        assert side.text and side.tokens is None and side.seconds > 0 and kind in side.answer
+        assert "vectors" not in side.answer, "nobody reads those"
+    one, other = found["onnx"]["answer"], found["pytorch"]["answer"]
+    if head is LABEL:
+        assert one["scores"] == pytest.approx(other["scores"], abs=1e-4) and len(one["scores"]) == 4
+    if head is VECTOR:
+        assert one["similarity"] == pytest.approx(other["similarity"], abs=1e-4) and one["width"] == 64
 
 
 def test_a_character_of_several_tokens_comes_when_it_is_whole():
