@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ def write(writer: Any, folder: Path, family: Family, precision: str, on_part: Ca
     The writer's own keys must be complete. on_part: called with the share that is done, 0 to 1.
 
     Raises:
-        InputError: a weight that the file has no place for, or that is too large for the type.
+        InputError: a weight that the file has no place for, or that is too large for the type. OSError: no space.
     """
     import gguf
 
@@ -135,5 +136,8 @@ def write(writer: Any, folder: Path, family: Family, precision: str, on_part: Ca
         value = gguf.quants.quantize(read(), kind)
         if kind == gguf.GGMLQuantizationType.F16 and not np.isfinite(value).all():
             raise InputError(f"The weight {name} does not fit into {precision}: choose q8_0 or f32.", FIELD)
-        writer.write_tensor_data(value)
+        try:
+            writer.write_tensor_data(value)
+        except OSError as error:  # numpy says how much it wrote, and not why it was no more
+            raise OSError(error.errno or errno.ENOSPC, f"No space left on device: {error}") from error
         on_part((place + 1) / len(found))

@@ -256,6 +256,27 @@ def test_a_family_that_gguf_has_not_is_refused_before_anything_is_loaded(tuned_r
         make(run, "gguf")
 
 
+def test_a_full_disk_leaves_the_earlier_file(tuned_run, tiny_llama, near, monkeypatch):
+    import gguf
+
+    from core.runs.failures import explain
+
+    run = tuned_run(tiny_llama)
+    make(run, "gguf")
+    out = formats.folder_of(run, "gguf", "q8_0")
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+
+    def full(self, tensor, endianess=None):
+        raise OSError("8 requested and 3 written")
+
+    monkeypatch.setattr(gguf.GGUFWriter, "write_tensor_data", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        make(run, "gguf")
+    assert explain(caught.value, out)[0] == "disk_full"
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    assert sorted(p.name for p in out.parent.iterdir()) == ["gguf-q8_0", "gguf-q8_0.zip"], "nothing is left behind"
+
+
 def test_a_stop_leaves_nothing(tuned_run, tiny_llama, near):
     from core.runs.state import Stopped
 
