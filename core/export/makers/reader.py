@@ -21,6 +21,7 @@ from core.data.dataset import open_examples
 from core.data.split import split_source
 from core.errors import InputError
 from core.evaluation.rows import Chosen
+from core.export import targets
 from core.export.graphs import qnn, quantize, reader
 from core.export.graphs.builder import TOKENIZER_FILES
 from core.export.makers import readings
@@ -61,10 +62,9 @@ class Work(Maker):
                 "Export each run by itself.",
                 "export.adapters",
             )
-        if options.precision == "bf16":
-            raise InputError(
-                "Models that read are exported in fp32, fp16, int8 or int4, not in bf16. Take fp16.", "export.precision"
-            )
+        targets.check(options.device, options.precision, cls.kind)
+        if options.precision == "int4":
+            targets.check_int4(target, options.block_size, options.accuracy_level)
 
     @property
     def longest(self) -> int:

@@ -12,14 +12,17 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.errors import InputError
 from core.export.graphs import qnn, reader
-from core.export.make import make
+from core.export.make import make, make_all
+from core.export.makers.reader import Work
 from core.export.mobile import layout
 from core.export.options import Options
 from core.export.packages.fixed import Fixed, loose
 from core.export.packages.sessions import open_session
 from core.export.proof.fresh import load_run_script
+from core.export.targets import TARGETS
 from core.models.heads import LABEL
 from tests import factory
+from tests.core.export import heads
 
 LENGTH = 24
 NAMES = ("input_ids", "attention_mask", "token_type_ids")
@@ -120,6 +123,35 @@ def test_what_hides_a_token_is_a_number_that_a_scale_can_reach():
     assert numpy_helper.to_array(made.initializer[0]).tolist() == [0, -100, -100, -5]
     assert numpy_helper.to_array(made.node[0].attribute[0].t).tolist() == -100
     assert numpy_helper.to_array(made.node[1].attribute[0].t).tolist() == [-(2**40)]
+
+
+@pytest.mark.slow
+def test_a_run_is_made_for_an_npu_and_for_openvino(tiny_models, runs_dir, tmp_path):
+    """Whole exports, PyTorch asked once: scales from training rows, compared on the processor; and on OpenVINO."""
+    run = heads.run_of(tiny_models("bert"), LABEL, folder=tmp_path)
+    npu, vino = make_all(str(run.dir), [Options("qnn", "int8"), Options("openvino", "int8")], run.dir / "export")
+    assert npu["status"] == "not verified here" and "no Snapdragon NPU" in npu["message"]
+    assert npu["on_processor"]["status"] in ("verified", "verified with loss"), npu["on_processor"]
+    assert npu["rows"] == 16 and npu["same"] > 0.8 and npu["max_logit_difference"] < 0.1 * npu["logit_range"]
+    folder = run.export_dir("qnn", "int8")
+    assert "onnxruntime-qnn==" in (folder / "requirements.txt").read_text()
+    assert open_session(folder / "model.onnx", "cpu", 1).shape_of("input_ids") == [1, 64], "the run's max_tokens"
+    assert vino["status"] in ("verified", "verified with loss") and vino["same"] > 0.8, vino["message"]
+    assert vino["texts_per_second"]["onnx"] > 0
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "says"),
+    [
+        ("dml", "int8", "fp32, fp16, not in int8"),
+        ("cuda", "bf16", "not in bf16"),
+        ("qnn", "int4", "fp16, int8, not in"),
+    ],
+)
+def test_what_a_device_does_not_read_is_refused(device, precision, says):
+    with pytest.raises(InputError, match=says) as caught:
+        Work.check({"model_type": "bert"}, Options(device, precision), TARGETS[device])
+    assert caught.value.field == "export.precision"
 
 
 @pytest.mark.slow

@@ -117,7 +117,7 @@ def test_a_typed_text_has_the_words_that_tagged_rows_have(tmp_path):
 @pytest.mark.parametrize(
     ("options", "config", "says", "field"),
     [
-        ({"precision": "bf16"}, {}, "not in bf16. Take fp16", "export.precision"),
+        ({"precision": "bf16"}, {}, "not in bf16. Take int8", "export.precision"),
         ({"precision": "fp32", "keep_adapter": True}, {}, "its adapter is merged", "export.adapters"),
         ({"precision": "int8"}, {"quantization_config": {"bits": 4}}, "quantised already", "model.path"),
     ],
