@@ -43,8 +43,9 @@ def build(
     """
     config = read_json(folder / "config.json") or {}
     families.check_family(config)
-    families.check_device(config, options, device)
-    if (model is None or not adapted(model)) and families.route(config) == "builder":
+    by = "exporter" if model is not None and adapted(model) else families.route(config)
+    families.check_device(config, options, device, by)
+    if by == "builder":
         builder.build(folder, device, options, out, end_ids=end_ids, pad_id=pad_id, extra=extra, tied=tied)
         return
     from core.export.graphs.exported import dtype_of, export_decoder
@@ -67,10 +68,18 @@ def build(
 
 
 def adapted(model: Any) -> bool:
-    """Whether a model holds an adapter that was not merged."""
+    """Whether a model holds an adapter that was not merged. InputError where no graph can hold it."""
     from peft import PeftModel
 
-    return isinstance(model, PeftModel)
+    if not isinstance(model, PeftModel):
+        return False
+    if model.peft_config[model.active_adapter].is_prompt_learning:
+        raise InputError(
+            "A prompt that was tuned stands in front of the text as vectors, and a package takes tokens. "
+            "Train with LoRA or a bottleneck adapter for a model that can be exported.",
+            "method.name",
+        )
+    return True
 
 
 def _loaded(folder: Path, dtype: torch.dtype, model: Any) -> Any:
@@ -80,12 +89,6 @@ def _loaded(folder: Path, dtype: torch.dtype, model: Any) -> Any:
     from core.models.load import load_base
 
     if model is not None and adapted(model):
-        if model.peft_config[model.active_adapter].is_prompt_learning:
-            raise InputError(
-                "A prompt that was tuned stands in front of the text as vectors, and a package takes tokens. "
-                "Train with LoRA or a bottleneck adapter for a model that can be exported.",
-                "method.name",
-            )
         inner = model.get_base_model()  # the adapter's layers are in it
         return inner if dtype == torch.float32 else copy.deepcopy(inner).to(dtype)
     if model is not None and dtype == torch.float32:

@@ -44,7 +44,11 @@ EXPORTER: dict[str, str] = {
     "XGLMForCausalLM": "XGLM",
     "BioGptForCausalLM": "BioGPT",
     "PersimmonForCausalLM": "Persimmon",
+    "StableLmForCausalLM": "StableLM",
+    "Starcoder2ForCausalLM": "StarCoder2",
     "OlmoForCausalLM": "OLMo",
+    "Olmo2ForCausalLM": "OLMo 2",
+    "Olmo3ForCausalLM": "OLMo 3",
     "CohereForCausalLM": "Command R",
     "Cohere2ForCausalLM": "Command R7B",
     "GlmForCausalLM": "GLM",
@@ -54,6 +58,7 @@ EXPORTER: dict[str, str] = {
     "ArceeForCausalLM": "Arcee",
     "ApertusForCausalLM": "Apertus",
     "SeedOssForCausalLM": "Seed-OSS",
+    "MinistralForCausalLM": "Ministral",
 }
 # Stretched positions that the builder reckons right, beside plain ones. It knows more by name and gets them wrong, or
 # passes over them in silence (Llama's linear and YaRN): those go by the exporter.
@@ -100,9 +105,13 @@ def route(config: Mapping[str, Any]) -> Route:
     return "exporter"
 
 
-def check_device(config: Mapping[str, Any], options: Options, device: str) -> None:
-    """InputError where this model cannot be made so for this device, as the builder names it."""
-    if route(config) == "builder":
+def check_device(config: Mapping[str, Any], options: Options, device: str, by: Route | None = None) -> None:
+    """InputError where this model cannot be made so for this device, as the builder names it.
+
+    Args:
+        by: the route, where it is not the family's own.
+    """
+    if (by or route(config)) == "builder":
         return
     if device == "NvTensorRtRtx" and options.precision in ("int8", "int4"):
         raise InputError(

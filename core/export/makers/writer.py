@@ -37,6 +37,8 @@ class Work(Maker):
         super().__init__(given, options, target)
         if self.kind == "writer" and target.offers["writer"].runtime != "genai":
             self.entry = self.looped  # type: ignore[misc]
+        if not given.merged:
+            decoder.adapted(given.model)  # which says what no graph can hold
         if options.keep_adapter:
             adapters.read(
                 adapters.folder_of(given.run)

@@ -1,12 +1,18 @@
 """What a decoder's graph answers in the runtime that a package uses, and what PyTorch answers to the same tokens."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 END, PAD = 4, 0
 PROMPTS = [[7], [1, 30, 40, 50, 60, 70], [9, 8, 7, 6, 5, 90, 91, 92, 93] * 5]
 
 
-def ask(folder, prompts, new=24):
+def ask(folder: Path, prompts: Sequence[list[int]], new: int = 24) -> Iterator[tuple[list[int], np.ndarray]]:
     """Greedy tokens of each prompt, by the runtime that a package uses, and the logits along prompt and answer."""
     import onnxruntime_genai as og
 
@@ -25,19 +31,19 @@ def ask(folder, prompts, new=24):
         yield tokens, np.asarray(again.get_output("logits"))[0].astype(np.float32)
 
 
-def torch_says(model, prompt, tokens):
+def torch_says(model: Any, prompt: list[int], tokens: list[int]) -> tuple[list[int], np.ndarray]:
     """PyTorch's greedy tokens after the prompt, and its logits along prompt and `tokens`."""
     import torch
 
     with torch.inference_mode():
         made = model.generate(
-            torch.tensor([prompt]), max_new_tokens=24, do_sample=False, eos_token_id=END, pad_token_id=PAD
+            input_ids=torch.tensor([prompt]), max_new_tokens=24, do_sample=False, eos_token_id=END, pad_token_id=PAD
         )
-        logits = model(torch.tensor([prompt + tokens[:-1]])).logits[0]
+        logits = model(input_ids=torch.tensor([prompt + tokens[:-1]])).logits[0]
     return made[0, len(prompt) :].tolist(), logits.float().numpy()
 
 
-def differences(model, folder, prompts=PROMPTS):
+def differences(model: Any, folder: Path, prompts: Sequence[list[int]] = PROMPTS) -> list[tuple[bool, float]]:
     """For each prompt: whether the tokens are PyTorch's, and the largest difference of a logit."""
     found = []
     for prompt, (tokens, ours) in zip(prompts, ask(folder, prompts), strict=True):

@@ -7,7 +7,7 @@ import pytest
 from core.errors import InputError
 from core.export.graphs import families
 from core.export.options import Options
-from tests import factory
+from tests.bench.export_families import TARGET, TINY, tiny
 from tests.core.export.answers import END, PAD, differences
 
 SIZES = {
@@ -74,23 +74,12 @@ def test_what_only_the_builders_families_have():
     assert caught.value.field == "export.keep_adapter"
 
 
-def model_of(kind, settings, folder):
-    """A random model whose every number counts: norms and biases, too, are not what they begin as."""
-    import torch
-    import transformers
-
-    factory.write_tokenizer(folder)
-    ids = {"vocab_size": 400, "pad_token_id": PAD, "bos_token_id": 1, "eos_token_id": END}
-    config = transformers.AutoConfig.for_model(kind, **{"initializer_range": 0.1, **ids, **settings})
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = transformers.AutoModelForCausalLM.from_config(config).eval()
-        for parameter in model.parameters():
-            if parameter.dim() == 1:
-                torch.nn.init.normal_(parameter, mean=float(parameter.detach().mean()), std=0.1)
-    model.save_pretrained(folder)
-    (folder / "generation_config.json").write_text("{}")
-    return model
+def test_the_page_about_families_has_a_line_for_each():
+    known = {**families.BUILDER, **families.EXPORTER}
+    assert list(TINY) == list(known)
+    lines = [line.split(" | ") for line in TARGET.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    assert [line[0].removeprefix("| ") for line in lines[1:-1]] == list(known.values())
+    assert all(line[2].startswith("3/3, ") for line in lines[1:]), "in fp32 every family answers as PyTorch does"
 
 
 def built(model, folder, out, precision="fp32"):
@@ -119,10 +108,26 @@ def built(model, folder, out, precision="fp32"):
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
 def test_families_of_the_builder(tmp_path, kind, settings):
-    model = model_of(kind, settings, tmp_path / "model")
+    model = tiny(kind, settings, tmp_path / "model")
     assert families.route(json.loads((tmp_path / "model" / "config.json").read_text())) == "builder"
     found = differences(model, built(model, tmp_path / "model", tmp_path / "out"))
     assert all(same for same, _ in found) and max(gap for _, gap in found) < 1e-3
+
+
+@pytest.mark.slow
+def test_the_builder_takes_blocks_and_levels(tmp_path):
+    import onnx
+
+    from core.export.graphs.decoder import build
+
+    tiny("llama", TWO, tmp_path / "model")
+    for block_size, level in ((16, 1), (64, 2), (128, 0), (256, 4)):
+        options, out = Options("cpu", "int4", block_size=block_size, accuracy_level=level), tmp_path / str(block_size)
+        build(tmp_path / "model", "cpu", options, out, end_ids=[END], pad_id=PAD)
+        graph = onnx.load(out / "model.onnx", load_external_data=False).graph
+        found = [{a.name: a.i for a in node.attribute} for node in graph.node if node.op_type == "MatMulNBits"]
+        assert found and {node["block_size"] for node in found} == {block_size}
+        assert {node.get("accuracy_level", 0) for node in found} == {level}
 
 
 @pytest.mark.slow
@@ -130,7 +135,7 @@ def test_the_long_and_the_short_texts_of_phi3(tmp_path):
     """LongRoPE turns otherwise in texts beyond the length that the model was first trained on."""
     settings = TWO | {"original_max_position_embeddings": 64}
     settings |= stretched("longrope", short_factor=FACTORS, long_factor=[2 * f for f in FACTORS])
-    model = model_of("phi3", settings, tmp_path / "model")
+    model = tiny("phi3", settings, tmp_path / "model")
     out = built(model, tmp_path / "model", tmp_path / "out")
     prompts = [[7, 8, 9] * 5, [7, 8, 9, 60] * 20]
     found = differences(model, out, prompts)
@@ -150,7 +155,7 @@ def test_the_long_and_the_short_texts_of_phi3(tmp_path):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_families_of_the_exporter(tmp_path, kind, settings):
-    model = model_of(kind, settings, tmp_path / "model")
+    model = tiny(kind, settings, tmp_path / "model")
     assert families.route(json.loads((tmp_path / "model" / "config.json").read_text())) == "exporter"
     found = differences(model, built(model, tmp_path / "model", tmp_path / "out"))
     assert all(same for same, _ in found) and max(gap for _, gap in found) < 1e-4
@@ -163,7 +168,7 @@ def test_an_adapter_that_cannot_be_merged_is_a_part_of_the_graph(tmp_path):
     from core.config import AdapterMethod
     from core.methods import adapter
 
-    base = model_of("llama", SIZES, tmp_path / "model")
+    base = tiny("llama", SIZES, tmp_path / "model")
     tuned = adapter.prepare(base, AdapterMethod(name="adapter"), str(tmp_path / "model"), None).eval()
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
@@ -182,7 +187,7 @@ def test_a_tuned_prompt_is_refused(tmp_path):
     from core.config import PromptMethod
     from core.methods import prompt
 
-    base = model_of("llama", SIZES, tmp_path / "model")
+    base = tiny("llama", SIZES, tmp_path / "model")
     tuned = prompt.prepare(base, PromptMethod(name="prompt"), str(tmp_path / "model"), None)
     with pytest.raises(InputError, match="A prompt that was tuned stands in front"):
         built(tuned, tmp_path / "model", tmp_path / "out")
