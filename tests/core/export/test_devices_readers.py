@@ -11,8 +11,8 @@ import transformers
 from onnx import TensorProto, helper, numpy_helper
 
 from core.errors import InputError
-from core.export.graphs import qnn, reader
-from core.export.make import make, make_all
+from core.export.graphs import qnn, quantize, reader
+from core.export.make import make
 from core.export.makers.reader import Work
 from core.export.mobile import layout
 from core.export.options import Options
@@ -126,18 +126,17 @@ def test_what_hides_a_token_is_a_number_that_a_scale_can_reach():
 
 
 @pytest.mark.slow
-def test_a_run_is_made_for_an_npu_and_for_openvino(tiny_models, runs_dir, tmp_path):
-    """Whole exports, PyTorch asked once: scales from training rows, compared on the processor; and on OpenVINO."""
+def test_a_run_is_made_for_an_npu(tiny_models, runs_dir, tmp_path):
+    """A whole export: scales from rows that were trained on, and compared on the processor in the NPU's place."""
     run = heads.run_of(tiny_models("bert"), LABEL, folder=tmp_path)
-    npu, vino = make_all(str(run.dir), [Options("qnn", "int8"), Options("openvino", "int8")], run.dir / "export")
-    assert npu["status"] == "not verified here" and "no Snapdragon NPU" in npu["message"]
-    assert npu["on_processor"]["status"] in ("verified", "verified with loss"), npu["on_processor"]
-    assert npu["rows"] == 16 and npu["same"] > 0.8 and npu["max_logit_difference"] < 0.1 * npu["logit_range"]
     folder = run.export_dir("qnn", "int8")
+    report = make(str(run.dir), Options("qnn", "int8"), folder)
+    assert report["status"] == "not verified here" and "no Snapdragon NPU" in report["message"]
+    assert report["on_processor"]["status"] in ("verified", "verified with loss"), report["on_processor"]
+    assert report["rows"] == 16 and report["same"] > 0.8
+    assert report["max_logit_difference"] < 0.1 * report["logit_range"]
     assert "onnxruntime-qnn==" in (folder / "requirements.txt").read_text()
     assert open_session(folder / "model.onnx", "cpu", 1).shape_of("input_ids") == [1, 64], "the run's max_tokens"
-    assert vino["status"] in ("verified", "verified with loss") and vino["same"] > 0.8, vino["message"]
-    assert vino["texts_per_second"]["onnx"] > 0
 
 
 @pytest.mark.parametrize(
@@ -198,8 +197,14 @@ def test_what_genai_runs_and_what_is_large_stays_as_it_is(tmp_path, kind, names)
 
 
 @pytest.mark.slow
-def test_openvino_says_what_onnxruntime_says(graph):
-    given = feeds(4, 11)
-    one, other = open_session(graph, "cpu", 1), open_session(graph, "openvino", 1)
+@pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
+def test_openvino_says_what_onnxruntime_says(graph, tmp_path, precision):
+    small, given = {"fp32": None, "int8": quantize.dynamic, "int4": quantize.four_bits}[precision], feeds(4, 11)
+    path = graph
+    if small is not None:
+        path = tmp_path / "model.onnx"
+        small(graph, path)
+    one, other = open_session(path, "cpu", 1), open_session(path, "openvino", 1)
     assert sorted(other.inputs) == sorted(NAMES) and other.shape_of("input_ids") == [None, None]
-    assert np.abs(one.run(given)["logits"] - other.run(given)["logits"]).max() < 1e-5
+    theirs, ours = one.run(given)["logits"], other.run(given)["logits"]
+    assert np.abs(theirs - ours).max() < {"fp32": 1e-5, "int8": 0.05, "int4": 0.05}[precision] * max(1, np.ptp(theirs))
