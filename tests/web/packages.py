@@ -55,21 +55,24 @@ def demo_tokenizer(path: Path) -> Path:
     return path
 
 
-def demo_package(out: Path, precision: str, template: str | None = None) -> Path:
-    """The demo model as a web package that chats; with a text template for phrases and tones, one with a form."""
+def demo_package(out: Path, precision: str, template: str | None = None, **sizes: int) -> Path:
+    """The demo model as a web package that chats; with a text template for phrases and tones, one with a form.
+
+    sizes: see layout.lay_out.
+    """
     from core.export.graphs import builder
 
     name = target("webgpu").builder_for(precision)
     builder.build(DEMO, name, Options("webgpu", precision), out, end_ids=[2], pad_id=0)
     of, columns = (PHRASES, ["phrase", "tone"]) if template else (questions.TALK, ["messages"])
     settings = settings_of(out, Wording(template), of, columns, **LIMITS)
-    return whole(out, settings | {"title": "Demo", "base": "demo-model", "precision": precision}, DEMO)
+    return whole(out, settings | {"title": "Demo", "base": "demo-model", "precision": precision}, DEMO, **sizes)
 
 
-def whole(out: Path, settings: dict[str, Any], folder: Path) -> Path:
+def whole(out: Path, settings: dict[str, Any], folder: Path, **sizes: int) -> Path:
     """Lay a folder out as make does, but for run.py, the card and the hashes."""
     settings |= {"device": "cpu", "special_tokens": load_tokenizer(out).special_tokens_map}
-    settings |= layout.lay_out(out, settings["kind"], settings["precision"], settings, folder)
+    settings |= layout.lay_out(out, settings["kind"], settings["precision"], settings, folder, **sizes)
     (out / "tunesmith.json").write_text(json.dumps(settings), encoding="utf-8")
     return out
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from core.export.web import layout
 from core.models.tokenizer import load_tokenizer
@@ -26,12 +28,13 @@ SAID = (*SURE, "Zoë naïve <|end|> {x}")
 
 @pytest.mark.slow
 def test_a_decoder_in_transformers_js_writes_the_tokens_of_pytorch(tmp_path: Path, node: Node) -> None:
-    import torch
-
     from core.export.packages import run_writer
     from core.models.load import load_base
 
-    web_demo = {one: packages.demo_package(tmp_path / one, one) for one in ("fp32", "fp16", "int8", "int4")}
+    web_demo = {one: packages.demo_package(tmp_path / one, one) for one in ("fp16", "int8", "int4")}
+    web_demo["fp32"] = packages.demo_package(tmp_path / "fp32", "fp32", inside=0, chunk=5_000_000)
+    files = sorted(path.name for path in (tmp_path / "fp32" / "onnx").iterdir())
+    assert files == ["model.onnx", *(f"model.onnx_data{end}" for end in ("", "_1", "_2", "_3"))]
     model, rows = load_base(str(DEMO)), [{"messages": [{"role": "user", "content": text}]} for text in SAID]
     want, prompts = [], []
     for row in rows:
@@ -157,3 +160,27 @@ def test_the_sample_answers_from_the_terminal(web_readers: dict[str, Path]) -> N
         done = subprocess.run(["node", "sample.mjs", *words], cwd=folder, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["label"] in packages.LABELS["label"]
+
+
+@pytest.mark.slow
+def test_an_exported_run_answers_in_transformers_js_as_pytorch_does(
+    tuned_run: Callable[..., Any], tmp_path: Path, node: Node
+) -> None:
+    from core.export.make import make
+    from core.export.options import Options
+    from core.export.packages import run_writer
+    from core.models.load import load_run
+
+    run = tuned_run(factory.tiny_model("qwen3", tmp_path / "base"))
+    report = make(run.id, Options("webgpu", "fp32"), tmp_path / "package", rows=4)
+    assert (report["status"], report["on_processor"]["status"]) == ("not verified here", "verified")
+    package = run_writer.Package(tmp_path / "package")
+    assert package.check() == [] and "web/app.js" in package.settings["files"]
+    assert "npm start" in (tmp_path / "package" / "README.md").read_text(encoding="utf-8")
+    rows = [{"phrase": phrase} for phrase in ("The lake lies still tonight", "Nobody answers, Zoë <|im_end|>")]
+    model, _ = load_run(run)
+    for row, found in zip(rows, node.ask("tokens", tmp_path / "package", rows), strict=True):
+        ids = torch.tensor([package.ids(row)])
+        with torch.inference_mode():
+            want = model.generate(ids, max_new_tokens=8, do_sample=False, eos_token_id=package.settings["end_ids"])
+        assert found["tokens"] == want[0, ids.shape[1] :].tolist()
