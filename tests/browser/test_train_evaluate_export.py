@@ -237,13 +237,45 @@ def test_a_tuned_model_is_measured_and_exported(
     names = zipfile.ZipFile(tmp_path / "package.zip").namelist()
     assert any(name.endswith("/run.py") for name in names) and any(name.endswith("model.onnx") for name in names)
 
+    # The package next to PyTorch, what would go to the Hub, and the run as a workflow of Olive's
+    page.locator("#try-field-0 textarea").fill("The sea was calm at noon.")
+    page.locator("#try-ask").click()
+    expect(page.locator("#try-answers")).to_contain_text("The same answer")
+    expect(page.locator("#try-answers .sides > div")).to_have_count(2)
+    page.get_by_role("button", name="Send it to the Hugging Face Hub").click()
+    page.locator("#field-export-repo").locator("input, textarea").fill("ada/tone")
+    button(page, "Show what goes").click()
+    expect(page.locator("#hub-note")).to_contain_text("private: only you")
+    expect(page.locator("#hub-note tbody tr").filter(has_text="model.onnx").first).to_be_visible()
+    page.get_by_role("button", name="As an Olive workflow").click()
+    button(page, "Write it").click()
+    expect(page.locator("#to-olive")).to_contain_text("input_model")
+    assert not axe_violations(page)
+
+    # A file for another tool; and an export that is cancelled leaves nothing
+    page.locator(".pick.places label").filter(has_text="The adapter alone").click()
+    button(page, "Write The adapter alone, fp32").click()
+    expect(page.locator(".detail .badge").first).to_contain_text("Verified")
+    page.locator(".pick.places label").filter(has_text="OpenVINO").click()
+    expect(page.locator("#about-place")).to_contain_text("Intel")
+    page.locator(".pick.places label").filter(has_text="CUDA").click()
+    button(page, "Export fp16 for CUDA").click()
+    button(page, "Cancel").click()
+    expect(button(page, "Cancel")).to_be_hidden()
+    expect(page.locator(".detail")).to_contain_text("Not made yet")
+    expect(button(page, "Export fp16 for CUDA")).to_be_visible()
+
 
 @pytest.mark.parametrize(("width", "dark"), [(375, False), (1280, True)])
 def test_the_tabs_fit_a_phone_and_the_dark(
     new_page: Callable[..., Any], server: Server, tuned: str, width: int, dark: bool
 ) -> None:
     page = open_page(new_page(width=width, height=812, dark=dark), f"{server.url}?run={tuned}")
-    for name, sign in (("train", "#tab-train .figs"), ("evaluate", "#tab-evaluate h1"), ("export", ".pick.places label")):
+    for name, sign in (
+        ("train", "#tab-train .figs"),
+        ("evaluate", "#tab-evaluate h1"),
+        ("export", ".pick.places label"),
+    ):
         tab(page, name)
         expect(page.locator(sign).first).to_be_visible()
         page.wait_for_timeout(1500)

@@ -20,11 +20,17 @@ NOTE = (
 )
 
 
+SAVE = """text => { const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([text], { type: 'application/json' })); link.download = 'olive.json';
+  link.click(); setTimeout(() => URL.revokeObjectURL(link.href), 1000); }"""
+
+
 @dataclass(frozen=True)
 class Workflow:
     """The components of the fold."""
 
     write: gr.Button
+    save: gr.Button
     note: gr.HTML
     code: gr.Code
 
@@ -35,17 +41,19 @@ def layout() -> Workflow:
         html(f'<p class="quiet small">{NOTE}</p>')
         with gr.Row(elem_classes="tools"):
             write = gr.Button("Write it", size="sm", scale=0)
+            save = gr.Button("Download", size="sm", scale=0, visible=False)
         note = html(elem_id="olive-note")
         code = gr.Code(
-            language="json", label="Workflow", visible=False, interactive=False, elem_classes="code", max_lines=18,
-            buttons=["copy", "download"],
+            language="json", label="Workflow", visible=False, interactive=True, elem_classes="code", max_lines=18,
+            buttons=["copy"], wrap_lines=True,
         )  # fmt: skip
-    return Workflow(write, note, code)
+    return Workflow(write, save, note, code)
 
 
 def wire(part: Workflow, shared: Shared, device: gr.Radio, precision: gr.Radio) -> None:
     """Connect the events."""
-    part.write.click(written, [shared.run, device, precision], [part.note, part.code], **QUIET)
+    part.write.click(written, [shared.run, device, precision], [part.note, part.code, part.save], **QUIET)
+    part.save.click(None, part.code, None, js=SAVE)
 
 
 def written(run_id: str, device: str, precision: str) -> tuple[Any, ...]:
@@ -56,8 +64,12 @@ def written(run_id: str, device: str, precision: str) -> tuple[Any, ...]:
             raise InputError("There is no run to write down: choose one.")
         made, notes = olive.workflow(run.config(), device, precision)
     except InputError as error:
-        return say("bad", "There is no such workflow", escape(str(error))), gr.Code(visible=False)
+        return (
+            say("bad", "There is no such workflow", escape(str(error))),
+            gr.Code(visible=False),
+            gr.Button(visible=False),
+        )
     text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
     listed = "".join(f"<li><b class='mono'>{escape(n.option)}</b> {escape(n.reason)}</li>" for n in notes)
     said = say("fix", "Olive cannot say all of it", f"<ul class='remarks'>{listed}</ul>") if notes else ""
-    return said, gr.Code(value=text, visible=True)
+    return said, gr.Code(value=text, visible=True), gr.Button(visible=True)
