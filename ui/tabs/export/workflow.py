@@ -45,7 +45,7 @@ def layout() -> Workflow:
         note = html(elem_id="olive-note")
         code = gr.Code(
             language="json", label="Workflow", visible=False, interactive=True, elem_classes="code", max_lines=18,
-            buttons=["copy"], wrap_lines=True,
+            buttons=["copy"], wrap_lines=True, elem_id="olive-code",
         )  # fmt: skip
     return Workflow(write, save, note, code)
 
