@@ -4,11 +4,14 @@ What the page needs is light, and lies here and in `core.export.targets`:
 
     exports(run) -> [{"device", "precision", "name", "dir", "zip", "zip_bytes", "report", "failed", "state"}, ...]
 
-- `report`: report.json of the package that stands there (None: there is none, or only a half of one). Keys: device,
-  precision, status ("verified", "verified with loss", "not verified here"), message (one sentence for the badge),
-  rows, rows_from, greedy_match, token_match, max_logit_difference, logit_range, largest_logit, logit_rows, differing,
-  metric ({"name", "pytorch", "onnx"} or None), tokens_per_second ({"pytorch", "onnx"} or None), bytes, seconds,
-  made (seconds since 1970). What could not be compared is None.
+- `report`: report.json of the package that stands there (None: there is none, or only a half of one). Its keys:
+  device, precision, status ("verified", "verified with loss", "not verified here"), message (one sentence for the
+  badge), rows, rows_from, same (share of rows with PyTorch's answer; greedy_match and token_match of what is written),
+  max_logit_difference, mean_logit_difference, logit_range, largest_logit, logit_rows, differing, metric ({"name",
+  "pytorch", "onnx", "difference": {"mean", "low", "high", "p"}}; all of the task's under metrics), and of both sides
+  {"pytorch", "onnx"}: perplexity, tokens_per_second, first_token_seconds. load_seconds, peak_bytes, bytes, seconds,
+  made (seconds since 1970), head, weights, options. "on_processor" ({"status", "message"}) where this machine's
+  processor stood in for the device; "adapters" of a package of several. What could not be measured is None.
 - `failed`: the same of the last attempt where its comparison failed; the package that stood there before still stands.
 - `state`: core.runs.state.State of the last attempt (its `what` is "loading", "asking PyTorch", "building",
   "comparing" or "packing"), from export/<device>-<precision>/state.json, which outlives the swap. None for a package

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,8 @@ def common(given: Source, maker: Maker) -> dict[str, Any]:
 def begun(given: Source, options: Options) -> dict[str, Any]:
     """A report with nothing measured yet."""
     report: dict[str, Any] = {"device": options.device, "precision": options.precision, "weights": given.weights}
-    return report | dict.fromkeys(FIGURES) | {"head": given.head.name, "merged": given.merged}
+    report |= dict.fromkeys(FIGURES) | {"head": given.head.name, "merged": given.merged}
+    return report | {"options": asdict(options)}
 
 
 def not_good(out: Path, report: dict[str, Any], began: float) -> dict[str, Any]:
