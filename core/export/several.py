@@ -260,7 +260,11 @@ def _message(status: Status, tuned: Sequence[dict[str, Any]], parts: Sequence[di
     if status == "not verified here":
         return str(parts[0]["message"])
     off = [part for part in parts if part["status"] != "verified"]
-    return " ".join(f"{part['name']} ({part['status']}): {part['message']}" for part in off)
+    said = [f"{part['name']} ({part['status']}): {part['message']}" for part in off]
+    whole = len([part for part in tuned if part["status"] == "verified"])
+    if whole:
+        said.append(f"{whole} of {len(tuned)} adapters answer as their runs' merged models do, token for token.")
+    return " ".join(said)
 
 
 def _heed(should_stop: Callable[[], bool]) -> None:

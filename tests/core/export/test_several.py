@@ -12,11 +12,10 @@ import pytest
 from core.errors import InputError
 from core.export import bundle, several
 from core.export.graphs import adapters
+from core.export.makers.base import FIGURES
 from core.export.options import Options
 from tests import factory
 from tests.core.export.runs import tuned
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +50,7 @@ def ask(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_each_answers_as_its_merged_model_and_the_base_as_the_base(made):
     runs, out, report = made
     assert report["status"] == "verified", report["message"]
@@ -70,6 +70,7 @@ def test_each_answers_as_its_merged_model_and_the_base_as_the_base(made):
     assert out.with_name("cpu-fp32.zip").is_file()
 
 
+@pytest.mark.slow
 def test_the_script_takes_the_name_of_an_adapter(made):
     runs, out, _ = made
     settings = json.loads((out / "tunesmith.json").read_text())
@@ -87,6 +88,7 @@ def test_the_script_takes_the_name_of_an_adapter(made):
     assert ask(out, "--check").returncode == 0
 
 
+@pytest.mark.slow
 def test_they_are_switched_without_loading_anything_anew(made):
     from core.export.packages.run_writer import Package
 
@@ -108,6 +110,7 @@ def test_they_are_switched_without_loading_anything_anew(made):
         package.switch("x")
 
 
+@pytest.mark.slow
 def test_adapters_that_are_missing_or_wrong_turn_it_red(made, tmp_path, monkeypatch):
     (tone, chat), _, _ = made
     monkeypatch.setenv("TUNESMITH_RUNS", str(tone.dir.parent))
@@ -134,6 +137,7 @@ def test_adapters_that_are_missing_or_wrong_turn_it_red(made, tmp_path, monkeypa
     assert not (out / "model.onnx").exists() and (out / "failed.json").is_file()
 
 
+@pytest.mark.slow
 def test_a_file_that_was_changed_afterwards_is_found(made, tmp_path):
     _, out, _ = made
     copy = tmp_path / "copy"
@@ -144,6 +148,7 @@ def test_a_file_that_was_changed_afterwards_is_found(made, tmp_path):
     assert ask(copy, "hello", "--adapter", "tone-of-a-phrase").returncode == 0, "the others still answer"
 
 
+@pytest.mark.slow
 def test_a_quantised_base_with_adapters_in_full(made, tmp_path, monkeypatch):
     runs, _, whole = made
     monkeypatch.setenv("TUNESMITH_RUNS", str(runs[0].dir.parent))
@@ -154,6 +159,7 @@ def test_a_quantised_base_with_adapters_in_full(made, tmp_path, monkeypatch):
     assert 1e-4 < report["max_logit_difference"] < report["logit_range"]
 
 
+@pytest.mark.slow
 def test_a_base_in_four_bits_is_taken_out_of_them(tmp_path, runs_dir):
     base = factory.tiny_model("llama", tmp_path / "llama")
     rows = factory.write_jsonl(tmp_path / "rows.jsonl", factory.tone_rows(24))
@@ -165,6 +171,7 @@ def test_a_base_in_four_bits_is_taken_out_of_them(tmp_path, runs_dir):
         several.make_several([runs[0].id, mixed.id], Options("cpu", "fp32"), tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_what_cannot_share_a_package(tmp_path, runs_dir):
     base, other = (factory.tiny_model("llama", tmp_path / name, seed=seed) for seed, name in enumerate("ab"))
     rows = factory.write_jsonl(tmp_path / "rows.jsonl", factory.tone_rows(24))
@@ -186,6 +193,7 @@ def test_what_cannot_share_a_package(tmp_path, runs_dir):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_lora_that_stays_beside_its_base_in_the_graph(made, tmp_path, monkeypatch):
     from core.export.make import make
 
@@ -199,6 +207,24 @@ def test_a_lora_that_stays_beside_its_base_in_the_graph(made, tmp_path, monkeypa
     with pytest.raises(InputError, match="Only a LoRA can stay beside its base"):
         make(base, Options("cpu", "fp32", keep_adapter=True), tmp_path / "none", rows=2)
     assert not (tmp_path / "none").exists()
+
+
+def test_the_whole_is_as_good_as_its_worst():
+    figures = dict.fromkeys(FIGURES) | {"rows": 2, "message": "It differs."}
+    parts = [figures | {"name": name, "status": "verified", "greedy_match": 1.0} for name in ("a", "b", "base")]
+    parts[0] |= {"max_logit_difference": 0.5, "tokens_per_second": {"pytorch": 9, "onnx": 5}}
+    parts[1] |= {"max_logit_difference": 0.1, "tokens_per_second": {"pytorch": 1, "onnx": 7}}
+    found = several.together(parts)
+    assert found["status"] == "verified" and found["message"].startswith("All 2 adapters answer")
+    assert found["max_logit_difference"] == 0.5 and found["tokens_per_second"]["onnx"] == 5 and found["rows"] == 6
+    parts[2] |= {"status": "verified with loss", "greedy_match": 0.5}
+    found = several.together(parts)
+    assert found["status"] == "verified with loss" and found["greedy_match"] == pytest.approx(5 / 6)
+    assert found["message"].startswith("base (verified with loss): It differs. 2 of 2 adapters answer as their runs'")
+    parts[1] |= {"status": "failed", "greedy_match": None}
+    found = several.together(parts)
+    assert found["status"] == "failed" and found["message"].startswith("b (failed): It differs. base (verified with")
+    assert "1 of 2 adapters" in found["message"] and "greedy_match" not in found
 
 
 def test_names_are_short_and_none_comes_twice():
