@@ -96,7 +96,7 @@ def lay_out(
         staged: holds the graphs (see GRAPHS), their data, the tokenizer's files, and genai_config.json of a writer.
         kind: what the model does. precision: as in core.export.targets.
         settings: of tunesmith.json; the form of its prompt, end_ids, pad_id and max_new_tokens are read.
-        folder: of the whole model: its config.json and generation_config.json go along.
+        folder: of the whole model: its config.json and generation_config.json go along, unless `staged` has them.
         inside: weights up to so many bytes go into the file of their graph. chunk: the most bytes of a data file.
 
     Returns:
@@ -241,17 +241,21 @@ def _point(tensor: Any, location: str, offset: int) -> None:
 
 def _configure(staged: Path, folder: Path, settings: dict[str, Any], dtype: str, counts: dict[str, int]) -> None:
     """config.json and generation_config.json: what was compared is what runs, and nothing of this machine."""
-    config = _json(folder / "config.json")
+    config = _given("config.json", staged, folder)
     config.pop("_name_or_path", None)
     config["transformers.js_config"] = {"dtype": dtype} | ({"use_external_data_format": counts} if counts else {})
     _write(staged / "config.json", config)
     if "end_ids" in settings:
-        file = folder / "generation_config.json"
-        given = config | (_json(file) if file.is_file() else {})
+        given = config | _given("generation_config.json", staged, folder)
         given |= {"decoder_start_token_id": settings.get("start_id", given.get("decoder_start_token_id"))}
         kept = {name: given[name] for name in ("bos_token_id", "decoder_start_token_id") if given.get(name) is not None}
         ends = {"eos_token_id": settings["end_ids"], "pad_token_id": settings["pad_id"]}
         _write(staged / "generation_config.json", kept | ends | GREEDY)
+
+
+def _given(name: str, *folders: Path) -> dict[str, Any]:
+    """A file of the first folder that has it."""
+    return next((_json(folder / name) for folder in folders if (folder / name).is_file()), {})
 
 
 def _json(path: Path) -> dict[str, Any]:
