@@ -69,8 +69,11 @@ def _device(target: Target, kind: str) -> Place:
     known = {name: PRECISIONS[name].sentence for name in target.precisions_for(kind)}
     default = target.default_for(kind) or ""
     able, reason = target.verifiable(kind)
+    built, lacks = target.buildable(kind)
     if not known:
         mark, reason = "✕ not for this model", target.missing.get(kind, "")
+    elif not built:
+        mark, reason = "✕ cannot be built here", lacks
     elif able:
         mark = "✓ verified here"
     elif target.compared_on_cpu(default):

@@ -11,7 +11,7 @@ import gradio as gr
 from core.runs.store import Run
 from ui.chooser import QUIET, choices, choose, chooser, opened
 from ui.live import JobProgress, job_value
-from ui.parts import badge, empty, html, titled
+from ui.parts import badge, empty, html, say, titled
 from ui.places import Place, kind_of, places
 from ui.shared import Shared
 from ui.tabs.export import hub, options, tryout, workflow
@@ -171,6 +171,11 @@ def about_place(place: Place) -> str:
     return f'<p class="quiet small">{escape(place.sentence)} {escape(place.needs)}{marks}</p>'
 
 
+def about_refused(place: Place) -> str:
+    """Why a place that was chosen cannot be taken."""
+    return say("fix", f"{escape(place.label)} does not take this model", escape(place.why))
+
+
 def missing(run: Run | None) -> str:
     """What is lacking before anything can be exported, with the way there."""
     link = '<a href="#train" data-tab="train">Train</a>'
@@ -187,7 +192,8 @@ def show(run_id: str, device: str, precision: str) -> tuple[Any, ...]:
     ready = run is not None and run.has_model
     known = places(kind_of(run) if ready else "writer")
     place = known.get(device) or next(iter(known.values()))
-    if not place.precisions:
+    refused = "" if place.precisions else about_refused(place)
+    if refused:
         place = next(iter(known.values()))
     precision = precision if precision in place.precisions else place.default
     work = busy(run, place.name, precision) if run and ready else None
@@ -204,7 +210,7 @@ def show(run_id: str, device: str, precision: str) -> tuple[Any, ...]:
         empty_words(run),
         gr.Column(visible=ready),
         gr.Radio([(place_card(p), p.name) for p in known.values()], value=place.name),
-        about_place(place),
+        refused or about_place(place),
         gr.Radio(list(place.precisions), value=precision),
         gr.Column(visible=work is not None),
         job_value(run, kind, work[2]) if run and work else {"run": "", "kind": "", "live": False, "html": ""},

@@ -98,3 +98,15 @@ def test_a_model_that_is_not_here_says_so() -> None:
     words = base.facts(draft)
     assert "say bad" in words and "<b>folder" not in words
     assert "Parameters" in base.facts(first_draft())
+
+
+def test_what_olive_says_fills_the_form_and_the_rest_is_named() -> None:
+    command = (
+        "olive finetune -m assets/demo-model -d json --data_files rows.jsonl --method lora --lora_r 4 --packing true"
+    )
+    draft, filled, words = text.take_yaml(command, 5)
+    assert filled == 6 and draft["method"]["r"] == 4 and "Filled from Olive" in words
+    kept, count, words = text.take_yaml("olive auto-opt -m assets/demo-model --precision int4", 5)
+    assert "There is no training in it" in words and "core export" in words and not isinstance(count, int)
+    assert "cannot be taken" in text.take_yaml("olive fine <b>", 5)[2]
+    assert kept != draft
