@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.export import targets
 from core.export.beside import Beside, open_beside
 from core.export.bundle import LIBRARY
 from core.export.proof.fresh import load_run_script
@@ -140,6 +141,7 @@ class Warm:
             self._package = _Held((folder, None), None)  # should it fail to load, what it brought is left all the same
             script = load_run_script(folder)
             package = script.Package(folder)
+            _stand_in(package)
             if wrong := package.check():
                 raise InputError(f"The package is damaged ({', '.join(wrong)} missing or changed): export it again.")
             package.load()
@@ -147,6 +149,7 @@ class Warm:
         script, package = self._package.what
         if adapter != package.adapter:
             package.switch(adapter)
+            _stand_in(package)
         return script, package
 
     def beside(self, package: Any, run: str, write: Write) -> Beside:
@@ -175,6 +178,22 @@ class Warm:
         self._package = None
         for name in [name for name in sys.modules if name.partition(".")[0] == LIBRARY]:
             del sys.modules[name]
+
+
+def _stand_in(package: Any) -> None:
+    """Let this machine's processor run a package in the place of a device that is not here, where it can.
+
+    Raises:
+        InputError: it cannot.
+    """
+    settings = package.settings
+    device = targets.target(settings["device"])
+    able, why = device.verifiable(settings["kind"])
+    if able:
+        return
+    if not device.compared_on_cpu(settings["precision"]):
+        raise InputError(f"A package for {device.label} does not answer on this machine. {why}", "export.device")
+    settings["device"] = "cpu"
 
 
 def _refuse_missing(question: dict[str, Any], asked: Form) -> None:
