@@ -231,6 +231,30 @@ def test_what_is_missing_is_said(new_page: Callable[..., Any], watch: Watch, sit
     assert "Copy the whole folder again" in page.inner_text("#problem")
 
 
+def test_without_a_gpu_the_processor_answers(new_page: Callable[..., Any], watch: Watch, site: str) -> None:
+    watch.allow("(?i)webgpu|adapter|backend")
+    page = ready(new_page(), f"{site}/chat/?device=webgpu")
+    assert page.inner_text("#where") == "on the processor (wasm)"
+    page.fill("textarea", SURE[0])
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#talk li:nth-child(2) small", timeout=60_000)
+    assert page.inner_text("#talk li:nth-child(2) .text") == pytorch(SURE[0])
+
+
+def test_an_answer_that_fails_is_taken_back(new_page: Callable[..., Any], site: str) -> None:
+    page = new_page()
+    page.add_init_script(
+        "window.Worker = class { postMessage(told) { setTimeout(() => this.onmessage({ data:"
+        " told.row ? { error: 'out of memory', at: 'ask' } : { ready: {}, chats: true } })) } terminate() {} }"
+    )
+    ready(page, f"{site}/chat/")
+    page.fill("textarea", "Hello")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#problem", state="visible")
+    assert "out of memory" in page.inner_text("#problem") and page.locator("#talk li").count() == 0
+    assert page.input_value("textarea") == "Hello" and page.is_enabled("#go")
+
+
 def test_a_double_click_says_what_to_do_instead(browser: Any, tmp_path: Path) -> None:
     shutil.copytree(layout.PAGE, tmp_path / "double click")
     page = browser.new_page()

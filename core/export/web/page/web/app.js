@@ -74,8 +74,15 @@ function ready(talks) {
 }
 
 function failed(message, at) {
+  if (at === "ask") {
+    if (chats) {
+      const { content } = turns.pop(); // as if it had not been asked
+      $("fields").querySelector("textarea").value ||= content;
+      [...$("talk").children].slice(-2).forEach((item) => item.remove());
+    }
+    wait(false);
+  }
   if (device === "webgpu") return load("wasm", `The GPU did not do (${message}), so the processor does.`);
-  wait(false);
   if (at === "ask") return problem("No answer", message);
   show("loading", false);
   const remedy = message.includes("web/vendor")
