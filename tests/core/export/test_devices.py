@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from core.export.make import make
+from core.export.make import make_all
 from core.export.options import Options
 from core.export.packages import sessions
 from core.export.packages.loop import Decoder
@@ -19,24 +19,17 @@ from tests.conftest import ROOT
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
-    """The demo model for OpenVINO: precision -> (folder, report), each built and compared once."""
-    made = {}
-
-    def get(precision):
-        if precision not in made:
-            folder = tmp_path_factory.mktemp("openvino") / f"openvino-{precision}"
-            made[precision] = (
-                folder,
-                make(str(ROOT / "assets/demo-model"), Options("openvino", precision), folder, rows=6),
-            )
-        return made[precision]
-
-    return get
+    """The demo model for OpenVINO and, in fp16, for a processor: name -> (folder, report). PyTorch is asked once."""
+    folder = tmp_path_factory.mktemp("devices")
+    choices = [Options("openvino", precision) for precision in ("fp32", "fp16", "int8", "int4")]
+    made = make_all(str(ROOT / "assets/demo-model"), [*choices, Options("cpu", "fp16")], folder, rows=4)
+    named = [f"{report['device']}-{report['precision']}" for report in made]
+    return {name: (folder / name, report) for name, report in zip(named, made, strict=True)}
 
 
 @pytest.mark.slow
 def test_openvino_gives_pytorchs_tokens(packages):
-    folder, report = packages("fp32")
+    folder, report = packages["openvino-fp32"]
     assert report["status"] == "verified" and report["max_logit_difference"] < 1e-3, report["message"]
     assert report["tokens_per_second"]["onnx"] > 0
     lines = (folder / "requirements.txt").read_text().splitlines()
@@ -47,22 +40,22 @@ def test_openvino_gives_pytorchs_tokens(packages):
 @pytest.mark.slow
 @pytest.mark.parametrize(("precision", "gap"), [("int8", 1.0), ("fp16", 0.1)])
 def test_openvino_runs_smaller_weights(packages, precision, gap):
-    _, report = packages(precision)
+    _, report = packages[f"openvino-{precision}"]
     assert report["status"] == "verified" and report["max_logit_difference"] < gap, report["message"]
 
 
 @pytest.mark.slow
 def test_openvino_reads_four_bits_although_the_embedding_is_shared(packages):
     """The builder quantises a shared embedding, too, which OpenVINO's reader of ONNX refuses."""
-    folder, report = packages("int4")
+    folder, report = packages["openvino-int4"]
     assert report["status"] == "verified with loss" and report["max_logit_difference"] < 20, report["message"]
-    assert report["bytes"] < packages("fp32")[1]["bytes"] / 2
+    assert report["bytes"] < packages["openvino-fp32"][1]["bytes"] / 2
     assert json.loads((ROOT / "assets/demo-model/config.json").read_text())["tie_word_embeddings"]
 
 
 @pytest.mark.slow
 def test_openvino_and_onnxruntime_loop_over_the_same_graph_alike(packages):
-    folder, _ = packages("int8")
+    folder, _ = packages["openvino-int8"]
     package = load_run_script(folder).Package(folder)
     ids = [5, 100, 200, 300, 17]
     mine = package.logits(ids, [7, 8, 9])
@@ -73,17 +66,17 @@ def test_openvino_and_onnxruntime_loop_over_the_same_graph_alike(packages):
 
 
 @pytest.mark.slow
-def test_half_precision_runs_on_a_processor(tmp_path):
+def test_half_precision_runs_on_a_processor(packages):
     """What the builder makes for a CPU in fp16 fails at the second token; what it makes for CUDA does not."""
-    report = make(str(ROOT / "assets/demo-model"), Options("cpu", "fp16"), tmp_path / "cpu-fp16", rows=3)
+    folder, report = packages["cpu-fp16"]
     assert report["status"] == "verified" and 0 < report["max_logit_difference"] < 0.1, report["message"]
-    config = json.loads((tmp_path / "cpu-fp16" / "genai_config.json").read_text())
+    config = json.loads((folder / "genai_config.json").read_text())
     assert config["model"]["decoder"]["session_options"]["provider_options"] == []
 
 
 @pytest.mark.slow
 def test_a_place_that_is_not_here_is_named(packages):
-    folder, _ = packages("fp32")
+    folder, _ = packages["openvino-fp32"]
     done = subprocess.run(
         [sys.executable, "run.py", "Hello", "--on", "NPU", "--max-new-tokens", "2"],
         cwd=folder,
