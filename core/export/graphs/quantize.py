@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ MULTIPLIED = ("MatMul", "Gemm")  # what static scales are kept to; see above
 FEWEST = 16  # columns: a head of fewer outputs stays as it is in four bits, where it would save nothing and cost most
 
 
-def dynamic(full: Path, out: Path) -> None:
+def dynamic(full: Path, out: Path, ops: Sequence[str] | None = None) -> None:
     """Weights in eight bits, a scale for each output channel; activations are scaled as they come, tensor by tensor.
+
+    ops: types of the operators whose weights become smaller; None: of all that can.
 
     Raises:
         OSError: the disk is full.
@@ -37,7 +39,8 @@ def dynamic(full: Path, out: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with _prepared(full) as (ready, large):
-        quantize_dynamic(ready, out, per_channel=True, weight_type=QuantType.QInt8, use_external_data_format=large)
+        more: dict[str, Any] = {"per_channel": True, "weight_type": QuantType.QInt8, "use_external_data_format": large}
+        quantize_dynamic(ready, out, op_types_to_quantize=ops and list(ops), **more)
     clean(out)
 
 
