@@ -72,6 +72,8 @@ def _placed(args: argparse.Namespace, name: str, precision: str, work: Work, beg
     found = store.find(args.target)
     if found is not None and not found.has_model:
         raise InputError(f"The run {found.id} has no tuned model yet: its training is {found.state().state}.")
+    if found is not None and found.state().under_way:
+        raise InputError(f"The run {found.id} is being trained. Export it when that has ended, or stop it first.")
     if args.out is not None:
         out = Path(args.out).expanduser().absolute()
         bundle.refuse_foreign(out)

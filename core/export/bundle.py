@@ -7,9 +7,8 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from core.errors import InputError
 from core.export.targets import Target
 from core.export.targets import requirements as needed
 from core.paths import ROOT
+from core.runs.state import Stopped
 
 # The code that renders prompts goes into the package as it is, as a small library of its own: what is shipped renders
 # and cuts a prompt by the very functions that training called. run.py is one of core/export/packages/run_*.py.
@@ -84,8 +84,12 @@ def _source(module: str) -> str:
     return (ROOT / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
 
 
-def pack(folder: Path, archive: Path, top: str) -> None:
-    """Write the package as a zip of one folder; the same files give the same bytes. OSError: the disk is full."""
+def pack(folder: Path, archive: Path, top: str, should_stop: Callable[[], bool] = lambda: False) -> None:
+    """Write the package as a zip of one folder; the same files give the same bytes.
+
+    Raises:
+        OSError: the disk is full. Stopped: `should_stop`, asked at every mebibyte, said so. Nothing is left of it then.
+    """
     half = archive.with_name(f".{archive.name}.part")
     try:
         with zipfile.ZipFile(half, "w", allowZip64=True) as out:
@@ -93,10 +97,13 @@ def pack(folder: Path, archive: Path, top: str) -> None:
                 info = zipfile.ZipInfo(f"{top}/{name}", EPOCH)
                 info.external_attr = 0o644 << 16
                 info.create_system = 3
-                info.file_size = (folder / name).stat().st_size
+                info.file_size = (folder / name).stat().st_size  # of more than 4 GB it needs to know beforehand
                 info.compress_type = zipfile.ZIP_STORED  # weights hardly shrink, and trying would take minutes
                 with open(folder / name, "rb") as source, out.open(info, "w") as sink:
-                    shutil.copyfileobj(source, sink, 2**20)
+                    while piece := source.read(2**20):
+                        if should_stop():
+                            raise Stopped
+                        sink.write(piece)
         os.replace(half, archive)
     finally:
         half.unlink(missing_ok=True)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ from core.export.makers.base import FIGURES, Maker
 from core.export.mobile import layout as phone
 from core.export.options import Options
 from core.export.source import Source, open_source
+from core.export.staging import staging as staging
 from core.export.targets import Target
 from core.export.web import layout
 from core.models.heads import Head
@@ -232,7 +230,7 @@ def finish(
     words = card(settings, device, report, given.licence, given.run)
     (staged / "README.md").write_text(words, encoding="utf-8", newline="\n")
     name = f"{given.run.id if given.run is not None else given.base.replace('/', '-')}-{out.name}"
-    bundle.pack(staged, work / "package.zip", name)
+    bundle.pack(staged, work / "package.zip", name, should_stop)
     if should_stop():
         raise Stopped
     bundle.swap(staged, out)
@@ -241,19 +239,3 @@ def finish(
     report["seconds"] = round(time.monotonic() - began, 2)
     write_json(out / "report.json", report)
     return {"dir": str(out), **report}
-
-
-@contextmanager
-def staging(out: Path) -> Iterator[tuple[Path, Path]]:
-    """(a folder for the package, a folder for what is large), both hidden beside `out` and gone in the end.
-
-    What a killed export of the same package left behind goes first. Only one is at work on it: see StateFile.working.
-    """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    for old in out.parent.glob(f".{out.name}.*"):
-        if old.is_dir():
-            shutil.rmtree(old, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
-        work = Path(name)
-        (work / "package").mkdir()
-        yield work / "package", work

@@ -111,7 +111,7 @@ def ask(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
 def test_a_run_becomes_a_package_that_answers_the_same(exported: Any) -> None:
     run, report, out = exported
     assert report["status"] == "verified", report["message"]
-    assert report["greedy_match"] == 1.0 and report["max_logit_difference"] < 1e-4
+    assert report["greedy_match"] == 1.0 and report["max_logit_difference"] < 1e-4 * report["logit_range"]
     assert report["rows"] >= 4 and report["rows_from"].startswith("validation rows of ")
     assert report["perplexity"]["onnx"] == pytest.approx(report["perplexity"]["pytorch"], rel=1e-4)
     assert report["metric"]["name"] == "accuracy" and report["tokens_per_second"]["onnx"] > 0
