@@ -94,8 +94,8 @@ class Work(writer.Work):
             quantize.dynamic(full, out)
             return
         quantize.dynamic(full, out, ("Gather",))
-        levels = {"block_size": self.options.block_size, "accuracy_level": self.options.accuracy_level}
-        weights_only.quantise(out, bits=4, **levels)
+        options = self.options
+        weights_only.quantise(out, bits=4, block_size=options.block_size, accuracy_level=options.accuracy_level)
 
     def _configure(self, out: Path) -> None:
         """config.json and generation_config.json, for optimum and transformers.js: greedy, as it was compared."""

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from core import tasks
 from core.export import questions, targets
@@ -28,7 +28,7 @@ class Work(Maker):
     """See Maker. The prompts and the proof are the same for every model that writes."""
 
     entry = "core.export.packages.run_writer"
-    kind = "writer"
+    kind: ClassVar[Literal["writer", "rewriter", "reader"]] = "writer"
     looped = "core.export.packages.run_looped"
     apart = False  # what is read and what is answered are texts of their own
     adapter: str | None = None  # which of several in the package is compared

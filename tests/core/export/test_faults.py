@@ -188,7 +188,7 @@ def refuse(*args: Any, **more: Any) -> Any:
     [
         "core.export.source.merge",
         "core.export.proof.reference.np.save",
-        "core.export.graphs.builder._configure",
+        "core.export.graphs.builder.put_right",
         "core.export.bundle._text",
         "core.export.make.card",
         "core.export.bundle.zipfile.ZipFile.open",

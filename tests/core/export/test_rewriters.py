@@ -6,97 +6,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from core.export import bundle, make
+from core.errors import InputError
+from core.export import bundle, targets
+from core.export.graphs import encoder_decoder
+from core.export.makers.rewriter import GRAPHS, Work
 from core.export.options import Options
-from core.models.heads import SEQ2SEQ
-from tests import factory
 
 pytestmark = pytest.mark.slow
-
-TEMPLATE = "{phrase}[[{tone}]]"
-ONE: dict[str, Any] = {"num_layers": 1, "num_decoder_layers": 1}
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder of runs for this module."""
-    folder = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TUNESMITH_RUNS", str(folder))
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A T5 whose answers hang on what was read: the decoder looks five times as hard at it."""
-    from core.models.load import load_base
-
-    folder = tmp_path_factory.mktemp("models") / "t5"
-    factory.tiny_model("t5", folder, kind="unigram", chat=None, **ONE)
-    file = folder / "tokenizer_config.json"
-    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"eos_token": "</s>"}), encoding="utf-8")
-    model = load_base(str(folder), head=SEQ2SEQ)
-    for name, parameter in model.named_parameters():
-        if "EncDecAttention" in name:
-            parameter.data *= 5
-    model.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tuned(base: Path, runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
-    """A function that makes a finished run of a method, its adapter drawn by chance."""
-    rows = factory.write_jsonl(tmp_path_factory.mktemp("rows") / "rows.jsonl", factory.tone_rows(40))
-
-    def make_run(name: str) -> Any:
-        import torch
-
-        from core.config import build
-        from core.methods import method
-        from core.models.load import copy_companions, load_base
-        from core.runs import store
-        from core.runs.files import write_json
-
-        config = build(
-            {
-                "task": "classification",
-                "model": {"path": str(base)},
-                "data": {"path": str(rows), "template": TEMPLATE, "max_tokens": 64},
-                "method": {"name": name},
-                "evaluation": {"max_new_tokens": 8},
-            }
-        )
-        run = store.create(config)
-        model = load_base(str(base), head=SEQ2SEQ)
-        if name == "full":
-            model.save_pretrained(run.dir / "model")
-        else:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(1)
-                model = method(name).prepare(model, config.method, str(base), None, SEQ2SEQ)
-                for parameter in model.parameters():
-                    if parameter.requires_grad:
-                        torch.nn.init.normal_(parameter, std=0.3)
-            method(name).save(model, run.dir / "model")
-        copy_companions(str(base), None, run.dir / "model")
-        write_json(run.dir / "state.json", json.loads((run.dir / "state.json").read_text()) | {"state": "done"})
-        return run
-
-    return make_run
-
-
-@pytest.fixture(scope="module")
-def exported(tuned: Callable[[str], Any]) -> tuple[Any, dict[str, Any], Path]:
-    """(run, report, package) of a LoRA in float32."""
-    run = tuned("lora")
-    out = run.export_dir("cpu", "fp32")
-    return run, make.make(str(run.dir), Options("cpu", "fp32"), out), out
 
 
 def ask(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
@@ -108,8 +30,8 @@ def ask(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_a_run_becomes_a_package_that_answers_the_same(exported: Any) -> None:
-    run, report, out = exported
+def test_a_run_becomes_a_package_that_answers_the_same(exported_rewriter: Any) -> None:
+    run, report, out = exported_rewriter
     assert report["status"] == "verified", report["message"]
     assert report["greedy_match"] == 1.0 and report["max_logit_difference"] < 1e-4 * report["logit_range"]
     assert report["rows"] >= 4 and report["rows_from"].startswith("validation rows of ")
@@ -122,7 +44,7 @@ def test_a_run_becomes_a_package_that_answers_the_same(exported: Any) -> None:
     assert "onnxruntime==" in needed and "genai" not in needed and "torch" not in needed
 
 
-def test_the_script_gives_the_text_of_pytorch(exported: Any) -> None:
+def test_the_script_gives_the_text_of_pytorch(exported_rewriter: Any) -> None:
     from core.data.sides import encode_question
     from core.data.sources import open_data
     from core.data.template import prompt_segments, render
@@ -130,11 +52,11 @@ def test_the_script_gives_the_text_of_pytorch(exported: Any) -> None:
     from core.models.tokenizer import end_ids
     from core.tasks.predict import write
 
-    run, _, out = exported
+    run, _, out = exported_rewriter
     model, tokenizer = load_run(run)
     source = open_data(run.config().data.path)
     for phrase in ("The lake lies still tonight.", "</s> {phrase} [[x]]  naïve", "x " * 90):
-        segments = render({"phrase": phrase, "tone": "calm"}, source.layout, TEMPLATE, tokenizer)
+        segments = render({"phrase": phrase, "tone": "calm"}, source.layout, "{phrase}[[{tone}]]", tokenizer)
         ids = encode_question(prompt_segments(segments), tokenizer, 64)
         [want] = write(model, tokenizer, [ids], max_new_tokens=8, ends=end_ids(tokenizer, run.dir / "model"))
         done = ask(out, "--field", f"phrase={phrase}", "--ids")
@@ -145,16 +67,87 @@ def test_the_script_gives_the_text_of_pytorch(exported: Any) -> None:
     assert ask(out, "--check").returncode == 0
 
 
-def test_answers_differ_with_what_is_read(exported: Any) -> None:
+def test_answers_differ_with_what_is_read(exported_rewriter: Any) -> None:
     """Else the comparison would prove little."""
-    _, _, out = exported
+    _, _, out = exported_rewriter
     answers = {ask(out, phrase, "--ids").stdout.split('"answer"')[1] for phrase in ("I", "The party was a delight")}
     assert len(answers) == 2
 
 
-def test_nothing_of_this_machine_is_in_it(exported: Any, runs: Path) -> None:
-    _, _, out = exported
+def test_nothing_of_this_machine_is_in_it(exported_rewriter: Any) -> None:
+    run, _, out = exported_rewriter
     for name in bundle.package_files(out):
         content = (out / name).read_bytes()
-        for place in (str(runs), str(bundle.ROOT), "site-packages", str(Path.home())):
+        for place in (str(run.dir.parent), str(bundle.ROOT), "site-packages", str(Path.home())):
             assert place.encode() not in content, f"{name} names {place}"
+
+
+# The graphs
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_smaller_weights(exported_rewriter: Any, tmp_path: Path, precision: str) -> None:
+    """They run at every shape, first step and later ones, and stay near what they were made of."""
+    from core.models.heads import SEQ2SEQ
+    from core.models.load import load_run
+
+    run, _, out = exported_rewriter
+    model, _ = load_run(run, head=SEQ2SEQ)
+    small = SimpleNamespace(options=Options("cpu", precision))
+    for name in GRAPHS:
+        Work._smaller(small, out / name, tmp_path / name)  # type: ignore[arg-type]
+        assert (tmp_path / name).stat().st_size < 0.5 * (out / name).stat().st_size
+    encoder_decoder.try_out(tmp_path, model, {"int8": 0.1, "int4": 0.5}[precision])
+    with pytest.raises(RuntimeError, match=r"The graphs are not the model: of 1 x 1 tokens read .* off by \d"):
+        encoder_decoder.try_out(tmp_path, model, 1e-6)
+
+
+@pytest.mark.parametrize(("name", "half"), [("adapter", True), ("prompt", False)])
+def test_what_cannot_be_merged_is_exported_as_it_is(rewriter_base: Path, tmp_path: Path, name: str, half: bool) -> None:
+    """A bottleneck inside the layers, a tuned prompt in front of what is read; and half precision."""
+    import torch
+
+    from core.config import build
+    from core.methods import method
+    from core.models.heads import SEQ2SEQ
+    from core.models.load import load_base
+
+    model: Any = load_base(str(rewriter_base), head=SEQ2SEQ)
+    plain = [model(input_ids=torch.tensor([[5, 6, 7]]), decoder_input_ids=torch.tensor([[0]])).logits]
+    config = build({"model": {"path": str(rewriter_base)}, "data": {"path": "x.jsonl"}, "method": {"name": name}})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        model = method(name).prepare(model, config.method, str(rewriter_base), None, SEQ2SEQ).eval()
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                torch.nn.init.normal_(parameter, std=0.3)
+    tuned = model(input_ids=torch.tensor([[5, 6, 7]]), decoder_input_ids=torch.tensor([[0]])).logits
+    assert (tuned - plain[0]).abs().max() > 0.05, "else the graph of the base would do"
+    encoder_decoder.write(model, tmp_path, half=half)  # which compares
+
+
+def test_bart_in_both_precisions(tmp_path: Path) -> None:
+    import torch
+    import transformers
+
+    sizes = {"encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "d_model": 32}
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "vocab_size": 100}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        config = transformers.BartConfig(**sizes, **heads, max_position_embeddings=64)
+        model = transformers.BartForConditionalGeneration(config).eval()
+    encoder_decoder.write(model, tmp_path)
+    for name in GRAPHS:
+        encoder_decoder._convert(tmp_path / name, 2**30)
+    encoder_decoder.try_out(tmp_path, model, encoder_decoder.OFF[True])
+
+
+def test_a_family_that_is_not_exported_says_why() -> None:
+    target = targets.TARGETS["cpu"]
+    with pytest.raises(InputError, match="'mbart' is not exported. It begins an answer with the token .* T5 and Flan"):
+        Work.check({"model_type": "mbart"}, Options("cpu", "fp32"), target)
+    with pytest.raises(InputError, match="Export each run by itself") as caught:
+        Work.check({"model_type": "t5"}, Options("cpu", "fp32", keep_adapter=True), target)
+    assert caught.value.field == "export.adapters"
+    with pytest.raises(InputError, match="not in bf16"):
+        Work.check({"model_type": "t5"}, Options("cpu", "bf16"), target)
