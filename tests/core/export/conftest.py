@@ -111,7 +111,7 @@ def exported_rewriter(
             tuned = lora.prepare(model, config.method, str(rewriter_base), None, SEQ2SEQ)  # type: ignore[arg-type]
             for parameter in tuned.parameters():
                 if parameter.requires_grad:
-                    torch.nn.init.normal_(parameter, std=0.3)
+                    torch.nn.init.normal_(parameter, std=0.05)
         lora.save(tuned, run.dir / "model")
         copy_companions(str(rewriter_base), None, run.dir / "model")
         write_json(run.dir / "state.json", json.loads((run.dir / "state.json").read_text()) | {"state": "done"})
