@@ -40,13 +40,15 @@ def write_merged(target: str, work: Path, out: Path, precision: str, head: Head)
     Raises:
         InputError: nothing to load or to merge, or weights that do not fit into the type. OSError: the disk is full.
     """
-    whole = merge(target, work / "merged")
-    model = load.load_base(str(whole), dtype=DTYPES[precision], head=head)
+    whole = load.weights_of(target)
+    if (resolve(whole) / "adapter_config.json").is_file():
+        whole = str(merge(resolve(whole), work / "merged"))
+    model = load.load_base(whole, dtype=DTYPES[precision], head=head)
     for name, weight in model.named_parameters():
         if not torch.isfinite(weight).all():
             raise InputError(f"The weight {name} does not fit into {precision}: choose bf16 or fp32.", "export.format")
     model.save_pretrained(out)
-    load.copy_companions(str(whole), None, out)
+    load.copy_companions(whole, None, out)
 
 
 def write_adapter(folder: Path, out: Path) -> None:
