@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from core.export import bundle, targets
 from core.export.graphs import encoder_decoder
 from core.export.makers.rewriter import GRAPHS, Work
 from core.export.options import Options
+from tests.web.node import Node, modules
+from tests.web.packages import NASTY
 
 pytestmark = pytest.mark.slow
 
@@ -159,3 +162,22 @@ def test_a_family_that_is_not_exported_says_why() -> None:
     assert caught.value.field == "export.adapters"
     with pytest.raises(InputError, match="not in bf16"):
         Work.check({"model_type": "t5"}, Options("cpu", "bf16"), target)
+
+
+def test_transformers_js_writes_the_same_tokens(exported_rewriter: Any, tmp_path: Path) -> None:
+    """The very graphs, laid out for a browser and asked in Node, with the prompts of a page."""
+    from core.export.packages import run_rewriter
+    from core.export.web import layout
+
+    _, _, out = exported_rewriter
+    web = shutil.copytree(out, tmp_path / "web")
+    settings = json.loads((out / "tunesmith.json").read_text(encoding="utf-8"))
+    settings |= layout.lay_out(web, "rewriter", "fp32", settings, out)
+    (web / "tunesmith.json").write_text(json.dumps(settings), encoding="utf-8")
+    package, rows = run_rewriter.Package(web), [{"phrase": text} for text in NASTY]
+    node = Node(modules())
+    try:
+        for row, found in zip(rows, node.ask("tokens", web, rows), strict=True):
+            assert found["tokens"] == list(package.generate(package.ids(row))), row
+    finally:
+        node.close()
