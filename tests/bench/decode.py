@@ -3,11 +3,14 @@
 Greedy, one row at a time, one thread, a key-value cache on all sides, the same prompts and as many new tokens.
 Compiled is `torch.compile` of one step with a cache of fixed size; compiling takes minutes, and is not counted.
 The models of 30 and 150 M are the demo, grown (tests/bench/grown.py).
+
+    TUNESMITH_BENCH_COMPILED=4 python -m tests.bench --only decode     # compile none that is larger
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -23,6 +26,7 @@ from core.paths import ROOT
 from tests.bench import grown
 from tests.bench.table import Row, in_turn
 
+COMPILED = int(os.environ.get("TUNESMITH_BENCH_COMPILED", "150"))  # millions of parameters
 ROWS = ROOT / "assets" / "data" / "fields" / "heldout.jsonl"
 Step = Callable[[list[int], int], float]  # a prompt and how many tokens to write -> processor seconds
 
@@ -58,7 +62,7 @@ def _size(millions: int, folder: Path, quick: bool) -> list[Row]:
         builder.build(whole, "cpu", Options("cpu", precision), out, end_ids=ends, pad_id=pad)
         steps[precision] = _onnx(out)
     steps["PyTorch eager, fp32"] = _eager(model)
-    if not quick:
+    if not quick and millions <= COMPILED:
         try:
             steps["PyTorch compiled, fp32"] = _compiled(model)
             steps["PyTorch compiled, fp32"](prompts[0], 2)  # compiles
