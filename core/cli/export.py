@@ -32,7 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fp32, fp16, bf16, int8, int4, or all: each that the device takes; left out: the device's default",
     )  # fmt: skip
     parser.add_argument("--block-size", type=int, default=32, help="of int4: weights that share a scale (32)")
-    parser.add_argument("--accuracy-level", type=int, default=4, help="of int4: 0 to 4, what it reckons in (4: int8)")
+    parser.add_argument(
+        "--accuracy-level",
+        type=int,
+        default=None,
+        help="of int4: 0 to 4, what it reckons in; left out: the device's own",
+    )
     parser.add_argument(
         "--calibration",
         default="dynamic",
@@ -60,8 +65,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         return _placed(args, form.name, precision, partial(_file, args.target, form.name, precision), began)
     all_of_them = args.precision == ALL
     device, precision = targets.check(args.device, None if all_of_them else args.precision)
+    level = device.accuracy_levels[0] if args.accuracy_level is None else args.accuracy_level
     options = Options(
-        device.device, ALL if all_of_them else precision, args.block_size, args.accuracy_level, args.calibration,
+        device.device, ALL if all_of_them else precision, args.block_size, level, args.calibration,
         args.keep_adapter, tuple(name.strip() for name in args.adapters.split(",") if name.strip()),
     )  # fmt: skip
     return _placed(args, device.device, options.precision, partial(_onnx, args, options), began)

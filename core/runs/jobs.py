@@ -72,7 +72,7 @@ def start_export(
     *,
     form: str = "onnx",
     block_size: int = 32,
-    accuracy_level: int = 4,
+    accuracy_level: int | None = None,
     calibration: str = "dynamic",
     keep_adapter: bool = False,
     adapters: Sequence[str] = (),
@@ -86,7 +86,8 @@ def start_export(
     _needs_model(run)
     command = ["export", str(run.dir), "--precision", precision]
     command += ["--device", device] if form == "onnx" else ["--format", form]
-    command += ["--block-size", str(block_size), "--accuracy-level", str(accuracy_level), "--calibration", calibration]
+    command += ["--block-size", str(block_size), "--calibration", calibration]
+    command += [] if accuracy_level is None else ["--accuracy-level", str(accuracy_level)]
     command += ["--keep-adapter"] if keep_adapter else []
     command += ["--adapters", ",".join(adapters)] if adapters else []
     _launch(StateFile(run.export_dir(device, precision) / "state.json"), "export", command, token)

@@ -204,6 +204,7 @@ class Work(Maker):
             metric=metrics[0] if metrics else None,
             precision=self.options.precision,
             weights=self.given.weights,
+            take=self.target.default_for(self.kind),
             what=HOW[self.given.head],
         )
         return cost | {

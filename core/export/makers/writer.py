@@ -159,6 +159,7 @@ class Work(Maker):
             metric=metrics[0] if metrics else None,
             precision=self.options.precision,
             weights=self.given.weights,
+            take=self.target.default_for(self.kind),
         )
         report = asdict(found)
         del report["answers"], report["nll"]

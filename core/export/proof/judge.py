@@ -39,11 +39,17 @@ THRESHOLDS: dict[str, Threshold] = {
     "near_tie": Threshold(
         0.01, "Of the span of PyTorch's logits: less than that between two tokens is a toss-up, and is said to be one."
     ),
-    "drift": Threshold(
-        0.02,
-        "Of the span of PyTorch's logits, in float32: sums in another order move a logit by a ten-thousandth of it. A "
-        "difference beyond this is another model, though its greedy answers may happen to be the same.",
-    ),
+}
+
+
+# How far a single logit may be off, as a share of what PyTorch's logits span. A difference beyond that is another model
+# or a damaged weight, though the greedy answers may happen to be the same.
+DRIFT: dict[str, Threshold] = {
+    "fp32": Threshold(0.02, "Sums in another order move a logit by a ten-thousandth of the span, or less."),
+    "fp16": Threshold(0.1, "Eleven bits of a number move a logit by a thousandth of the span, or less."),
+    "bf16": Threshold(0.2, "Eight bits of a number move a logit by some hundredths of the span."),
+    "int8": Threshold(0.5, "Measured on sound packages: up to a tenth of the span, on heads of few classes."),
+    "int4": Threshold(1.0, "Measured on sound packages of small models: up to half of the span."),
 }
 
 
@@ -82,6 +88,7 @@ def judge(
     precision: str,
     weights: int,
     what: str = "token for token",
+    take: str | None = "int8",
 ) -> tuple[Status, str]:
     """The status and the sentence that says what it means.
 
@@ -91,28 +98,29 @@ def judge(
     Args:
         same: how many of the rows have PyTorch's answer. gap, span: the largest difference of a logit, and what
             PyTorch's logits span. margins: of each row that differs, by how many logits PyTorch preferred its answer.
-        weights: how many the model has. what: how answers are compared.
+        weights: how many the model has. what: how answers are compared. take: the precision to take instead of int4.
     """
     if not math.isfinite(gap):
         return "failed", "The package computes numbers that are none (NaN or infinite)."
     told = f"{same} of {rows} answers are PyTorch's, {what}"
     figure = _figure(metric)
-    if precision == "fp32" and gap > THRESHOLDS["drift"].value * span > 0:
+    if gap > DRIFT[precision].value * span > 0:
         return "failed", (
-            f"{told}{figure}, but its numbers are off by {gap:.2g} where PyTorch's span {span:.3g}: in fp32 they "
-            "should agree to a ten-thousandth. The weights or the graph are not those of this model."
+            f"{told}{figure}, but its numbers are off by {gap:.2g} where PyTorch's span {span:.3g}: in {precision} "
+            f"they should agree to {DRIFT[precision].value:.0%} of that. A weight or the graph is not this model's."
         )
     if same == rows:
         whole = f"All {same} answers are" if same > 1 else "The one answer is"
         return "verified", f"{whole} PyTorch's, {what}{figure}."
-    if precision in FULL and same < THRESHOLDS["least_match"].value * rows:
-        return "failed", f"Only {told}{figure}: in {precision} they should agree. Please report this model."
-    if metric is not None and metric.pytorch > 0 and metric.onnx < THRESHOLDS["least_metric"].value * metric.pytorch:
-        return "failed", f"Only {told}{figure}: in {precision} this model is not usable.{_advice(precision, weights)}"
     known = [margin for margin in margins if margin is not None]
     near = known and len(known) == rows - same and max(known) < THRESHOLDS["near_tie"].value * span
+    if precision in FULL and not (near and precision != "fp32") and same < THRESHOLDS["least_match"].value * rows:
+        return "failed", f"Only {told}{figure}: in {precision} they should agree. Please report this model."
+    if metric is not None and metric.pytorch > 0 and metric.onnx < THRESHOLDS["least_metric"].value * metric.pytorch:
+        advice = _advice(precision, weights, take)
+        return "failed", f"Only {told}{figure}: in {precision} this model is not usable.{advice}"
     tie = f" Where they part, PyTorch was nearly undecided (by {max(known):.2g} logits at most)." if near else ""
-    return "verified with loss", f"{told}{figure}.{tie}{_advice(precision, weights)}"
+    return "verified with loss", f"{told}{figure}.{tie}{_advice(precision, weights, take)}"
 
 
 def _figure(metric: Metric | None) -> str:
@@ -127,11 +135,11 @@ def _figure(metric: Metric | None) -> str:
     return f"; {name} {now} instead of {then}{chance}"
 
 
-def _advice(precision: str, weights: int) -> str:
-    if precision != "int4" or weights > 500_000_000:
+def _advice(precision: str, weights: int, take: str | None) -> str:
+    if precision != "int4" or weights > 500_000_000 or take in (None, "int4"):
         return ""
     size = f"{weights / 1e6:.1f} million" if weights < 1e8 else f"{weights / 1e6:.0f} million"
-    return f" Four bits cost a model of {size} weights a lot: take int8."
+    return f" Four bits cost a model of {size} weights a lot: take {take}."
 
 
 def not_here(target: Target) -> tuple[Status, str]:

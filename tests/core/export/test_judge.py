@@ -6,7 +6,7 @@ import pytest
 
 from core.export import targets
 from core.export.proof import written
-from core.export.proof.judge import THRESHOLDS, Metric, not_here, perplexity
+from core.export.proof.judge import DRIFT, THRESHOLDS, Metric, not_here, perplexity
 from core.export.proof.judge import judge as said_of
 from core.export.proof.judge import metric as measured
 
@@ -50,7 +50,7 @@ def test_int4_on_a_small_model_says_what_to_take():
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_full_precision_with_other_answers_has_failed(precision):
-    assert judge(found(same=40), None, precision, 4_000_000)[0] == "failed"
+    assert judge(found(same=40, margin=3.0), None, precision, 4_000_000)[0] == "failed"
 
 
 def test_garbage_has_failed():
@@ -78,6 +78,13 @@ def test_other_weights_that_happen_to_answer_the_same_have_failed():
     status, said = judge(found(gap=0.5), None, "fp32", 4_000_000)
     assert status == "failed" and "off by 0.5 where PyTorch's span 20" in said
     assert judge(found(gap=0.5), None, "int8", 4_000_000)[0] == "verified"
+    assert judge(found(gap=11.0), None, "int8", 4_000_000)[0] == "failed"
+    assert judge(found(gap=21.0), None, "int4", 4_000_000)[0] == "failed"
+
+
+def test_near_ties_in_half_precision_are_a_loss_and_no_failure():
+    assert judge(found(rows=8, same=6), None, "fp16", 4_000_000)[0] == "verified with loss"
+    assert judge(found(rows=8, same=6), None, "fp32", 4_000_000)[0] == "failed"
 
 
 def test_the_metric_of_both_sides_has_an_interval_over_the_same_rows():
@@ -92,6 +99,7 @@ def test_the_metric_of_both_sides_has_an_interval_over_the_same_rows():
 
 def test_every_threshold_says_why():
     assert all(len(line.reason) > 40 and 0 < line.value < 1 for line in THRESHOLDS.values())
+    assert all(len(line.reason) > 40 and 0 < line.value <= 1 for line in DRIFT.values())
 
 
 def test_perplexity_of_what_is_not_known():

@@ -15,6 +15,7 @@ from ui import places
 from ui.parts import html
 from ui.telling import when
 
+OWN = -1
 WHAT = "For most models the usual values are right. What is changed here holds for the next export."
 
 
@@ -44,7 +45,8 @@ def layout() -> OptionsPart:
                 info="Weights that share a scale. Smaller blocks: closer to the original, and larger.",
             )  # fmt: skip
             level = gr.Dropdown(
-                [(f"{n} · {what}", n) for n, what in ACCURACY_LEVELS.items()], value=4, label="int4: accuracy level",
+                [("The device’s own", OWN), *((f"{n} · {what}", n) for n, what in ACCURACY_LEVELS.items())],
+                value=OWN, label="int4: accuracy level",
                 info="What the products are reckoned in. int8 is fastest on a processor.", min_width=200,
                 interactive=True,
             )  # fmt: skip
@@ -69,7 +71,7 @@ def gather(
     """What was chosen, as core.runs.jobs.start_export takes it."""
     return {
         "block_size": int(block_size),
-        "accuracy_level": int(accuracy_level),
+        "accuracy_level": None if int(accuracy_level) == OWN else int(accuracy_level),
         "calibration": str(calibration),
         "keep_adapter": bool(keep_adapter),
         "adapters": tuple(str(name) for name in adapters or ()),
