@@ -104,8 +104,8 @@ def test_a_result_may_bring_its_own_status(run):
         (
             ["chek"],
             "There is no command 'chek'. Did you mean 'check'? Known: check, estimate, presets, train, evaluate, "
-            "merge, export, runs, adapters.",
             "merge, export, play, push, runs, adapters, olive.",
+        ),
         (["check"], "The following arguments are required: DATA. See: python -m core check --help"),
         (["check", "x", "--jsn"], "Unrecognized arguments: --jsn. See: python -m core"),
         (["runs", "shw"], "See: python -m core runs --help"),
