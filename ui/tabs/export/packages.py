@@ -102,7 +102,8 @@ def _compared(report: dict[str, Any]) -> str:
     if both := report.get("perplexity"):
         items.append(("Perplexity", f"{both['onnx']:.3g}", f"PyTorch {both['pytorch']:.3g}"))
     if (speed := report.get("tokens_per_second")) and speed["onnx"]:
-        items.append(("Speed", f"{speed['onnx']:,.0f}", f"tokens/s, PyTorch {speed['pytorch']:,.0f}"))
+        name = "Speed, this processor" if report.get("on_processor") else "Speed"
+        items.append((name, f"{speed['onnx']:,.0f}", f"tokens/s, PyTorch {speed['pytorch']:,.0f}"))
     if first := report.get("first_token_seconds"):
         figure, unit = seconds(first["onnx"])
         items.append(("First token", figure, f"{unit}, PyTorch {' '.join(seconds(first['pytorch']))}"))
@@ -119,7 +120,13 @@ def _adapters(report: dict[str, Any]) -> str:
     if not several:
         return ""
     rows = [[f"<span class='mono'>{escape(a['name'])}</span>", badge(*BADGES[a["status"]])] for a in several]
-    return table(["Adapter", "Check"], rows, caption="Adapters of this package")
+    apart = report.get("separate_bytes")
+    saved = (
+        f"{' '.join(size(report['bytes']))} together, {' '.join(size(apart))} as packages of their own."
+        if apart
+        else ""
+    )
+    return table(["Adapter", "Check"], rows, caption="Adapters of this package") + f"<p class='quiet small'>{saved}</p>"
 
 
 def _trouble(found: dict[str, Any] | None) -> str:
