@@ -7,7 +7,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 # Tests compute with one thread each; two processes share them out, file by file, so that what a file shares is made once.
-SHARED_OUT := -n 2 --dist loadfile
+# The longest file comes first (see tests/conftest.py), so that neither waits for the other in the end.
+SHARED_OUT := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help run test check lint unit slow browser bench pictures demo-model docs clean
 .DELETE_ON_ERROR:
@@ -36,7 +37,7 @@ slow: $(VENV)/.dev
 	$(PYTEST) -q $(SHARED_OUT) -m "slow and not browser" --durations=10
 
 browser: $(VENV)/.dev $(VENV)/.browser
-	$(PYTEST) -q -m browser --durations=10
+	$(PYTEST) -q $(SHARED_OUT) -m browser --durations=10
 
 bench: $(VENV)/.dev  ## Measure: one table of ratios and figures
 	@$(PY) -m tests.bench

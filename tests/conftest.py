@@ -32,13 +32,18 @@ from tests import factory  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Files that take minutes, the longest first.
+LONGEST = ["test_demo.py", "test_methods_tasks.py", "test_train_evaluate_export.py", "test_path.py", "test_cells.py"]
+LONGEST += ["test_bench.py"]
+
 # The same examples at every run, however slow the machine: a red test is a red test. Fuzzing at length is done by hand.
 hypothesis.settings.register_profile("tunesmith", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("tunesmith")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All that lies in tests/browser is a browser test."""
+    """All that lies in tests/browser is a browser test. The longest files come first: two processes share out files."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
     for item in items:
         if item.path.is_relative_to(ROOT / "tests" / "browser"):
             item.add_marker("browser")

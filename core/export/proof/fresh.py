@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from core.export.bundle import LIBRARY
 from core.paths import ROOT
 
 
@@ -58,6 +59,8 @@ def ask(bundle: Path, proof: str, request: dict[str, Any]) -> dict[str, Any]:
 def load_run_script(bundle: Path) -> Any:
     """The package's own run.py as a module."""
     sys.path.insert(0, str(bundle))  # as `python run.py` does: the prompt code lies beside it
+    for name in [n for n in sys.modules if n.partition(".")[0] == LIBRARY]:  # of a package that was loaded before
+        del sys.modules[name]
     spec = importlib.util.spec_from_file_location("tunesmith_package_run", bundle / "run.py")
     if spec is None or spec.loader is None:
         raise RuntimeError(f"{bundle.name} has no run.py.")
