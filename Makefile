@@ -10,7 +10,7 @@ PYTEST := $(PY) -m pytest
 # The longest file comes first (see tests/conftest.py), so that neither waits for the other in the end.
 SHARED_OUT := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test check lint unit slow browser bench pictures demo-model docs clean
+.PHONY: help run test check lint unit slow browser thorough bench pictures demo-model docs clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -37,7 +37,10 @@ slow: $(VENV)/.dev
 	$(PYTEST) -q $(SHARED_OUT) -m "slow and not browser" --durations=10
 
 browser: $(VENV)/.dev $(VENV)/.browser
-	$(PYTEST) -q $(SHARED_OUT) -m browser --durations=10
+	$(PYTEST) -q -m browser --durations=10
+
+thorough: $(VENV)/.dev $(VENV)/.browser  ## All tests, with the further cases that `make test` leaves out (an hour)
+	TUNESMITH_THOROUGH=1 $(PYTEST) -q --durations=20
 
 bench: $(VENV)/.dev  ## Measure: one table of ratios and figures
 	@$(PY) -m tests.bench

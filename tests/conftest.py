@@ -35,6 +35,37 @@ ROOT = Path(__file__).resolve().parent.parent
 # Files that take minutes, the longest first.
 LONGEST = ["test_demo.py", "test_methods_tasks.py", "test_train_evaluate_export.py", "test_path.py", "test_cells.py"]
 LONGEST += ["test_bench.py"]
+# Further cases of what other tests hold, too: not in every run, which has 25 minutes. TUNESMITH_THOROUGH=1 asks for all.
+THOROUGH = (
+    "test_bench.py::test_it_measures_and_prints_json_alone",
+    "test_decoders.py::test_half_precision_for_a_gpu",
+    "test_decoders_families.py::test_families_of_the_builder[gemma-",
+    "test_decoders_families.py::test_families_of_the_builder[granite-",
+    "test_decoders_families.py::test_families_of_the_builder[ernie4_5-",
+    "test_decoders_families.py::test_families_of_the_builder[hunyuan_v1_dense-",
+    "test_decoders_families.py::test_families_of_the_builder[qwen2-",
+    "test_decoders_families.py::test_families_of_the_exporter[bloom-",
+    "test_devices_readers.py::test_openvino_says_what_onnxruntime_says[",
+    "test_folds.py::test_a_fold_is_the_run_of_its_own_settings",
+    "test_make.py::test_every_family_in_fp32[smollm]",
+    "test_make.py::test_every_family_in_fp32[qwen2]",
+    "test_make.py::test_packages_for_other_devices_are_built_and_labelled[dml]",
+    "test_make.py::test_texts_longer_than_the_sliding_window[mistral]",
+    "test_make.py::test_texts_longer_than_the_sliding_window[gemma2]",
+    "test_methods_tasks.py::test_a_run_of_each_method_and_each_task[prompts-",
+    "test_methods_tasks.py::test_a_run_of_each_method_and_each_task[labels-classification-demo",
+    "test_methods_tasks.py::test_a_run_of_each_method_and_each_task[fields-",
+    "test_methods_tasks.py::test_a_run_of_each_method_and_each_task[summaries-summarization-demo",
+    "test_play.py::test_models_that_read_answer_in_figures[",
+    "test_readers.py::test_a_package_says_what_pytorch_says[gpt2-",
+    "test_readers.py::test_a_package_says_what_pytorch_says[llama-",
+    "test_readers.py::test_half_precision_for_a_gpu",
+    "test_rewriters.py::test_bart_in_every_precision",
+    "test_rewriters.py::test_what_cannot_be_merged_is_exported_as_it_is[prompt",
+    "test_train_evaluate_export.py::test_a_run_outlives_the_page_and_the_server",
+    "test_weights_kinds.py::test_runs_of_every_kind[bert-extraction",
+    "test_weights_kinds.py::test_runs_of_every_kind[qwen2",
+)
 
 # The same examples at every run, however slow the machine: a red test is a red test. Fuzzing at length is done by hand.
 hypothesis.settings.register_profile("tunesmith", deadline=None, derandomize=True, database=None)
@@ -43,6 +74,10 @@ hypothesis.settings.load_profile("tunesmith")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All that lies in tests/browser is a browser test. The longest files come first: two processes share out files."""
+    seldom = pytest.mark.skip(reason="a further case of what other tests hold: TUNESMITH_THOROUGH=1 asks for it")
+    for item in items:
+        if item.nodeid.rpartition("/")[2].startswith(THOROUGH) and not os.environ.get("TUNESMITH_THOROUGH"):
+            item.add_marker(seldom)
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
     for item in items:
         if item.path.is_relative_to(ROOT / "tests" / "browser"):
