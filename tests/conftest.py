@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Files that take minutes, the longest first.
 LONGEST = ["test_demo.py", "test_methods_tasks.py", "test_train_evaluate_export.py", "test_path.py", "test_cells.py"]
 LONGEST += ["test_bench.py"]
-# Further cases of what other tests hold, too: not in every run, which has 25 minutes. TUNESMITH_THOROUGH=1 asks for all.
+# Further cases of what other tests hold: not in every run, which has 25 minutes. TUNESMITH_THOROUGH=1 asks for all.
 THOROUGH = (
     "test_bench.py::test_it_measures_and_prints_json_alone",
     "test_decoders.py::test_half_precision_for_a_gpu",
