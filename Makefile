@@ -7,8 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 # Tests compute with one thread each; two processes share them out, file by file, so that what a file shares is made once.
-# The longest file comes first (see tests/conftest.py), so that neither waits for the other in the end.
-SHARED_OUT := -n 2 --dist loadfile --no-loadscope-reorder
+SHARED_OUT := -n 2 --dist loadfile
 
 .PHONY: help run test check lint unit slow browser thorough bench pictures demo-model docs clean
 .DELETE_ON_ERROR:

@@ -32,9 +32,6 @@ from tests import factory  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Files that take minutes, the longest first.
-LONGEST = ["test_demo.py", "test_methods_tasks.py", "test_train_evaluate_export.py", "test_path.py", "test_cells.py"]
-LONGEST += ["test_bench.py"]
 # Further cases of what other tests hold: not in every run, which has 25 minutes. TUNESMITH_THOROUGH=1 asks for all.
 THOROUGH = (
     "test_bench.py::test_it_measures_and_prints_json_alone",
@@ -45,6 +42,8 @@ THOROUGH = (
     "test_decoders_families.py::test_families_of_the_builder[hunyuan_v1_dense-",
     "test_decoders_families.py::test_families_of_the_builder[qwen2-",
     "test_decoders_families.py::test_families_of_the_exporter[bloom-",
+    "test_demo.py::test_fields_on_known_and_on_new_names",
+    "test_demo.py::test_summary",
     "test_devices_readers.py::test_openvino_says_what_onnxruntime_says[",
     "test_folds.py::test_a_fold_is_the_run_of_its_own_settings",
     "test_make.py::test_every_family_in_fp32[smollm]",
@@ -73,12 +72,11 @@ hypothesis.settings.load_profile("tunesmith")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All that lies in tests/browser is a browser test. The longest files come first: two processes share out files."""
+    """All that lies in tests/browser is a browser test; further cases wait until they are asked for."""
     seldom = pytest.mark.skip(reason="a further case of what other tests hold: TUNESMITH_THOROUGH=1 asks for it")
     for item in items:
         if item.nodeid.rpartition("/")[2].startswith(THOROUGH) and not os.environ.get("TUNESMITH_THOROUGH"):
             item.add_marker(seldom)
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
     for item in items:
         if item.path.is_relative_to(ROOT / "tests" / "browser"):
             item.add_marker("browser")

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,35 +36,33 @@ def tuned_and_base(runs: Path, name: str) -> dict[str, Any]:
     return result
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """All three, two at a time: each training takes one core."""
-    runs, names = tmp_path_factory.mktemp("demo"), ("fields", "summary", "tone")
-    with ThreadPoolExecutor(2) as pool:
-        found = dict(zip(names, pool.map(lambda name: tuned_and_base(runs, name), names), strict=True))
-    for name, result in found.items():
-        print(f"{name}: base {result['baseline']}\n{name}: tuned {result['metrics']} {result['groups']}")
+@pytest.fixture
+def result(tmp_path: Path, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The evaluation of the demo set that a test is named after."""
+    name = request.function.__name__.split("_")[1]
+    found = tuned_and_base(tmp_path, name)
+    print(f"{name}: base {found['baseline']}\n{name}: tuned {found['metrics']} {found['groups']}")
     return found
 
 
-def test_tone(results: dict[str, dict[str, Any]]) -> None:
-    tuned, base = results["tone"]["metrics"], results["tone"]["baseline"]
+def test_tone(result: dict[str, Any]) -> None:
+    tuned, base = result["metrics"], result["baseline"]
     assert tuned["accuracy"] >= 0.95
     assert tuned["accuracy"] > base["accuracy"]
-    assert results["tone"]["difference"]["accuracy"]["low"] > 0
+    assert result["difference"]["accuracy"]["low"] > 0
     assert tuned["stopped_by_itself"] >= 0.95
 
 
-def test_fields_on_known_and_on_new_names(results: dict[str, dict[str, Any]]) -> None:
-    tuned, base = results["fields"]["metrics"], results["fields"]["baseline"]
+def test_fields_on_known_and_on_new_names(result: dict[str, Any]) -> None:
+    tuned, base = result["metrics"], result["baseline"]
     assert base["field_accuracy"] < 0.1
     assert tuned["field_accuracy"] >= 0.9
-    assert results["fields"]["groups"]["names"]["new"]["field_accuracy"] >= 0.85
+    assert result["groups"]["names"]["new"]["field_accuracy"] >= 0.85
     assert tuned["stopped_by_itself"] >= 0.95
 
 
-def test_summary(results: dict[str, dict[str, Any]]) -> None:
-    tuned, base = results["summary"]["metrics"], results["summary"]["baseline"]
+def test_summary(result: dict[str, Any]) -> None:
+    tuned, base = result["metrics"], result["baseline"]
     assert base["exact_match"] == 0
     assert tuned["exact_match"] >= 0.8
     assert tuned["stopped_by_itself"] >= 0.95
