@@ -9,12 +9,10 @@ the keys of core.export.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InputError, unknown
-from core.runs.files import read_json
-from core.runs.state import read
+from core.export import export
 
 if TYPE_CHECKING:
     from core.runs.store import Run
@@ -90,33 +88,11 @@ def check(name: str, precision: str | None) -> tuple[Format, str]:
     return found, precision
 
 
-def folder_of(run: Run, name: str, precision: str) -> Path:
-    """Where a run's export in a format lives."""
-    return run.dir / "export" / f"{name}-{precision}"
-
-
 def exports(run: Run) -> list[dict[str, Any]]:
     """Every export of a run in these formats, and every attempt; the keys of core.export.exports, with "format"."""
-    found = []
-    for name, precision in ((f.name, p) for f in FORMATS.values() for p in f.precisions):
-        folder = folder_of(run, name, precision)
-        report, failed = read_json(folder / "report.json"), read_json(folder / "failed.json")
-        state = read(folder / "state.json")
-        if report is None and failed is None and state is None:
-            continue
-        archive = folder.with_name(f"{folder.name}.zip")
-        size = archive.stat().st_size if archive.is_file() and report else None
-        found.append(
-            {
-                "format": name,
-                "precision": precision,
-                "name": folder.name,
-                "dir": folder,
-                "zip": archive if size is not None else None,
-                "zip_bytes": size,
-                "report": report,
-                "failed": failed,
-                "state": state,
-            }
-        )
-    return found
+    return [
+        found | {"format": form.name}
+        for form in FORMATS.values()
+        for precision in form.precisions
+        if (found := export(run, form.name, precision)) is not None
+    ]

@@ -172,12 +172,10 @@ class Warm:
         return model
 
     def _leave(self) -> None:
-        """Forget the package that was asked before: the next one brings a library of the same name."""
+        """Forget the package that was asked before."""
         if self._package is not None:
             sys.path[:] = [place for place in sys.path if place != str(self._package.source[0])]
         self._package = None
-        for name in [name for name in sys.modules if name.partition(".")[0] == LIBRARY]:
-            del sys.modules[name]
 
 
 def _stand_in(package: Any) -> None:

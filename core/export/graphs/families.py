@@ -70,6 +70,16 @@ STRETCHED = {
 UNTRACEABLE = {"dynamic", "longrope"}  # they look at how long the text is, which a graph of the exporter does not
 
 
+def check_weights(config: Mapping[str, Any]) -> None:
+    """InputError where a config.json says that its weights are quantised already."""
+    if config.get("quantization_config"):
+        raise InputError(
+            "This model's weights are quantised already, and quantising twice would spoil them. "
+            "Export the original model, and choose int8 or int4 here.",
+            "model.path",
+        )
+
+
 def check_family(config: Mapping[str, Any]) -> str:
     """The architecture that a config.json names. InputError where it is none that is exported."""
     name = str(next(iter(config.get("architectures") or ()), ""))
@@ -79,12 +89,7 @@ def check_family(config: Mapping[str, Any]) -> str:
             f"These families can: {', '.join([*BUILDER.values(), *EXPORTER.values()])}.",
             "model.path",
         )
-    if config.get("quantization_config"):
-        raise InputError(
-            "This model's weights are quantised already, and quantising twice would spoil them. "
-            "Export the original model, and choose int8 or int4 here.",
-            "model.path",
-        )
+    check_weights(config)
     route(config)
     return name
 

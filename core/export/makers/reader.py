@@ -22,7 +22,7 @@ from core.data.split import split_source
 from core.errors import InputError
 from core.evaluation.rows import Chosen
 from core.export import targets
-from core.export.graphs import qnn, quantize, reader
+from core.export.graphs import families, qnn, quantize, reader
 from core.export.graphs.builder import TOKENIZER_FILES
 from core.export.makers import readings
 from core.export.makers.base import Maker, Say
@@ -50,12 +50,7 @@ class Work(Maker):
     @classmethod
     def check(cls, config: Mapping[str, Any], options: Options, target: Target) -> None:
         """See Maker."""
-        if config.get("quantization_config"):
-            raise InputError(
-                "This model's weights are quantised already, and quantising twice would spoil them. "
-                "Export the original model, and choose int8 or int4 here.",
-                "model.path",
-            )
+        families.check_weights(config)
         if options.keep_adapter or options.adapters:
             raise InputError(
                 "Adapters stay apart only in packages of models that write: this one reads, and its adapter is merged. "

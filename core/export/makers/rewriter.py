@@ -15,7 +15,7 @@ from torch.onnx.errors import OnnxExporterError
 
 from core.errors import InputError
 from core.export import questions, targets
-from core.export.graphs import encoder_decoder, quantize, weights_only
+from core.export.graphs import encoder_decoder, families, quantize, weights_only
 from core.export.graphs.builder import TOKENIZER_FILES
 from core.export.makers import writer
 from core.export.makers.base import Say
@@ -41,12 +41,7 @@ class Work(writer.Work):
         if options.precision == "int4":
             targets.check_int4(target, options.block_size, options.accuracy_level)
         encoder_decoder.check_family(dict(config))
-        if config.get("quantization_config"):
-            raise InputError(
-                "This model's weights are quantised already, and quantising twice would spoil them. "
-                "Export the original model, and choose int8 or int4 here.",
-                "model.path",
-            )
+        families.check_weights(config)
         if options.keep_adapter or options.adapters:
             raise InputError(
                 "Adapters stay apart only in packages of models that go on from a prompt: this one reads a text first, "

@@ -15,7 +15,7 @@ from tests import factory
 
 def make(run, name: str, precision: str | None = None, **more):
     _, precision = formats.check(name, precision)
-    return make_format.make(str(run.dir), name, precision, formats.folder_of(run, name, precision), **more)
+    return make_format.make(str(run.dir), name, precision, run.export_dir(name, precision), **more)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_run_in_every_format(tuned_run, tiny_llama, name, tmp_path):
     run = tuned_run(tiny_llama)
     report = make(run, name)
     _, precision = formats.check(name, None)
-    out = formats.folder_of(run, name, precision)
+    out = run.export_dir(name, precision)
     assert report["status"] == "verified", report["message"]
     assert report["rows"] == 4 and report["rows_from"].startswith("validation rows of ")
     assert report["same"] == report["greedy_match"] == 1.0 and report["load_seconds"] > 0
@@ -65,7 +65,7 @@ def test_half_precision(tuned_run, tiny_llama, near, precision):
     run = tuned_run(tiny_llama)
     report = make(run, "safetensors", precision)
     assert report["status"] in ("verified", "verified with loss") and report["max_logit_difference"] > 1e-4
-    model, _ = weights.open_merged(formats.folder_of(run, "safetensors", precision), run_head("causal_lm"))
+    model, _ = weights.open_merged(run.export_dir("safetensors", precision), run_head("causal_lm"))
     assert (
         model.dtype is weights.DTYPES[precision] is getattr(torch, {"bf16": "bfloat16", "fp16": "float16"}[precision])
     )
@@ -102,7 +102,7 @@ def test_a_model_that_was_tuned_whole(tuned_run, tiny_llama, near):
 def test_an_adapter_names_its_base_and_no_folder_of_this_machine(tuned_run, tiny_llama, near):
     run = tuned_run(tiny_llama)
     make(run, "adapter")
-    out = formats.folder_of(run, "adapter", "fp32")
+    out = run.export_dir("adapter", "fp32")
     assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == tiny_llama.name
     assert "PeftModel.from_pretrained(base, FOLDER)" in (out / "README.md").read_text("utf-8")
     assert weights.public_name("owner/base") == "owner/base" == weights.hub_id("owner/base")
@@ -123,7 +123,7 @@ def test_a_chat_becomes_gguf_with_its_template(tuned_run, tiny_llama, near, temp
     run = tuned_run(tiny_llama, template=template)
     report = make(run, "gguf", "f32")
     assert report["status"] == "verified", report["message"]
-    out = formats.folder_of(run, "gguf", "f32")
+    out = run.export_dir("gguf", "f32")
     assert "{{ .Prompt }}" in (out / "Modelfile").read_text("utf-8")
     assert "llama-cli -m rows-LoRA-r-16-F32.gguf" in (out / "README.md").read_text("utf-8")
 
@@ -142,7 +142,7 @@ def test_an_encoder_decoder(tmp_path, tiny_models, near):
 def test_a_corrupted_weight_turns_it_red(tuned_run, tiny_llama, near, monkeypatch):
     run = tuned_run(tiny_llama)
     assert make(run, "safetensors")["status"] == "verified"
-    out = formats.folder_of(run, "safetensors", "fp32")
+    out = run.export_dir("safetensors", "fp32")
     before = {p.name: p.read_bytes() for p in out.iterdir()}
     real = weights.write_merged
 
@@ -185,7 +185,7 @@ def test_what_does_not_load_has_failed(tuned_run, tiny_llama, monkeypatch):
     monkeypatch.setattr(weights, "write_adapter", torn)
     report = make(run, "adapter")
     assert report["status"] == "failed" and report["message"].startswith("What was written does not load: ")
-    assert not formats.folder_of(run, "adapter", "fp32").with_suffix(".zip").exists()
+    assert not run.export_dir("adapter", "fp32").with_suffix(".zip").exists()
 
 
 def test_texts_that_are_cut_otherwise_are_a_loss_or_a_failure():
@@ -263,7 +263,7 @@ def test_a_full_disk_leaves_the_earlier_file(tuned_run, tiny_llama, near, monkey
 
     run = tuned_run(tiny_llama)
     make(run, "gguf")
-    out = formats.folder_of(run, "gguf", "q8_0")
+    out = run.export_dir("gguf", "q8_0")
     before = {p.name: p.read_bytes() for p in out.iterdir()}
 
     def full(self, tensor, endianess=None):
