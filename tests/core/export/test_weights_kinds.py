@@ -43,9 +43,12 @@ def trained(tiny_models, tmp_path, runs_dir, monkeypatch):
     return make
 
 
+def place(run, name: str):
+    return run.export_dir(name, formats.check(name, None)[1])
+
+
 def export(run, name: str):
-    _, precision = formats.check(name, None)
-    return make_format.make(str(run.dir), name, precision, formats.folder_of(run, name, precision))
+    return make_format.make(str(run.dir), name, formats.check(name, None)[1], place(run, name))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_runs_of_every_kind(trained, family, task, method, names):
         assert report["status"] == "verified", f"{name}: {report['message']}"
         assert report["same"] == 1.0 and report["rows"] >= 3 and report["rows_from"].startswith("validation rows")
         assert report["max_logit_difference"] <= (0.03 if name == "gguf" else 1e-3) * max(1.0, report["logit_range"])
-    card = (formats.folder_of(run, names[0], formats.check(names[0], None)[1]) / "README.md").read_text("utf-8")
+    card = (place(run, names[0]) / "README.md").read_text("utf-8")
     assert "SHA-256" in card and "```yaml" in card and str(run.dir.parent) not in card
 
 
@@ -73,7 +76,7 @@ def test_what_cannot_be_merged_goes_alone(trained, method):
     run = trained("llama", "classification", method)
     report = export(run, "adapter")
     assert report["status"] == "verified", report["message"]
-    card = (formats.folder_of(run, "adapter", "fp32") / "README.md").read_text("utf-8")
+    card = (place(run, "adapter") / "README.md").read_text("utf-8")
     assert "load_run(FOLDER)" in card and "PEFT by itself does not compute" in card
     with pytest.raises(InputError, match="merge"):
         export(run, "safetensors")
