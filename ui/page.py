@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from core.errors import InputError
+from core.runs.standby import STANDBY
 from core.runs.store import list_runs, open_run
 from ui import header, theme
 from ui.dataset import problems
@@ -63,9 +64,11 @@ def _wire(demo: gr.Blocks, shared: Shared, wrong: gr.HTML) -> None:
     def restore(kept: Any, count: int, request: gr.Request) -> tuple[dict[str, Any], str, int]:
         kept = kept if isinstance(kept, dict) else {}
         draft = kept.get("draft")
+        STANDBY.prepare()  # whoever opens the page will want a job
         return draft if _is_draft(draft) else first_draft(), _run(request.query_params.get("run"), kept), count + 1
 
     def keep(draft: dict[str, Any], run: str) -> tuple[dict[str, Any], str, dict[str, str]]:
+        STANDBY.prepare()
         return {"draft": draft, "run": run}, header.strip(draft, run), problems(draft)
 
     demo.load(restore, [shared.kept, shared.filled], [shared.draft, shared.run, shared.filled], **quiet)

@@ -44,7 +44,7 @@ class ModelWorker(Worker):
     """Several adapters on one base: see core.adapters.serve. When it ends: see Worker."""
 
     def __init__(self, idle_minutes: float = IDLE_MINUTES, answer_s: float = ANSWER_S) -> None:
-        super().__init__(("-m", "core", "adapters", "serve", "--json"), "model", idle_minutes, answer_s)
+        super().__init__(("adapters", "serve", "--json"), "model", idle_minutes, answer_s)
 
     def ask(
         self,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +12,8 @@ import psutil
 from core.config import RunConfig
 from core.errors import InputError
 from core.models.hub import checked_token
-from core.paths import ROOT, is_public
-from core.runs.environment import threads
+from core.paths import is_public
+from core.runs import standby
 from core.runs.files import locked, read_json, write_json
 from core.runs.state import State, StateFile, ask_to_stop, read
 from core.runs.store import Run, create
@@ -154,23 +151,10 @@ def _launch(file: StateFile, name: str, command: list[str], token: str | None = 
         if not mine or (state is not None and state.under_way and not fresh):
             raise InputError(f"The {name} of this run is under way already.")
         file.queue()
-        env = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads())}
-        env |= {"HF_TOKEN": token} if token else {}
-        with open(file.log, "ab") as log:
-            start = log.tell()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "core", *command],
-                cwd=ROOT,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                creationflags=windows_flags(),
-            )
+        start = file.log.stat().st_size if file.log.exists() else 0
+        process = standby.start(command, standby.environment({"HF_TOKEN": token} if token else None), file.log)
         job = {"name": name, "pid": process.pid, "created": _created(process), "log_from": start}
         write_json(file.job, job)
-    calm(process.pid)
     threading.Thread(target=_reap, args=(process, file.job, job), name=f"reap-{process.pid}", daemon=True).start()
 
 
@@ -181,27 +165,12 @@ def _created(process: subprocess.Popen[bytes]) -> float | None:
         return None
 
 
-def calm(pid: int) -> None:
-    """The page comes first: the job gets a lower priority. One that has ended already needs none."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        if sys.platform == "win32":
-            psutil.Process(pid).nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
-        else:
-            psutil.Process(pid).nice(10)
-
-
 def _reap(process: subprocess.Popen[bytes], path: Path, job: dict[str, object]) -> None:
     """Wait for the end, so that no zombie stays, and note the exit code for whoever reads the state later."""
     code = process.wait()
+    standby.STANDBY.renew()
     if (read_json(path) or {}).get("pid") == process.pid:
         try:
             write_json(path, {**job, "exit": code})
         except OSError:
             return  # the run was deleted, or the disk is full: then the state says "killed" without the code
-
-
-def windows_flags() -> int:
-    """How Windows is to start a process of ours: without a window, and not ended by the page's Ctrl-C."""
-    if sys.platform == "win32":
-        return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-    return 0

@@ -99,7 +99,7 @@ class PlayWorker(Worker):
     """Holds one package and its PyTorch model: see core.export.play. When it ends: see Worker."""
 
     def __init__(self, idle_minutes: float = IDLE_MINUTES, answer_s: float = ANSWER_S) -> None:
-        super().__init__(("-m", "core", "play", "--serve", "--json"), "play", idle_minutes, answer_s)
+        super().__init__(("play", "--serve", "--json"), "play", idle_minutes, answer_s)
 
     def play(
         self,

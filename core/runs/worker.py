@@ -8,7 +8,6 @@ import json
 import os
 import queue
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -17,11 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.paths import ROOT
-from core.runs.environment import threads
+from core.runs import standby
 from core.runs.failures import of_dead
 from core.runs.files import tail
-from core.runs.jobs import calm, windows_flags
 
 IDLE_MINUTES = 15.0
 ANSWER_S = 600.0  # without a word from the worker; loading a base may take minutes
@@ -37,14 +34,13 @@ class Worker:
     `close()`, and when the process that made it ends.
 
     Args:
-        arguments: of `python`, such as ("-m", "core", ...); it gets --idle-minutes N too. what: its name in a sentence,
-            such as "model".
+        command: of `python -m core`; it gets --idle-minutes N too. what: its name in a sentence, such as "model".
     """
 
     def __init__(
-        self, arguments: Sequence[str], what: str, idle_minutes: float = IDLE_MINUTES, answer_s: float = ANSWER_S
+        self, command: Sequence[str], what: str, idle_minutes: float = IDLE_MINUTES, answer_s: float = ANSWER_S
     ) -> None:
-        self.arguments, self.what = tuple(arguments), what
+        self.command, self.what = tuple(command), what
         self.idle_minutes, self.answer_s = idle_minutes, answer_s
         self._one_at_a_time = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -119,14 +115,10 @@ class Worker:
 
     def _start(self) -> None:
         handle, name = tempfile.mkstemp(prefix=f"tunesmith-{self.what}-", suffix=".log")
-        command = [sys.executable, *self.arguments, "--idle-minutes", str(self.idle_minutes)]
-        env = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads())}
-        with open(handle, "wb") as log:
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                creationflags=windows_flags(),
-            )  # fmt: skip
-        calm(process.pid)
+        os.close(handle)
+        command = (*self.command, "--idle-minutes", str(self.idle_minutes))
+        process = standby.start(command, standby.environment(), Path(name), piped=True)
+        standby.STANDBY.renew()  # this one stays: the next job wants another
         self._process, self._heard, self._closed = process, queue.Queue(), False
         arguments = (process, self._heard, Path(name), self.what)
         threading.Thread(target=_listen, args=arguments, name=f"{self.what}-{process.pid}", daemon=True).start()

@@ -1,0 +1,180 @@
+"""Processes of ours, `python -m core COMMAND`: at once where a spare one waits that has imported the libraries already.
+
+A job spends its first ten seconds importing torch, transformers and PEFT. While somebody has the page open, one process
+that has done that therefore waits (its own side: core.runs.waiting). Whoever starts a job or a worker takes it, and the
+next one is made when the job has ended, or somebody is at work in the page again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from core.paths import ROOT
+from core.runs.environment import threads
+
+IDLE_MINUTES = 15.0
+SETTLE_S = 2.0  # the page that was just opened comes first
+LEAST_FREE = 3 * 2**30  # bytes of memory: with less a spare process, which holds 600 MB, would be in the way
+
+
+def environment(more: dict[str, str] | None = None) -> dict[str, str]:
+    """What a process of ours has in its environment."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads()), **(more or {})}
+
+
+class Standby:
+    """At most one process that waits for its command. Safe to call from threads."""
+
+    def __init__(self, idle_minutes: float = IDLE_MINUTES, settle_s: float = SETTLE_S) -> None:
+        self.idle_minutes, self.settle_s = idle_minutes, settle_s
+        self._lock = threading.Lock()
+        self._spare: subprocess.Popen[bytes] | None = None
+        self._timer: threading.Timer | None = None
+        self._wanted = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether a process waits, or is still importing."""
+        return self._spare is not None and self._spare.poll() is None
+
+    def prepare(self) -> None:
+        """Have a process wait, soon, for some idle minutes from now on. TUNESMITH_STANDBY=0 switches this off."""
+        if os.environ.get("TUNESMITH_STANDBY") == "0":
+            return
+        with self._lock:
+            self._wanted = True
+            if self.ready:
+                self._after(self.idle_minutes * 60, self.close)
+            elif self._timer is None or self._spare is not None:
+                self._spare = None  # one that has died
+                self._after(self.settle_s, self._make)
+
+    def renew(self) -> None:
+        """A job has ended: have a process wait again, where one was wanted before."""
+        if self._wanted:
+            self.prepare()
+
+    def take(self, command: Sequence[str], env: dict[str, str], log: Path, piped: bool) -> subprocess.Popen[bytes] | None:
+        """The process that waits, now at work on a command; None where there is none. See `start`."""
+        with self._lock:
+            process, self._spare = self._spare, None
+            self._after(None)
+        if process is None:
+            return None
+        line = json.dumps({"command": list(command), "env": env, "log": str(log), "piped": piped})
+        try:
+            _pipe(process.stdin).write(line.encode() + b"\n")
+            _pipe(process.stdin).flush()
+        except OSError:  # it has just ended
+            _end(process)
+            return None
+        if not piped:
+            _shut(process)
+        return process
+
+    def close(self) -> None:
+        """End the process that waits."""
+        with self._lock:
+            process, self._spare, self._wanted = self._spare, None, False
+            self._after(None)
+        if process is not None:
+            _end(process)
+
+    def _make(self) -> None:
+        with self._lock:
+            self._timer = None
+            if self.ready or psutil.virtual_memory().available < LEAST_FREE:
+                return
+            self._spare = subprocess.Popen(
+                [sys.executable, "-m", "core.runs.waiting"],
+                cwd=ROOT,
+                env=environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                creationflags=windows_flags(),
+            )
+            calm(self._spare.pid)
+            self._after(self.idle_minutes * 60, self.close)
+
+    def _after(self, seconds: float | None, what: Any = None) -> None:
+        """Do something later, and nothing else that was to be done later."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if seconds is not None:
+            self._timer = threading.Timer(seconds, what)
+            self._timer.daemon = True
+            self._timer.start()
+
+
+STANDBY = Standby()
+
+
+def start(command: Sequence[str], env: dict[str, str], log: Path, *, piped: bool = False) -> subprocess.Popen[bytes]:
+    """Start `python -m core COMMAND`, at a lower priority than the page.
+
+    Args:
+        env: see `environment`. log: what it prints is added to this file.
+        piped: its standard input and output are pipes of ours, and it ends with us; else it is detached.
+    """
+    process = STANDBY.take(command, env, log, piped)
+    if process is not None:
+        return process
+    with open(log, "ab") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "core", *command],
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if piped else stream,
+            stderr=stream,
+            start_new_session=not piped,
+            creationflags=windows_flags(),
+        )
+    calm(process.pid)
+    return process
+
+
+def calm(pid: int) -> None:
+    """The page comes first: the process gets a lower priority. One that has ended already needs none."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        if sys.platform == "win32":
+            psutil.Process(pid).nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        else:
+            psutil.Process(pid).nice(10)
+
+
+def windows_flags() -> int:
+    """How Windows is to start a process of ours: without a window, and not ended by the page's Ctrl-C."""
+    if sys.platform == "win32":
+        return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    return 0
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None
+    return stream
+
+
+def _shut(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):
+            _pipe(pipe).close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    _shut(process)
+    process.kill()
+    process.wait()
