@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from core.evaluation import metrics
 from core.evaluation.bootstrap import paired
+from core.export.choice import keeps
 from core.export.targets import Target
 
 Status = Literal["verified", "verified with loss", "failed", "not verified here"]
@@ -120,7 +121,9 @@ def judge(
         advice = _advice(precision, weights, take)
         return "failed", f"Only {told}{figure}: in {precision} this model is not usable.{advice}"
     tie = f" Where they part, PyTorch was nearly undecided (by {max(known):.2g} logits at most)." if near else ""
-    return "verified with loss", f"{told}{figure}.{tie}{_advice(precision, weights, take)}"
+    kept = keeps({"metric": metric and asdict(metric), "same": same / rows})  # then it may be the one to take
+    advice = "" if kept else _advice(precision, weights, take)
+    return "verified with loss", f"{told}{figure}.{tie}{advice}"
 
 
 def _figure(metric: Metric | None) -> str:

@@ -6,7 +6,7 @@ from core.export.choice import recommend
 def report(size, speed, onnx=0.9, low=-0.05, high=0.03, status="verified", same=1.0, metric=True):
     measured = {"name": "accuracy", "pytorch": 0.9, "onnx": onnx, "difference": {"low": low, "high": high}}
     return {
-        "status": status, "same": same, "bytes": size, "metric": measured if metric else None,
+        "status": status, "same": same, "bytes": size, "rows": 50, "metric": measured if metric else None,
         "tokens_per_second": {"pytorch": 1.0, "onnx": speed} if speed else None,
     }  # fmt: skip
 
@@ -30,7 +30,13 @@ def test_small_and_fast_wins_where_quality_is_kept():
 
 def test_a_loss_within_chance_is_kept_and_one_beyond_is_not():
     chance = {"fp32": report(400, 100), "int4": report(60, 100, 0.88, -0.06, 0.02, "verified with loss", 0.95)}
-    assert recommend(chance, "fp32").precision == "int4"
+    found = recommend(chance, "fp32")
+    assert found.precision == "int4"
+    assert found.why == (
+        "6.7 times smaller than fp32 and 1.0 times as fast, with the quality of PyTorch as far as 50 rows can tell "
+        "(accuracy 0.880 instead of 0.900, which may be chance)."
+    )
+    assert "as far as 50 rows can tell" in recommend({"int4": chance["int4"]}, "fp32").why
     beyond = {"fp32": report(400, 100), "int4": report(60, 100, 0.8, -0.2, -0.02, "verified with loss", 0.8)}
     assert recommend(beyond, "int4").precision == "fp32"
 

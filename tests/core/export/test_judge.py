@@ -46,6 +46,9 @@ def test_int4_on_a_small_model_says_what_to_take():
     assert status == "verified with loss"
     assert said.endswith("Four bits cost a model of 3.6 million weights a lot: take int8.")
     assert "int8" not in judge(found(same=49), None, "int4", 7_000_000_000)[1]
+    chance = Metric("accuracy", 0.94, 0.92, {"mean": -0.02, "low": -0.05, "high": 0.0})
+    said = judge(found(same=49), chance, "int4", 3_600_000)[1]
+    assert "take int8" not in said, "what core.export.choice may recommend is not advised against"
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
