@@ -63,3 +63,12 @@ def portable(path: str | Path) -> str:
     """The shortest way to say a path in a config: relative to the project where it lies inside it."""
     full = Path(path).expanduser().absolute()
     return full.relative_to(ROOT).as_posix() if full.is_relative_to(ROOT) else str(full)
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """InputError where a folder that is to be made, or written into, cannot be: said before the work, not after it."""
+    near = next(place for place in (folder, *folder.parents) if os.path.exists(place))
+    if not near.is_dir():
+        raise InputError(f"The folder {folder} cannot be made: {near} is a file.")
+    if not os.access(near, os.W_OK | os.X_OK):
+        raise InputError(f"Nothing can be written into {near}: name a folder that you may write into.")

@@ -14,6 +14,7 @@ from typing import Any
 from core.errors import InputError
 from core.export import bundle, choice, formats, targets
 from core.export.options import Options
+from core.paths import refuse_unwritable
 from core.runs import store
 from core.runs.state import Job, StateFile
 
@@ -61,6 +62,12 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.rows < 1:
         raise InputError(f"--rows {args.rows} is too few: at least 1 row must be compared.")
     if args.format != formats.ONNX:
+        if args.adapters or args.keep_adapter:
+            raise InputError(
+                "Adapters stay apart only in ONNX packages: leave out --adapters and --keep-adapter, or take "
+                "--format adapter for one of them alone.",
+                "export.adapters",
+            )
         form, precision = formats.check(args.format, args.precision)
         return _placed(args, form.name, precision, partial(_file, args.target, form.name, precision), began)
     all_of_them = args.precision == ALL
@@ -81,14 +88,19 @@ def _placed(args: argparse.Namespace, name: str, precision: str, work: Work, beg
     if found is not None and found.state().under_way:
         raise InputError(f"The run {found.id} is being trained. Export it when that has ended, or stop it first.")
     if args.out is not None:
-        out = Path(args.out).expanduser().absolute()
-        bundle.refuse_foreign(out)
+        out = Path(args.out).expanduser().resolve()
+        each = [out / f"{name}-{one}" for one in targets.PRECISIONS] if precision == ALL else [out]
+        for folder in each:
+            bundle.refuse_foreign(folder)
+        for one in (out, out.parent):  # its zip lies beside it
+            refuse_unwritable(one)
         return work(out / f"{name}-{precision}" if precision == ALL else out, _watching(args, None, began))
     if found is None:
         if not Path(args.target).expanduser().exists() and "/" not in args.target:
             store.open_run(args.target)  # which says that there is none, and which one was probably meant
         raise InputError(f"{args.target!r} is no run, so say where its package goes: --out DIR.")
     out = found.export_dir(name, precision)
+    refuse_unwritable(out)
     out.mkdir(parents=True, exist_ok=True)
     with StateFile(out / "state.json").working("loading") as job:
         return work(out, _watching(args, job, began))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import json
 import os
 import re
+import shutil
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +18,7 @@ from core.errors import InputError
 from core.export.targets import Target
 from core.export.targets import requirements as needed
 from core.paths import ROOT
+from core.runs.files import read_json
 from core.runs.state import Stopped
 
 # The code that renders prompts goes into the package as it is, as a small library of its own: what is shipped renders
@@ -32,6 +35,7 @@ JINJA = "jinja2==3.1.6"
 # What a job keeps beside the package, and what is no part of it: see core.runs.state.
 KEPT = ("state.json", "stop", "job.json", "output.log", "failed.json")
 UNHASHED = ("tunesmith.json", "README.md")
+MADE_BY = "Tunesmith"  # what tunesmith.json says; it tells a package of ours from whatever else lies in a folder
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date that a zip can hold: the same files give the same zip
 
 
@@ -110,27 +114,49 @@ def pack(folder: Path, archive: Path, top: str, should_stop: Callable[[], bool] 
 
 
 def swap(staged: Path, folder: Path) -> None:
-    """Put a complete package in the place of an older one; what a job keeps there stays.
+    """Put a complete package in the place of an older one; what a job keeps there stays, and so does what others put.
 
     The report goes first: from then on until a new one is written, readers know that there is no package.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").unlink(missing_ok=True)
     new = package_files(staged)
-    for name in package_files(folder):
+    for name in made_files(folder):
         if name not in new:
             (folder / name).unlink()
     for name in new:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(staged / name, folder / name)
+        _move(staged / name, folder / name)
+
+
+def _move(source: Path, target: Path) -> None:
+    """os.replace, also into a folder that is another disk (a volume of a container that --out names)."""
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        half = target.with_name(f".{target.name}.part")
+        try:
+            shutil.copyfile(source, half)
+            os.replace(half, target)
+        finally:
+            half.unlink(missing_ok=True)
 
 
 def refuse_foreign(folder: Path) -> None:
-    """InputError unless a folder that somebody named is new, empty, or holds an earlier package of ours."""
-    if folder.is_file():
+    """InputError unless a folder that somebody named is new, empty, or holds an earlier package of ours.
+
+    Nor may a file be in the way of the zip that will lie beside it.
+    """
+    if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: --out names a folder for the package.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "tunesmith.json").is_file():
+    ours = (read_json(folder / "tunesmith.json") or {}).get("made_by") == MADE_BY
+    if folder.is_dir() and any(folder.iterdir()) and not ours:
         raise InputError(f"The folder {folder} holds other files. Name a new folder, so that nothing of yours is lost.")
+    archive = folder.with_name(f"{folder.name}.zip")
+    if archive.exists() and not ours:
+        raise InputError(f"{archive} is there already, and the package's zip goes there. Name another folder.")
 
 
 def model_bytes(folder: Path) -> int:
@@ -148,6 +174,12 @@ def package_files(folder: Path) -> list[str]:
         and not any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts)
         and not (path.parent == folder and path.name in (*KEPT, "report.json"))
     )
+
+
+def made_files(folder: Path) -> list[str]:
+    """Those of `package_files` that the package was made with, by its tunesmith.json; not what others put there."""
+    named = (read_json(folder / "tunesmith.json") or {}).get("files")
+    return [name for name in package_files(folder) if name in UNHASHED or (isinstance(named, dict) and name in named)]
 
 
 def _sha256(path: Path) -> str:

@@ -178,7 +178,7 @@ def common(given: Source, maker: Maker) -> dict[str, Any]:
     """What every tunesmith.json says, but for the hashes."""
     names = {k: v for k, v in given.tokenizer.special_tokens_map.items() if isinstance(v, str)}
     return {
-        "made_by": "Tunesmith",
+        "made_by": bundle.MADE_BY,
         "title": given.title,
         "kind": maker.kind,
         "head": given.head.name,

@@ -163,7 +163,7 @@ def _build(
 def _note(subject: Subject, name: str, precision: str, staged: Path) -> None:
     """tunesmith.json: what it is, and the hash of each file."""
     said = {
-        "made_by": "Tunesmith",
+        "made_by": bundle.MADE_BY,
         "title": subject.title,
         "kind": name,
         "task": subject.config.task if subject.config is not None else None,

@@ -75,8 +75,8 @@ def plan(run: Run, what: str, repo: str, public: bool = False) -> Plan:
     """
     repo = checked_name(repo)
     folder, report = _chosen(run, what)
-    files = {name: (folder / name).stat().st_size for name in bundle.package_files(folder)}
     _unchanged(folder)
+    files = {name: (folder / name).stat().st_size for name in bundle.made_files(folder)}
     for name in files:
         if files[name] <= TEXT_LIMIT and SHAPE.search((folder / name).read_bytes().decode("utf-8", "ignore")):
             raise InputError(f"{name} of the export holds what looks like a token of the Hub, so nothing is sent.")
@@ -134,11 +134,13 @@ def _chosen(run: Run, what: str) -> tuple[Path, dict[str, Any]]:
 
 
 def _unchanged(folder: Path) -> None:
-    """InputError where a file is not what it was when the export was compared."""
-    said = read_json(folder / "tunesmith.json") or {}
-    for name, known in (said.get("files") or {}).items():
+    """InputError where a file is not what it was when the export was compared, or is gone."""
+    hashes = (read_json(folder / "tunesmith.json") or {}).get("files")
+    if not isinstance(hashes, dict):
+        raise InputError(f"tunesmith.json of the export {folder.name} is damaged: export it again, then push.")
+    for name in (*hashes, "README.md"):
         path = folder / name
-        if not path.is_file() or _sha256(path) != known:
+        if not path.is_file() or (name in hashes and _sha256(path) != hashes[name]):
             raise InputError(
                 f"{name} of the export {folder.name} is not what was compared any more: export it again, then push."
             )

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import InputError
+from core.runs.failures import FULL
 from core.runs.files import locked
 
 LOCK = "lock"
@@ -29,15 +30,27 @@ def staging(out: Path) -> Iterator[tuple[Path, Path]]:
     export of the same package.
 
     Raises:
-        InputError: another process is at work on the same package.
+        InputError: another process is at work on the same package, or nothing can be written there. OSError: the disk
+            is full.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
+    with _holder(out) as name:
         work = Path(name)
         with _guarded(work), locked(work / LOCK):
             _look_around(out, work)
             (work / "package").mkdir()
             yield work / "package", work
+
+
+def _holder(out: Path) -> tempfile.TemporaryDirectory[str]:
+    """A new hidden folder beside `out`."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent)
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        why = (error.strerror or str(error)).lower()
+        raise InputError(f"No package can be made in {out.parent}: {why}.") from None
 
 
 def _look_around(out: Path, work: Path) -> None:

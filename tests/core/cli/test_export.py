@@ -13,6 +13,8 @@ from tests.core.export.conftest import tuned_run  # noqa: F401 - a fixture
 
 
 def test_wrong_words_are_one_sentence_and_status_2(command, tmp_path, runs_dir):
+    file = tmp_path / "thesis.txt"
+    file.touch()
     for words, said in [
         (
             ["x", "--device", "cud"],
@@ -25,6 +27,9 @@ def test_wrong_words_are_one_sentence_and_status_2(command, tmp_path, runs_dir):
         (["no-such-run"], "There is no run 'no-such-run'."),
         ([str(tmp_path), "--device", "cpu"], "is no run, so say where its package goes: --out DIR."),
         ([str(tmp_path), "--rows", "0"], "--rows 0 is too few"),
+        ([str(tmp_path), "--format", "gguf", "--adapters", "a"], "Adapters stay apart only in ONNX packages"),
+        ([str(tmp_path), "--out", str(file / "x")], f"cannot be made: {file} is a file."),
+        ([str(tmp_path), "--out", str(file)], f"{file} is a file: --out names a folder"),
     ]:
         done = command("export", *words, "--json")
         assert done.status == 2 and not done.out

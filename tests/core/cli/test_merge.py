@@ -35,3 +35,5 @@ def test_a_folder_in_use_is_left_alone(adapter, tmp_path, capfd):
     (tmp_path / "out" / "mine.txt").write_text("mine")
     assert main(["merge", str(adapter), "--out", str(tmp_path / "out")]) == 2
     assert "not empty" in capfd.readouterr().err and (tmp_path / "out" / "mine.txt").read_text() == "mine"
+    assert main(["merge", str(adapter), "--out", str(tmp_path / "out" / "mine.txt" / "x")]) == 2
+    assert "cannot be made" in capfd.readouterr().err

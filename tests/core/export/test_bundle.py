@@ -1,10 +1,13 @@
 """What lies around the model: prompts as in training, a zip of the same bytes, and folders that are not ours."""
 
 import ast
+import errno
 import json
+import os
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -183,14 +186,33 @@ def test_a_swap_leaves_what_a_job_keeps_and_no_stale_file(tmp_path):
     staged, folder = tmp_path / "staged", tmp_path / "package"
     for place, names in (
         (staged, ["model.onnx", "run.py"]),
-        (folder, ["model.onnx", "old.json", "state.json", "report.json"]),
+        (folder, ["model.onnx", "old.json", "state.json", "report.json", "notes.txt"]),
     ):
         place.mkdir()
         for name in names:
             (place / name).write_text(place.name)
+    (folder / "tunesmith.json").write_text(json.dumps({"files": {"model.onnx": "", "old.json": "", "../x": ""}}))
+    (tmp_path / "x").touch()
+    assert bundle.made_files(folder) == ["model.onnx", "old.json", "tunesmith.json"]
     bundle.swap(staged, folder)
-    assert sorted(p.name for p in folder.iterdir()) == ["model.onnx", "run.py", "state.json"]
-    assert (folder / "model.onnx").read_text() == "staged"
+    assert sorted(p.name for p in folder.iterdir()) == ["model.onnx", "notes.txt", "run.py", "state.json"]
+    assert (folder / "model.onnx").read_text() == "staged" and (tmp_path / "x").exists()
+
+
+def test_a_swap_reaches_another_disk(tmp_path, monkeypatch):
+    for name in ("staged", "volume"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "staged" / "run.py").write_text("new")
+    replace = os.replace
+
+    def across(source, target):
+        if Path(source).parent != Path(target).parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", across)
+    bundle.swap(tmp_path / "staged", tmp_path / "volume")
+    assert [p.name for p in (tmp_path / "volume").iterdir()] == ["run.py"]
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path):
@@ -201,4 +223,10 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
         bundle.refuse_foreign(tmp_path / "thesis.txt")
     bundle.refuse_foreign(tmp_path / "new")
     (tmp_path / "tunesmith.json").write_text(json.dumps({}))
+    with pytest.raises(InputError, match="holds other files"):
+        bundle.refuse_foreign(tmp_path)
+    (tmp_path / "tunesmith.json").write_text(json.dumps({"made_by": bundle.MADE_BY}))
     bundle.refuse_foreign(tmp_path)
+    (tmp_path / "new.zip").touch()
+    with pytest.raises(InputError, match=r"new\.zip is there already, and the package's zip goes there"):
+        bundle.refuse_foreign(tmp_path / "new")

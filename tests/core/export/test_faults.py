@@ -77,6 +77,14 @@ def test_of_two_exports_of_one_package_the_second_is_refused_and_other_packages_
     assert list(tmp_path.iterdir()) == []
 
 
+def test_where_nothing_can_be_written_a_sentence_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file" / "cpu-int8", tmp_path / ("x" * 300)):
+        with pytest.raises(InputError, match="No package can be made in"), staging.staging(out):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_what_the_end_of_the_machine_left_behind_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = tmp_path / ".cpu-int8.abc"
     (old / "package").mkdir(parents=True)

@@ -109,6 +109,21 @@ def test_an_export_that_was_changed_is_not_sent(run):
         push.plan(run, "package", "me/tone")
 
 
+def test_only_what_was_compared_is_sent(run):
+    folder = run.dir / "export" / "cpu-int8"
+    (folder / "node_modules").mkdir()
+    for name in ("node_modules/x.js", "private.txt"):
+        (folder / name).write_text("mine")
+    made = push.plan(run, "package", "me/tone")
+    assert list(made.files) == ["README.md", "model.onnx", "run.py", "tunesmith.json"]
+    (folder / "README.md").unlink()
+    with pytest.raises(InputError, match=r"README\.md of the export cpu-int8 is not what was compared any more"):
+        push.plan(run, "package", "me/tone")
+    (folder / "tunesmith.json").write_text("{")
+    with pytest.raises(InputError, match=r"tunesmith\.json of the export cpu-int8 is damaged: export it again"):
+        push.plan(run, "package", "me/tone")
+
+
 def test_a_token_in_a_file_is_not_sent(run):
     (run.dir / "export" / "cpu-int8" / "README.md").write_text(f"# tone\n{GOOD}", encoding="utf-8")
     with pytest.raises(InputError, match="looks like a token") as caught:
