@@ -7,13 +7,15 @@ that is being written.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import types
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import torch
-from peft import PeftModel, PromptTuningConfig, TaskType, get_peft_model
+from peft import PeftModel, PeftModelForCausalLM, PeftModelForSeq2SeqLM, PromptTuningConfig, TaskType, get_peft_model
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -92,6 +94,25 @@ def in_front(model: Any) -> int:
     """How many vectors stand in front of every input: 0 for a model without."""
     settings = model.active_peft_config if isinstance(model, PeftModel) else None
     return settings.num_virtual_tokens if settings is not None and settings.is_prompt_learning else 0
+
+
+@contextlib.contextmanager
+def without(model: Any) -> Iterator[None]:
+    """The base as it is without the vectors; any other model stays as it is.
+
+    PEFT's own `disable_adapter` asks for what only a model that writes has.
+    """
+    if not in_front(model):
+        yield
+    elif isinstance(model, (PeftModelForCausalLM, PeftModelForSeq2SeqLM)):
+        with model.disable_adapter():
+            yield
+    else:
+        ours, model.forward = model.forward, model.get_base_model().forward
+        try:
+            yield
+        finally:
+            model.forward = ours
 
 
 def opened(model: PeftModel) -> PeftModel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import shutil
 import sys
@@ -14,8 +13,7 @@ from transformers import PrinterCallback, set_seed
 
 from core.config import RunConfig
 from core.errors import InputError
-from core.methods import method
-from core.methods.prompt import in_front
+from core.methods import method, prompt
 from core.models.load import Precision
 from core.runs import checkpoints
 from core.runs.curve import Curve
@@ -121,7 +119,8 @@ def attempt(
     log.add("state", start or 0, state="running", max_steps=steps)
     if start is None:
         job.say("validating the base model")
-        with _as_it_was(model):
+        # Vectors in front would change what the base says; other adapters begin as if they were not there.
+        with prompt.without(model):
             if rows.validation:
                 trainer.evaluate()
             else:
@@ -142,12 +141,6 @@ def attempt(
         with whole_folder(folder / "last") as work:
             hooks.save(trainer.model, work)
     return Outcome(over or hooks.follow.reason, int(trainer.state.global_step), steps, found)
-
-
-def _as_it_was(model: Any) -> contextlib.AbstractContextManager[Any]:
-    """The base model, before anything is learned: vectors in front of its input would change what it says by
-    themselves; all other adapters begin as if they were not there."""
-    return model.disable_adapter() if in_front(model) else contextlib.nullcontext()
 
 
 def _over(hooks: Hooks, start: int | None, steps: int) -> str:

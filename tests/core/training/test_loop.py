@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from core.cli.train import train
+from core.config import build
 from core.data.named import chat_template
 from core.errors import InputError
 from core.models.load import load_base, load_run
@@ -220,3 +221,22 @@ def test_the_base_is_judged_without_what_is_put_in_front_of_it(config):
     lora, prompt = (train(store.create(config(name, **few))) for name in ("lora", "prompt"))
     assert prompt["base_validation_loss"] == pytest.approx(lora["base_validation_loss"], rel=1e-5)
     assert prompt["validation_loss"] != prompt["base_validation_loss"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "task"), [("bert", "similarity"), ("llama", "classification")])
+def test_so_is_a_base_that_writes_nothing(family, task, config, tiny_models, tmp_path):
+    rows = [{"premise": f"{row['phrase']} {n}", "hypothesis": row["tone"], "label": n % 2} for n, row in enumerate(
+        factory.tone_rows(12)
+    )]  # fmt: skip
+    path = str(factory.write_jsonl(tmp_path / "pairs" / "train.jsonl", rows))
+    template = "{premise}\n{label}" if task == "classification" else None
+    results = []
+    for method in ("prompt", "lora"):
+        settings = config(method, {"path": path, "template": template, "validation": 0.25}, max_steps=1)
+        model = {"path": str(tiny_models(family)), "head": "task"}
+        settings = build(settings.model_dump() | {"task": task, "model": model})
+        results.append(train(store.create(settings)))
+    prompt, lora = results
+    assert prompt["state"] == "done"
+    assert prompt["base_validation_loss"] == pytest.approx(lora["base_validation_loss"], rel=1e-5)
