@@ -8,6 +8,7 @@ const poll = async () => {
   const asked = key;
   try {
     const news = await server.progress(JSON.parse(asked));
+    if (!news) throw new Error('no answer');  // Gradio tells the console why, and gives nothing
     missed = 0;
     if (asked !== key) return;
     if (news.html !== version) { version = news.html; box.innerHTML = news.html; }

@@ -14,26 +14,40 @@ const words = (x, y, text, color, more) => ({ x, y, text, showarrow: false, font
 const annotations = ([tx, ty], [vx, vy]) => {
   const all = [], quiet = css('--quiet'), ember = css('--ember'), top = facts.max_steps || 1, inner = width() - 52 - margin();
   if (!tx.length && !vx.length) return facts.note ? [words(0.5, 0.5, facts.note, quiet, { xref: 'paper', yref: 'paper', font: { color: quiet, size: 15 } })] : [];
-  const y = div._fullLayout?.yaxis, pixels = y?.range ? y._length / (y.range[1] - y.range[0]) : 80;
-  const gap = tx.length && vx.length ? (ly(vy.at(-1)) - ly(ty.at(-1))) * pixels : 99, apart = Math.abs(gap) < 20 ? (20 - Math.abs(gap)) / 2 : 0, up = gap >= 0 ? 1 : -1;
-  const side = x => phone() && x / top * inner > inner - 76 ? { xanchor: 'right', xshift: -8 } : { xanchor: 'left', xshift: 10 };
-  const lift = x => phone() && x / top * inner > inner - 76 ? 14 : 0;
-  if (tx.length) all.push(words(tx.at(-1), ly(ty.at(-1)), 'training', quiet, { ...side(tx.at(-1)), yshift: -up * (apart + lift(tx.at(-1))) }));
-  if (vx.length) all.push(words(vx.at(-1), ly(vy.at(-1)), '<b>validation</b>', ember, { ...side(vx.at(-1)), yshift: up * (apart + lift(vx.at(-1))) }));
+  const y = div._fullLayout?.yaxis, tall = y?._length || 340, pixels = y?.range ? tall / (y.range[1] - y.range[0]) : 80, ground = y?.range?.[0] ?? 0;
+  const across = x => x / top * inner, up = y => (ly(y) - ground) * pixels;  // where a point is, in pixels from the corner of the axes
+  const meet = (a, b) => a.left < b.left + b.wide && b.left < a.left + a.wide;
+  const ends = [[tx, ty, 'training', quiet, 60], [vx, vy, '<b>validation</b>', ember, 76]].filter(([x]) => x.length).map(([x, y, text, color, wide]) => {
+    const at = across(x.at(-1)), inside = phone() && at > inner - 76;
+    return { x: x.at(-1), y: y.at(-1), text, color, wide, inside, left: inside ? at - 8 - wide : at + 10, up: up(y.at(-1)) };
+  }).sort((a, b) => a.up - b.up);
+  ends.forEach((end, i) => { if (end.inside) end.up += i || end.up < 24 ? 16 : -14; end.up = Math.min(Math.max(end.up, 10), tall - 10); });
+  const [low, high] = ends;
+  if (high && meet(low, high) && high.up - low.up < 20) {  // words that would lie on each other stand one above the other
+    low.up = Math.min(Math.max((low.up + high.up) / 2 - 10, low.inside ? low.up : 10), tall - 30);
+    high.up = low.up + 20;
+  }
+  for (const end of ends) all.push(words(end.x, ly(end.y), end.text, end.color, { xanchor: end.inside ? 'right' : 'left', xshift: end.inside ? -8 : 10, yshift: end.up - up(end.y), ...(end.x < Math.max(...ends.map(e => e.x)) ? { bgcolor: veil() } : {}) }));
   if (facts.best) {
-    const [step, loss] = facts.best, x = step / top * inner, last = Math.max(tx.at(-1) ?? 0, vx.at(-1) ?? 0), close = (last - step) / top * inner < 70 && last < 0.98 * top, near = phone() && vx.length && lift(vx.at(-1)) && (vx.at(-1) - step) / top * inner < 120;
+    const [step, loss] = facts.best, x = across(step), last = Math.max(tx.at(-1) ?? 0, vx.at(-1) ?? 0), close = across(last - step) < 70 && last < 0.98 * top;
+    const xanchor = close && x > 120 ? 'right' : x < 60 ? 'left' : x > inner - (phone() ? 50 : -30) ? 'right' : 'center', wide = facts.live ? 140 : 100;
+    const best = { left: x - wide * { left: 0, center: 0.5, right: 1 }[xanchor], wide }, over = ends.filter(end => meet(end, best));
+    best.up = Math.max(up(loss) + 36, ...over.map(end => end.up + 30));
+    if (best.up > tall - 10) best.up = Math.min(up(loss) - 36, ...over.map(end => end.up - 30));  // no room above
     all.push(words(step, ly(loss), `<b>best${facts.live ? ' so far' : ''}: ${loss.toFixed(3)}</b><br>step ${step.toLocaleString('en')}`, ember,
-      { yshift: near ? 48 : 36, xanchor: (near || close) && x > 120 ? 'right' : x < 60 ? 'left' : x > inner - (phone() ? 50 : -30) ? 'right' : 'center', bgcolor: veil() }));
+      { yshift: best.up - up(loss), xanchor, bgcolor: veil() }));
   }
   if (facts.why && facts.end_step != null) {
     const right = (1 - facts.end_step / top) * inner < 160;
-    all.push(words(facts.end_step, 1, facts.why, css('--ink'), { yref: 'paper', yanchor: 'top', xanchor: right ? 'right' : 'left', align: right ? 'right' : 'left', xshift: right ? -8 : 8 }));
+    const steep = ends.some(end => end.up > 0.6 * tall);
+    all.push(words(facts.end_step, steep ? 0 : 1, facts.why, css('--ink'), { yref: 'paper', yanchor: steep ? 'bottom' : 'top', xanchor: right ? 'right' : 'left', align: right ? 'right' : 'left', xshift: right ? -8 : 8 }));
   }
   return all;
 };
 const shapes = () => !facts.why || facts.end_step == null ? [] : [
   { type: 'line', x0: facts.end_step, x1: facts.end_step, y0: 0, y1: 1, yref: 'paper', line: { color: css('--quiet'), width: 1.5, dash: 'dot' } },
   { type: 'rect', x0: facts.end_step, x1: Math.max(facts.max_steps, facts.end_step), y0: 0, y1: 1, yref: 'paper', fillcolor: css('--sunken'), line: { width: 0 }, layer: 'below' }];
+const room = () => [0, 1, 1.22 * (facts.best?.[1] ?? 0)];  // above the best point there is room for its words
 const best = () => facts.best ? [[facts.best[0]], [facts.best[1]]] : [[], []];
 
 const draw = (train, val) => {  // the whole figure; `uirevision` keeps the zoom
@@ -50,7 +64,7 @@ const draw = (train, val) => {  // the whole figure; `uirevision` keeps the zoom
     hoverlabel: { bgcolor: css('--surface'), bordercolor: line, font: { color: ink, family: css('--font') } },
     xaxis: axis('step', { ...(none ? { range: reach } : { rangemode: 'nonnegative', autorangeoptions: { include: reach } }), nticks: phone() ? 5 : 8 }),
     yaxis: axis('loss, lower is better', log ? { type: 'log', ...(none ? { range: [-2, 1] } : {}), dtick: 'D2', tickformat: '~g' }
-      : { type: 'linear', ...(none ? { range: [0, 5] } : { rangemode: 'tozero', autorangeoptions: { include: [0, 1] } }), nticks: 6 }),
+      : { type: 'linear', ...(none ? { range: [0, 5] } : { rangemode: 'tozero', autorangeoptions: { include: room() } }), nticks: 6 }),
     shapes: shapes(), annotations: annotations(train, val) }, { responsive: true, displaylogo: false, displayModeBar: false });
   Plotly.relayout(div, { annotations: annotations(train, val) });  // again, now that the axis has its scale
 };
@@ -59,7 +73,7 @@ const redraw = () => draw(data(0), data(1));
 const extend = (train, val) => {
   if (train[0].length || val[0].length) Plotly.extendTraces(div, { x: [train[0], val[0]], y: [train[1], val[1]] }, [0, 1]);
   const [bx, by] = best();
-  Plotly.update(div, { x: [bx], y: [by] }, { 'margin.r': margin(), annotations: annotations(data(0), data(1)), shapes: shapes(), 'xaxis.autorangeoptions.include': [0, (facts.max_steps || 100) * (margin() > 12 ? 1 : 1.01)] }, [2]);
+  Plotly.update(div, { x: [bx], y: [by] }, { 'margin.r': margin(), annotations: annotations(data(0), data(1)), shapes: shapes(), ...(log ? {} : { 'yaxis.autorangeoptions.include': room() }), 'xaxis.autorangeoptions.include': [0, (facts.max_steps || 100) * (margin() > 12 ? 1 : 1.01)] }, [2]);
 };
 
 const mark = () => scale.setAttribute('aria-pressed', String(log));
@@ -96,6 +110,7 @@ const poll = async () => {
   const asked = run, seen = Object.fromEntries([...document.querySelectorAll('[data-live]')].map(e => [e.dataset.live, e.dataset.version || '']));
   try {
     const news = await server.news({ run: asked, ...at, seen });
+    if (!news) throw new Error('no answer');  // Gradio tells the console why, and gives nothing
     missed = 0;
     if (asked === run && news.facts) take(news);
     else if (asked === run && news.gone) { run = ''; trigger('moved', { run: asked, state: 'gone' }); }

@@ -84,6 +84,7 @@ def test_which_metrics_lead() -> None:
 
 def test_the_confusion_matrix_and_its_worst_mistake() -> None:
     matrix = {"labels": ["<b>", "glad"], "counts": [[3, 2], [0, 5]]}
+    assert "not_<wbr>glad" in figures.confusion(matrix | {"labels": ["<b>", "not_glad"]})
     html = figures.confusion(matrix)
     assert "<b>" not in html and html.count('class="hit"') == 2 and html.count('class="miss"') == 1
     assert figures.errs(matrix) == "2 of 10 rows. “&lt;b&gt;” is most often taken for “glad”."

@@ -103,7 +103,14 @@ def test_only_the_zip_is_served(made: Run) -> None:
 
 @pytest.mark.parametrize(("name", "words"), [("bleu", "BLEU"), ("rougeL", "ROUGE-L"), ("exact_match", "Exact match")])
 def test_metrics_have_names(name: str, words: str) -> None:
-    assert metric_label(name) == words
+    assert metric_label({"metric": {"name": name}}) == words
+
+
+def test_a_label_that_is_written_is_called_so_as_evaluate_calls_it(made: Run) -> None:
+    write_json_to(made.export_dir("cpu", "int8") / "report.json", REPORT | {"head": "causal_lm"})
+    assert "Writes the label" in packages.overview(made, CPU, "int8")
+    assert "Writes the label" in packages.detail(made, CPU, "int8")
+    assert metric_label(REPORT | {"head": "sequence_classification"}) == "Accuracy"
 
 
 def test_two_packages_are_drawn_against_each_other(made: Run) -> None:

@@ -18,6 +18,7 @@ def test_each_change_is_shown_with_its_reason_and_made(name: str) -> None:
     assert PRESETS[name].sentence.replace("'", "&#x27;") in words and button.visible
     made, filled, before, undo = presets.take(name, draft, 3)
     assert made != draft and build(made) and filled == 4 and before == draft and undo.visible
+    assert not any(f"{section}." in words for section in draft), "each setting is called as in its form"
     assert words.count("<tr>") == 1 + sum(_differ(made, draft))
     assert "Nothing to change" in presets.shown(name, made)[0]
 
