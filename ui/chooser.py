@@ -42,8 +42,8 @@ def choices(chosen: str) -> gr.Dropdown:
     for run in list_runs()[:MOST]:
         named.append((f"{run.title} · {BADGES[run.state().state][1].lower()} · {when(run.created)}", run.id))
     if not any(chosen == id_ for _, id_ in named):
-        named, chosen = [("No run chosen", ""), *named] if named else [], ""
-    return gr.Dropdown(choices=named, value=chosen, visible=bool(named))
+        named, chosen = [("No run chosen", ""), *named], ""
+    return gr.Dropdown(choices=named, value=chosen, visible=len(named) > 1 or bool(chosen))
 
 
 def opened(run_id: str) -> Run | None:

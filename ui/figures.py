@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from html import escape
 from typing import Any
 
@@ -151,17 +152,22 @@ def confusion(matrix: dict[str, Any]) -> str:
         return f'<td class="{kind}" style="--a:{n / top * 85 + 15:.0f}%">{n or "·"}</td>'
 
     body = "".join(
-        f'<tr><th scope="row">{escape(str(name))}</th>'
+        f'<tr><th scope="row">{_foldable(name)}</th>'
         + "".join(cell(i, j, n) for j, n in enumerate(counts[i]))
         + "</tr>"
         for i, name in enumerate(labels)
     )
-    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in labels)
+    head = "".join(f'<th scope="col">{_foldable(name)}</th>' for name in labels)
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix"><table class="confusion">'
         '<caption class="gone">Rows are the true labels, columns what the tuned model said</caption><thead><tr>'
         f'<td class="quiet small">true ↓ said →</td>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
+
+
+def _foldable(label: Any) -> str:
+    """A label that may go on in the next line after an underscore, a slash or a dash. Escaped."""
+    return re.sub(r"(?<=[_/-])(?=\w)", "<wbr>", escape(str(label)))
 
 
 def by_label(rows: list[dict[str, Any]]) -> str:

@@ -32,7 +32,7 @@ def overview(run: Run, place: Place, chosen: str) -> str:
     found = {p: export(run, place.name, p) for p in place.precisions}
     reports = {p: f["report"] for p, f in found.items() if f and f["report"]}
     best = choice.recommend(reports, place.default)
-    metric = next((r["metric"] for r in reports.values() if r.get("metric")), None)
+    measured = next((r for r in reports.values() if r.get("metric")), None)
     rows = []
     for name in place.precisions:
         words = f"<b>{name}</b>" if name == chosen else name
@@ -41,7 +41,7 @@ def overview(run: Run, place: Place, chosen: str) -> str:
         report = reports.get(name)
         rows.append([words, *(_made(report) if report else ("–", "–", "–", _unmade(found[name])))])
     sentence = f'<p class="quiet small">{escape(place.precisions[chosen])}</p>'
-    heads = ["Precision", "Size#", f"{metric_label(metric['name']) if metric else 'Same answers'}#", "Speed#", "Check"]
+    heads = ["Precision", "Size#", f"{metric_label(measured) if measured else 'Same answers'}#", "Speed#", "Check"]
     at = list(place.precisions).index(chosen)
     drawn = plot.drawn(reports, best.precision) if place.device else ""
     advice = plot.advice(best.precision, best.why, best.measured and len(reports) > 1)
@@ -97,7 +97,7 @@ def _compared(report: dict[str, Any]) -> str:
     if report.get("max_logit_difference") is not None and report.get("logit_range"):
         items.append(("Largest gap", f"{report['max_logit_difference']:.2g}", f"of {report['logit_range']:.1f}"))
     if metric := report.get("metric"):
-        name = metric_label(metric["name"])
+        name = metric_label(report)
         items.append((name, metric_value(metric, "onnx"), f"PyTorch {metric_value(metric, 'pytorch')}"))
     if both := report.get("perplexity"):
         items.append(("Perplexity", f"{both['onnx']:.3g}", f"PyTorch {both['pytorch']:.3g}"))

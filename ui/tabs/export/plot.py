@@ -24,10 +24,11 @@ def drawn(reports: Mapping[str, Mapping[str, Any]], best: str) -> str:
     found = {name: r for name, r in reports.items() if r.get("same") is not None and r.get("bytes")}
     if len(found) < 2:
         return ""
-    metric = next((r["metric"] for r in found.values() if r.get("metric")), None)
+    measured = next((r for r in found.values() if r.get("metric")), None)
+    metric = measured and measured["metric"]
     quality = {name: points(r["metric"], "onnx") if metric else 100 * r["same"] for name, r in found.items()}
     before = points(metric, "pytorch") if metric else 100.0
-    label = metric_label(metric["name"]) if metric else "Same answers as PyTorch"
+    label = metric_label(measured) if measured else "Same answers as PyTorch"
     low, high = _span([*quality.values(), before])
     sizes = {name: r["bytes"] / 1e6 for name, r in found.items()}
     smallest, largest = math.log(min(sizes.values()) * 0.8), math.log(max(sizes.values()) * 1.25)

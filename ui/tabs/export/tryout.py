@@ -111,7 +111,7 @@ def _form(run: Run | None, device: str, precision: str, adapter: str | None) -> 
 
 
 def answered(
-    run_id: str, device: str, precision: str, adapter: str | None, history: list[Turn], *typed: str
+    run_id: str, device: str, precision: str, adapter: str | None, history: list[Turn], *boxes: str | None
 ) -> Iterator[tuple[Any, ...]]:
     """Both answers as they come. Left in the middle (Stop, a closed page), both sides stop; the worker stays warm."""
     run = opened(run_id)
@@ -119,6 +119,7 @@ def answered(
     if run is None or form is None:
         yield *IDLE, say("bad", "There is no package to ask", ""), history
         return
+    typed = [value or "" for value in boxes]  # one that was never written in is None
     text = typed[0].strip()
     if not any(value.strip() for value in typed):
         yield *IDLE, say("fix", "Nothing is asked", "Write a text."), history

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ui.figures import scaled
@@ -24,12 +25,19 @@ KNOWN = {
     "spearman": "Rank correlation",
     "pearson": "Linear correlation",
 }
+WRITERS = ("causal_lm", "seq2seq_lm")
 PLAIN = ("bleu", "chrf")  # in points already
 CORRELATIONS = ("spearman", "pearson")
 
 
-def metric_label(name: str) -> str:
-    """A metric's name for people; those of result.json carry their own."""
+def metric_label(report: Mapping[str, Any]) -> str:
+    """What the metric of a report is called; those of result.json carry their own names.
+
+    A package that writes is asked to write the label, where Evaluate also scores each label: that figure is another.
+    """
+    name = report["metric"]["name"]
+    if name == "accuracy" and report.get("head") in WRITERS:
+        return "Writes the label"
     return KNOWN.get(name, name.replace("_", " ").capitalize())
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from core.config import DataConfig
 from core.errors import InputError
 from core.presets import PRESETS, apply, facts_of, preset
 from ui import dataset, form
@@ -16,6 +17,7 @@ from ui.parts import html, plural, say, table, titled
 from ui.shared import Shared
 
 Draft = dict[str, Any]
+NAMES = {"method.name": "Method", "evaluation.max_rows": "Rows to measure on"}
 FIRST = "Choose one to see what it would change, and why. Nothing is changed until you say so."
 
 
@@ -84,7 +86,7 @@ def shown(name: str | None, draft: Draft) -> tuple[str, Any]:
     changes = chosen.changes(config, facts_of(config))
     if not changes:
         return about + say("done", "Nothing to change", "The settings are so already."), gr.Button(visible=False)
-    labels = {s.path: s.label for s in form.all_settings()} | {"method.name": "Method"}
+    labels = {s.path: s.label for s in [*form.all_settings(), *form.settings(DataConfig, "data")]} | NAMES
     rows = [
         [escape(labels.get(c.path, c.path)), f"{_said(c.was)} → <b>{_said(c.value)}</b>", escape(c.why)]
         for c in changes

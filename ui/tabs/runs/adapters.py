@@ -21,6 +21,7 @@ from ui.telling import size, when
 
 ITSELF = "base"  # the base model without an adapter, as the worker calls it
 WAYS = [("Exact, rank is the sum", "cat"), ("To one rank (SVD)", "svd"), ("Weights added up", "linear")]
+WAY_INFO = "Exact keeps all of both; one rank is smaller, and close."
 NONE = "No run has an adapter yet. Train two on the same base, such as tone and fields on the demo model, and ask both."
 
 
@@ -70,7 +71,9 @@ def layout() -> AdaptersPart:
                         label="Weights", info="How much of each that is ticked.", placeholder="0.5, 0.5", min_width=160,
                         **one,
                     )  # fmt: skip
-                    way = gr.Dropdown(WAYS, value="cat", label="How LoRAs are combined", interactive=True, min_width=200)
+                    way = gr.Dropdown(
+                        WAYS, value="cat", label="How LoRAs are combined", info=WAY_INFO, interactive=True, min_width=200
+                    )  # fmt: skip
                     name = gr.Textbox(label="Name", info="Of the new run, or a new one of that ticked.", min_width=200, **one)
                 with gr.Row(elem_classes="tools"):
                     combine = gr.Button("Combine into a new run", size="sm", scale=0)
