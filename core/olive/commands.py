@@ -14,6 +14,9 @@ from core.olive.words import no_option, options, subcommand
 
 Opener = Callable[[str], Imported]  # reads the workflow that a path names
 
+# Of an export: the rows that Olive calibrates and measures with.
+ROWS = ("data_name", "split", "subset", "data_files", "text_field", "text_template", "use_chat_template", "max_seq_len",
+        "add_special_tokens", "max_samples", "batch_size", "input_cols")  # fmt: skip
 # What means nothing here, in any command.
 IGNORED = {
     "trust_remote_code": models.CODE,
@@ -38,9 +41,7 @@ IGNORED = {
     "list_required_packages": "What an export needs stands in its requirements.txt.",
     "tempdir": "Nothing is kept beside a run.",
     "package_config": "Passes of your own are not run.",
-    "data_name": "An export is compared on the run's own validation rows; others: --data FILE.",
-    "split": "An export is compared on the run's own validation rows; others: --data FILE.",
-    "subset": "An export is compared on the run's own validation rows; others: --data FILE.",
+    **dict.fromkeys(ROWS, workflows.ROWS),
     "task": "What a model is for stands with the model.",
     "model_name_or_path": "An adapter names its own base.",
     "base_model_path": "Each adapter names its own base.",
@@ -194,8 +195,9 @@ def _exported(draft: Draft, given: dict[str, Given]) -> None:
 _OF_GRAPHS = (
     "torch_dtype", "target_opset", "conversion_device", "exclude_embeds", "exclude_lm_head", "enable_cuda_graph",
     "dim_param", "dim_value", "surgeries", "modality", "enable_aot", "qnn_env_path", "extra_mb_options", "num_split",
-    "num_splits", "cost_model", "mixed_precision_overrides_config", "input_cols", "batch_size", "algorithm",
-    "implementation", "dynamic_to_fixed_shape_dim_param", "dynamic_to_fixed_shape_dim_value", "enable_search", "seed",
+    "num_splits", "cost_model", "mixed_precision_overrides_config", "algorithm", "implementation", "model_variant",
+    "fixed_param_dict", "past_key_value_name", "use_mobius_builder", "dynamic_to_fixed_shape_dim_param",
+    "dynamic_to_fixed_shape_dim_value", "enable_search", "seed",
 )  # fmt: skip
 
 
@@ -210,6 +212,8 @@ def _adapters(draft: Draft, given: dict[str, Given]) -> None:
     draft.exports(device="cpu", keep_adapter=True)
     if paths:
         draft.exports(target=paths[0], adapters=paths[1:])
+        if paths[1:]:
+            draft.missing.append("Several adapters come from runs: write the run of each in the place of its folder.")
     elif (item := given.pop("model_name_or_path", None)) is not None:
         draft.ignore(item.option, item.value, "A graph is made anew from a run: name the run, or its adapter's folder.")
     if (item := given.pop("adapter_type", None)) is not None and str(item.value).casefold() != "lora":

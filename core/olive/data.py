@@ -14,6 +14,7 @@ BUILDERS = ("json", "csv", "parquet", "text", "arrow")  # of datasets.load_datas
 SAMPLES = 256  # rows that `olive finetune` takes at most where nothing is said (olive/cli/base.py, 0.13.0)
 LENGTH = 1024  # tokens, likewise
 
+OLDER = {"source_max_len": "max_seq_len", "corpus_strategy": "strategy"}  # names of a few versions ago
 _PADDING = "a batch is padded to its own longest row, and padding is never trained on"
 IGNORED = {
     "trust_remote_code": "code that comes with a data set is never run",
@@ -39,6 +40,7 @@ IGNORED = {
     "col_filters": "rows are not left out by a column's value; leave them out of the file",
     "max_samples": "it and the split cannot be joined into one slice",
     "data_dir": "name the folder in the data's path",
+    "dataset_type": "a row is what the template makes of it",
     "streaming": "rows are read from a file that is kept",
     "task": "the task is the model's",
     "model_name": "the tokenizer is always the model's own",

@@ -154,8 +154,8 @@ def command(export: dict[str, Any] | None) -> str:
     for name in ("block_size", "accuracy_level", "calibration"):
         if export.get(name) is not None:
             words += [f"--{name.replace('_', '-')}", str(export[name])]
-    if export.get("out"):
-        words += ["--out", str(export["out"])]
+    if export.get("target", "RUN") != "RUN" or export.get("out"):  # which is no run, and has no folder of its own
+        words += ["--out", str(export.get("out") or "DIR")]
     return shlex.join(words)
 
 

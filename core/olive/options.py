@@ -38,11 +38,13 @@ OPTIONS: dict[str, dict[str, str]] = {
     "convert-adapters": _LOGS
     | {"adapter_path": "text", "adapter_format": "text", "output_path": "text", "dtype": "text",
        "quantize_int4": "flag", "int4_block_size": "text", "int4_quantization_mode": "text"},
-    "quantize": _MODEL | _ADAPTER | _ROWS | _LOGS | _SAVE
+    "quantize": _MODEL | _ADAPTER | _ROWS | _LOGS | _SAVE | _CACHE
     | {"precision": "text", "act_precision": "text", "algorithm": "text", "implementation": "text",
        "use_qdq_encoding": "flag", "split": "text", "subset": "text"},
-    "capture-onnx-graph": _MODEL | _ADAPTER | _LOGS | _SAVE
-    | {"conversion_device": "text", "use_dynamo_exporter": "flag", "torch_dtype": "text", "target_opset": "text",
+    "capture-onnx-graph": _MODEL | _ADAPTER | _LOGS | _SAVE | _CACHE
+    | {"model_variant": "text", "use_mobius_builder": "flag", "fixed_param_dict": "text",
+       "past_key_value_name": "text", "extra_mb_options": "text",
+       "conversion_device": "text", "use_dynamo_exporter": "flag", "torch_dtype": "text", "target_opset": "text",
        "use_ort_genai": "flag", "use_model_builder": "flag", "precision": "text", "int4_block_size": "text",
        "int4_accuracy_level": "text", "exclude_embeds": "flag", "exclude_lm_head": "flag",
        "enable_cuda_graph": "flag"},

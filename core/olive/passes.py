@@ -183,7 +183,7 @@ def _trained(draft: Draft, way: str, at: str, options: dict[str, tuple[Any, str]
         if key in ("train_data_config", "eval_data_config"):
             if value is not None:
                 named.append((key.partition("_")[0], value, option))
-        elif is_searched(value):
+        elif is_searched(key, value):
             searched(draft, key, value, option)
         elif of_method(draft, key, value, option):
             continue
@@ -193,7 +193,7 @@ def _trained(draft: Draft, way: str, at: str, options: dict[str, tuple[Any, str]
             guess = nearest(key, [*_OF_METHOD, *training.KNOWN])
             draft.ignore(option, value, f"A LoRA pass has no such option.{f' Did you mean {guess}?' if guess else ''}")
     given = mapping(arguments[0], label)
-    for key in [key for key, value in given.items() if is_searched(value)]:
+    for key in [key for key, value in given.items() if is_searched(key, value)]:
         searched(draft, key, given.pop(key), f"{label}.{key}")
     training.apply(draft, given, lambda key: f"{label}.{key}")
     return named
@@ -205,10 +205,16 @@ def _converted(draft: Draft, folded: str, options: dict[str, tuple[Any, str]]) -
     if folded == "onnxquantization" and (mode := options.pop("quant_mode", None)) is not None:
         draft.exports(calibration=text(*mode).casefold())
     builder = options.pop("precision", None)
-    if builder is not None and not is_searched(builder[0]):
+    if builder is not None and is_searched("precision", builder[0]):
+        draft.ignore(builder[1], builder[0], "One package has one precision; --precision all makes and compares each.")
+    elif builder is not None:
         devices.precision(draft, *builder)
     for ours in ("int4_block_size", "block_size", "int4_accuracy_level", "accuracy_level"):
-        if (option := options.pop(ours, None)) is not None and option[0] is not None:
+        if (option := options.pop(ours, None)) is None or option[0] is None:
+            continue
+        if is_searched(ours, option[0]):
+            draft.ignore(option[1], option[0], "A package is made with one value, and none of several is tried.")
+        else:
             draft.exports(**{_OF_BUILDER[ours]: whole(*option)})
     _rest(draft, options)
 

@@ -17,8 +17,13 @@ _SAMPLERS = ("random", "sequential", "tpe", "grid", "exhaustive")
 _WORD = "SEARCHABLE_VALUES"
 
 
-def is_searched(value: Any) -> bool:
+_LISTS = ("target_modules", "modules_to_save", "report_to", "fsdp")  # options whose one value is a list
+
+
+def is_searched(name: str, value: Any) -> bool:
     """Whether an option of a pass is a set of values to search instead of one."""
+    if isinstance(value, list):
+        return bool(value) and name not in _LISTS
     if isinstance(value, dict):
         return "support" in value or str(value.get("type", "")).casefold() in ("categorical", "boolean", "conditional")
     return value in (_WORD, "DEFAULT_SEARCH")
@@ -39,7 +44,7 @@ def path_of(name: str) -> str:
 def searched(draft: Draft, name: str, value: Any, option: str) -> None:
     """Values of a pass's option that are searched: kept where they are listed, named where they are not."""
     path = path_of(name)
-    support = value.get("support") if isinstance(value, dict) else None
+    support = value.get("support") if isinstance(value, dict) else value if isinstance(value, list) else None
     if isinstance(value, dict) and str(value.get("type", "")).casefold() == "boolean":
         support = [True, False]
     if path and isinstance(support, list) and support:

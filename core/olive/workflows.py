@@ -9,6 +9,8 @@ from core.olive import data, devices, models, passes, search, training
 from core.olive.imported import Draft, Imported
 from core.olive.values import mapping, names, text
 
+ROWS = "An export is compared on the run's own validation rows; others: --data FILE."
+_UNTRAINED = "Nothing is trained in this workflow."
 _RUNS = "where files go, and what is kept of a run, is decided here"
 _IGNORED = {
     "workflow_id": "a run has an id of its own",
@@ -62,6 +64,11 @@ def read(values: dict[str, Any], kind: str = "workflow") -> Imported:
     for key in ("training_config", "training_args"):
         if key in top:
             training.apply(draft, mapping(top.pop(key), key), lambda name, key=key: f"{key}.{name}")  # type: ignore[misc]
+    folder = top.pop("output_dir", None)
+    if folder is not None and draft.export is not None and not draft.trains:
+        draft.exports(out=text(folder, label.get("output_dir", "output_dir")))
+    elif folder is not None:
+        top["output_dir"] = folder
     search.strategy(draft, top.pop("search_strategy", None), label.get("search_strategy", "search_strategy"))
     search.space(draft, top.pop("search_space", None), "search_space")
     _systems(draft, top)
@@ -81,8 +88,25 @@ def read(values: dict[str, Any], kind: str = "workflow") -> Imported:
     if draft.export is not None:
         devices.settle(draft, "precision")
         if not draft.trains:
-            draft.sections = {}
+            _left_out(draft)
     return draft.done()
+
+
+_OF_EXPORTS = {
+    "model.path": "",  # the export has it
+    "task": "",
+    "model.head": "",
+    "model.revision": "An export takes the revision that is here: fetch that one into a folder, and name the folder.",
+}
+
+
+def _left_out(draft: Draft) -> None:
+    """Name the settings of a training, where none is: the rows of a calibration, and what else was read so far."""
+    for path, option in draft.given.items():
+        reason = _OF_EXPORTS.get(path, ROWS if path.startswith("data.") else _UNTRAINED)
+        if reason and (value := draft.get(path)) is not None:
+            draft.ignore(option, value, reason)
+    draft.sections = {}
 
 
 def _passes(draft: Draft, given: Any) -> list[tuple[str, Any, str]]:
@@ -152,7 +176,8 @@ def _options(draft: Draft, values: dict[str, Any], at: str) -> dict[str, data.Op
         if key in ("data_name", "data_files", "subset", "split", "text_cols", "text_template", "max_samples"):
             found[key] = (value, f"{at}.{key}")
         elif key not in ("components", "component_kwargs", "user_script", "script_dir") or value:
-            draft.ignore(f"{at}.{key}", value, "A data set has no such part here.")
+            reason = data.IGNORED.get(key, "a data set has no such part here")
+            draft.ignore(f"{at}.{key}", value, f"{reason[:1].upper()}{reason[1:]}.")
     for part in parts:
         label = f"{at}.{part}"
         inner = mapping(values.get(part), label)
@@ -163,7 +188,7 @@ def _options(draft: Draft, values: dict[str, Any], at: str) -> dict[str, data.Op
         for key, value in params.items():
             inner.setdefault(key, value)
         for key, value in inner.items():
-            found[key] = (value, f"{label}.{key}")
+            found[data.OLDER.get(key, key)] = (value, f"{label}.{key}")
     return found
 
 

@@ -342,3 +342,71 @@ def test_templates_go_there_and_back_as_rows_are_filled():
 def test_escapes_on_a_command_line_are_decoded_and_letters_stay():
     assert unescaped(r"a\nb\tc \é 東京 \d") == "a\nb\tc \\é 東京 \\d"
     assert commands(r'olive "a\nb" "c\"d" e\ f')[0].texts == ["olive", r"a\nb", 'c"d', "e f"]
+
+
+# What an export says
+
+
+def test_an_export_alone_names_the_rows_that_it_leaves_out():
+    found = read(
+        json.dumps(
+            {
+                "input_model": {"type": "HfModel", "model_path": "a/b", "load_kwargs": {"revision": "v2"}},
+                "data_configs": [
+                    {
+                        "name": "rows",
+                        "load_dataset_config": {"data_name": "glue", "subset": "mrpc", "split": "train"},
+                        "pre_process_data_config": {"max_samples": 100, "max_seq_len": 64},
+                    }
+                ],
+                "passes": {"c": {"type": "OnnxConversion"}, "q": {"type": "OnnxQuantization", "data_config": "rows"}},
+                "output_dir": "models/out",
+            }
+        )
+    )
+    assert found.config is None
+    assert found.command == "python -m core export a/b --device cpu --precision int8 --out models/out"
+    at = "data_configs.rows.load_dataset_config"
+    assert note(found, f"{at}.data_name").value == "glue" and note(found, f"{at}.subset").value == "mrpc"
+    assert note(found, f"{at}.split").value == "train[:100]"
+    assert "--data FILE" in note(found, "data_configs.rows.pre_process_data_config.max_seq_len").reason
+    assert "revision" in note(found, "input_model.load_kwargs.revision").reason
+
+
+def test_an_export_command_needs_a_folder_where_it_names_no_run():
+    assert read("olive quantize -m a/b --precision int8").command.endswith(" --out DIR")
+    assert "--out" not in read("olive generate-adapter -m x.onnx").command
+    several = read("olive generate-adapter --adapter_paths one,two --output_path out")
+    assert several.command.endswith("export one --device cpu --adapters two --out out")
+    assert several.missing == ("Several adapters come from runs: write the run of each in the place of its folder.",)
+
+
+def test_options_that_olive_has_are_not_called_unknown():
+    found = read("olive quantize -m a/b -d c/d --max_samples 8 --text_template {x} --account_name me")
+    found = [*found.ignored, *read("olive capture-onnx-graph -m a/b --extra_mb_options a=1").ignored]
+    assert found and not [n for n in found if "no such option" in n.reason]
+
+
+def test_several_values_of_an_option_are_a_search():
+    lora = {
+        "type": "LoRA",
+        "r": [8, 16],
+        "target_modules": ["q_proj"],
+        "training_args": {"learning_rate": [1e-4, 2e-4]},
+    }
+    passes = {"l": lora, "m": {"type": "ModelBuilder", "precision": ["int4", "int8"], "int4_block_size": [16, 32]}}
+    found = read(json.dumps({"passes": passes, "search_strategy": True}))
+    assert {path: one["values"] for path, one in found.search["space"].items()} == {
+        "method.r": [8, 16], "training.learning_rate": [1e-4, 2e-4],
+    }  # fmt: skip
+    assert found.config["method"]["target_modules"] == ["q_proj"]
+    assert "--precision all" in note(found, "passes.m.precision").reason and "precision" not in found.export
+    assert note(found, "passes.m.int4_block_size").value == [16, 32]
+
+
+def test_names_of_a_few_versions_ago():
+    rows = {"name": "t", "user_script": "s.py", "load_dataset_config": {"data_name": "a/b"}}
+    rows["pre_process_data_config"] = {"dataset_type": "corpus", "source_max_len": 96, "text_template": "{x} {y}"}
+    found = read(json.dumps({"data_configs": [rows], "passes": {"l": {"type": "LoRA", "train_data_config": "t"}}}))
+    assert found.config["data"]["max_tokens"] == 96
+    assert "is not run" in note(found, "data_configs.t.user_script").reason
