@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.runs.files import read_json, write_json
@@ -30,8 +31,13 @@ def damage(folder: Path, hashes: bool = False) -> str:
     files = (read_json(folder / MANIFEST) or {}).get("files")
     if not isinstance(files, dict) or not files:
         return "it was not written to its end"
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name != MANIFEST and path.relative_to(folder).as_posix() not in files:
+            return f"{path.relative_to(folder).as_posix()} is not in its {MANIFEST}"
     for name, want in files.items():
         path = folder / name
+        if not isinstance(want, dict) or not isinstance(want.get("bytes"), int) or "sha256" not in want:
+            return f"its {MANIFEST} does not say what {name} holds"
         if not path.is_file():
             return f"{name} is missing"
         if path.stat().st_size != want["bytes"]:
@@ -51,14 +57,19 @@ def steps(folder: Path) -> list[int]:
     return sorted(step for step, path in found if not damage(path))
 
 
-def newest(folder: Path) -> tuple[Path | None, list[str]]:
-    """The newest checkpoint whose content is intact (or None), and a note for each newer one that is not."""
+def newest(folder: Path, needed: Sequence[str] = ()) -> tuple[Path | None, list[str]]:
+    """The newest checkpoint whose content is intact (or None), and a note for each newer one that is not.
+
+    Args:
+        needed: files that each must have, whatever its manifest says.
+    """
     notes: list[str] = []
     if not folder.is_dir():
         return None, notes
     found = [(int(m[1]), p) for p in folder.iterdir() if (m := NAME.match(p.name)) and p.is_dir()]
     for step, path in sorted(found, reverse=True):
-        wrong = damage(path, hashes=True)
+        lacking = [f"{name} is missing" for name in needed if not (path / name).is_file()]
+        wrong = damage(path, hashes=True) or "".join(lacking[:1])
         if not wrong:
             return path, notes
         notes.append(f"The checkpoint of step {step} is not used: {wrong}.")

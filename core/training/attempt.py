@@ -29,9 +29,10 @@ from core.training.examples import Examples
 from core.training.noise import noisy
 from core.training.order import Order
 from core.training.publish import prove
-from core.training.trainer import Hooks, RunTrainer
+from core.training.trainer import TRAINER_STATE, Hooks, RunTrainer
 
 SAMPLE_TOKENS = 96
+NEEDED = ("optimizer.pt", "scheduler.pt", "rng_state.pth", TRAINER_STATE)  # transformers goes on in silence without
 
 
 def say(log: EventLog, step: int, note: str) -> None:
@@ -174,7 +175,7 @@ def _start(folder: Path, log: EventLog, resume: bool) -> int | None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return None
-    path, notes = checkpoints.newest(folder)
+    path, notes = checkpoints.newest(folder, NEEDED)
     for note in notes:
         say(log, 0, note)
     step = int(path.name.removeprefix("step-")) if path else None

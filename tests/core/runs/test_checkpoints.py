@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from core.runs import checkpoints
 
 
@@ -36,6 +38,30 @@ def test_a_damaged_one_falls_back_to_the_one_before_with_a_note(tmp_path):
     ]
     (tmp_path / "step-5" / "model.bin").unlink()
     assert checkpoints.newest(tmp_path)[0] is None
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"model.bin": 7}, "its manifest.json does not say what model.bin holds"),
+        ({"model.bin": {"bytes": 7}}, "its manifest.json does not say what model.bin holds"),
+        ({"model.bin": {"sha256": "x"}}, "its manifest.json does not say what model.bin holds"),
+        ({"other.bin": {"bytes": 7, "sha256": "x"}}, "model.bin is not in its manifest.json"),
+        (["model.bin"], "it was not written to its end"),
+    ],
+)
+def test_an_edited_manifest_is_one_that_is_not_used(tmp_path, files, says):
+    make(tmp_path, 5)
+    (make(tmp_path, 10) / "manifest.json").write_text(json.dumps({"files": files}))
+    path, notes = checkpoints.newest(tmp_path)
+    assert path == tmp_path / "step-5" and notes == [f"The checkpoint of step 10 is not used: {says}."]
+    assert checkpoints.steps(tmp_path) == [5]
+
+
+def test_what_is_needed_must_be_there_whatever_the_manifest_says(tmp_path):
+    make(tmp_path, 5)
+    path, notes = checkpoints.newest(tmp_path, ["model.bin", "optimizer.pt"])
+    assert path is None and notes == ["The checkpoint of step 5 is not used: optimizer.pt is missing."]
 
 
 def test_the_manifest_lists_every_file(tmp_path):
