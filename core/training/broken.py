@@ -74,6 +74,19 @@ def diverged(step: int, learning_rate: float, rows: Sequence[int] = (), kept: in
         more = f" and {len(rows) - MOST_NAMED:,} more" if len(rows) > MOST_NAMED else ""
         what = f"the loss of {'row' if len(rows) == 1 else 'the rows'} {named}{more} of the data is no longer a number"
     advice = f"The learning rate of {learning_rate:g} is too high for this model; try {learning_rate / 10:.2g}."
+    if step == 0:
+        return InputError(
+            "The base model gives no numbers for the rows kept back, before anything is trained: its weights are "
+            "damaged, or too large for what is computed in. Choose another model.",
+            "model.path",
+        )
+    if step == 1:  # no weight was moved yet
+        look = f"Look at {'it' if len(rows) == 1 else 'them'}; if" if rows else "If"
+        advice = f"{look} nothing is wrong there, the base model's weights are damaged, or the loss is: nothing was "
+        return InputError(
+            f"The training fell apart at step 1: {what}. {advice}trained yet, so the learning rate has no part in it.",
+            "model.path",
+        )
     if rows:
         advice = f"Look at {'it' if len(rows) == 1 else 'them'}; if nothing is wrong there: t{advice[1:]}"
     whole = f" The checkpoint of step {kept:,} is whole, and kept." if kept else ""

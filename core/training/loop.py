@@ -16,6 +16,7 @@ from core.data.lengths import count_updates
 from core.errors import InputError
 from core.methods import method
 from core.models.load import Precision, fingerprint, load_base, parameters, precision
+from core.runs import checkpoints
 from core.runs.curve import Curve
 from core.runs.environment import threads
 from core.runs.eventlog import EventLog
@@ -51,6 +52,8 @@ def fit(config: RunConfig, run: Run, job: Job, log: EventLog, resume: bool = Fal
     on = precision(config.training.mixed_precision)
     require(config)
     rows = _rows(config, job, log)
+    if resume:
+        _same_rows(run, rows)
     t = config.training
     order = ORDERS[t.batching](lengths_of(rows.train), t.per_device_train_batch_size, t.seed)
     steps = count_updates(len(order), config)
@@ -106,6 +109,12 @@ def _fits(model: Any, rows: Examples, config: RunConfig) -> None:
             "do not belong together.",
             "model.path",
         )
+    if rows.objective.pad >= width:
+        raise InputError(
+            f"What fills batches is the id {rows.objective.pad} of the tokenizer of {config.model.path!r}, and the "
+            f"model knows {width:,} ids: take pad_token out of its tokenizer_config.json, and another will fill them.",
+            "model.path",
+        )
     window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if window:
         window -= vars(config.method).get("num_virtual_tokens", 0)  # they take places, too
@@ -127,6 +136,18 @@ def _same_base(run: Run, config: RunConfig, resume: bool) -> str:
             "model.path",
         )
     return now
+
+
+def _same_rows(run: Run, rows: Examples) -> None:
+    """InputError when a run would go on from a checkpoint with other rows than it began with."""
+    before = run.environment().get("data") or {}
+    changed = [key for key in before.keys() & rows.data.keys() if before[key] != rows.data[key] and key != "path"]
+    if changed and checkpoints.steps(run.dir / "checkpoints"):
+        raise InputError(
+            f"The rows of {rows.data['path']!r}, or what the tokenizer makes of them, are not those that this run "
+            "began with: it cannot go on. Put the old ones back, or start a new run.",
+            "data.path",
+        )
 
 
 def _environment(rows: Examples, on: Precision) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Whole trainings of a tiny model, in this process."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -94,6 +95,10 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_note(config):
     assert tuned_bytes(run) == before
     assert "step 6 is not used" in kinds(run, "note")[-1]["text"]
     assert kinds(run, "resumed")[0]["step"] == 4
+    factory.write_jsonl(Path(run.config().data.path), factory.tone_rows(41))
+    with pytest.raises(InputError, match="not those that this run began with") as error:
+        train(run, resume=True)
+    assert error.value.field == "data.path"
 
 
 def test_stopped_within_a_step_with_weights(config, monkeypatch):
@@ -135,13 +140,13 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(config):
 
     with (
         pytest.MonkeyPatch.context() as patch,
-        pytest.raises(InputError, match="learning rate of 1 is too high") as error,
+        pytest.raises(InputError, match="the learning rate has no part in it") as error,
     ):
         patch.setattr(writing, "token_loss", broken)
         train(run)
-    assert error.value.field == "training.learning_rate"
+    assert error.value.field == "model.path"
     state = run.state()
-    assert state.state == "failed" and state.field == "training.learning_rate" and not run.has_model
+    assert state.state == "failed" and state.field == "model.path" and not run.has_model
 
 
 @pytest.mark.slow

@@ -33,6 +33,10 @@ def test_the_sentence_says_which_rows_and_what_to_do():
     assert "checkpoint of step 1,150 is whole, and kept." in one
     many = str(diverged(3, 1.0, list(range(1, 31))))
     assert "the rows 1, 2, 3" in many and "19, 20 and 10 more of the data" in many and "checkpoint" not in many
+    first = diverged(1, 1.0, [4])
+    assert "the loss of row 4 of the data" in str(first) and "learning rate has no part in it" in str(first)
+    base = diverged(0, 1.0)
+    assert "base model gives no numbers" in str(base) and first.field == base.field == "model.path"
     assert str(diverged(3, 1.0)).startswith("The training fell apart at step 3: its loss is no longer a number. The le")
 
 
