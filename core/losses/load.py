@@ -36,7 +36,7 @@ def function(name: str) -> Callable[..., torch.Tensor]:
         return found
     mine, problems = own.found()
     if name not in mine:
-        raise InputError(f"There is no loss {name!r}." + (f" {problems[0]}" if problems else ""), FIELD)
+        raise InputError(f"There is no loss {name!r}.{own.concerning(name, problems)}", FIELD)
     return _OwnLoss(mine[name])
 
 
@@ -67,6 +67,13 @@ class _OwnLoss:
         value = self._told(lambda: call(*given[:wanted]))
         count = len(given[0])
         name, file = self._loss.name, self._loss.file.name
+        learns = torch.is_grad_enabled() and any(isinstance(x, torch.Tensor) and x.requires_grad for x in given)
+        if isinstance(value, torch.Tensor) and (not value.is_floating_point() or learns and not value.requires_grad):
+            raise InputError(
+                f"Your loss {name} ({file}) gives numbers that nothing can be learned from ({_kind(value)}): reckon "
+                "them from what it is given with operations that have a slope, and outside of torch.no_grad().",
+                FIELD,
+            )
         if not isinstance(value, torch.Tensor) or value.numel() not in (1, count):
             what = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else repr(value)[:60]
             raise InputError(
@@ -98,7 +105,10 @@ class _OwnLoss:
             return work()
         except InputError:
             raise
-        except Exception as error:  # anything may be wrong in it, and the owner should read where, not our traceback
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # anything may be wrong in it, and the owner should read where, not our traceback
             frames = traceback.extract_tb(error.__traceback__)
             lines = [f.lineno for f in frames if f.filename == str(self._loss.file)]
             if isinstance(error, SyntaxError) and error.lineno:
@@ -109,6 +119,11 @@ class _OwnLoss:
                 f"Your loss {self._loss.name} fails in {self._loss.file.name}{where}: {type(error).__name__}: {said}.",
                 FIELD,
             ) from error
+
+
+def _kind(value: torch.Tensor) -> str:
+    """What is wrong with numbers that cannot be made small."""
+    return "without a slope" if value.is_floating_point() else str(value.dtype).removeprefix("torch.")
 
 
 def _import(loss: own.Own) -> ModuleType:

@@ -50,12 +50,13 @@ def found() -> tuple[dict[str, Own], list[str]]:
         return {}, [f"{FOLDER} names {str(place)!r}, and there is no such folder."]
     losses, problems = dict[str, Own](), list[str]()
     for file in sorted(place.glob("*.py")):
-        if file.name.startswith("_"):
+        if file.name.startswith("_") or not file.is_file():
             continue
         try:
             tree = ast.parse(file.read_text(encoding="utf-8"))
         except SyntaxError as error:
-            problems.append(f"Your file {file.name} is no Python: line {error.lineno}: {error.msg}.")
+            line = f"line {error.lineno}: " if error.lineno else ""
+            problems.append(f"Your file {file.name} is no Python: {line}{error.msg}.")
             continue
         except (OSError, ValueError) as error:
             problems.append(f"Your file {file.name} cannot be read: {error}.")
@@ -65,6 +66,11 @@ def found() -> tuple[dict[str, Own], list[str]]:
                 problems.append(f"Your files {losses[loss.name].file.name} and {file.name} both offer {loss.name}.")
             losses.setdefault(loss.name, loss)
     return losses, problems
+
+
+def concerning(name: str, problems: list[str]) -> str:
+    """What is wrong with the file that a loss would be in, or else with the first that is wrong: " sentence", or ""."""
+    return "".join(f" {problem}" for problem in sorted(problems, key=lambda p: f" {name}.py" not in p)[:1])
 
 
 def _offered(tree: ast.Module, file: Path) -> list[Own]:

@@ -83,7 +83,8 @@ def offered(head: Head, task: str) -> list[tuple[str, str, str]]:
     made = [(AUTO, "Automatic", f"The loss of the task{meant}.")]
     made += [(name, loss.label, loss.sentence) for name, loss in LOSSES.items() if _suits(loss, head, task)]
     mine, _ = own.found()
-    return made + [(o.name, o.name, o.sentence) for o in mine.values() if _takes(o, head) and o.name not in LOSSES]
+    ours = (AUTO, *LOSSES)
+    return made + [(o.name, o.name, o.sentence) for o in mine.values() if _takes(o, head) and o.name not in ours]
 
 
 def why_not(name: str, head: Head, task: str) -> str:
@@ -105,8 +106,7 @@ def why_not(name: str, head: Head, task: str) -> str:
         return f"Your loss {name} takes {takes}, and this model {head.label}. {suiting}"
     if guess := nearest(name, known):
         suiting = f"Did you mean {guess!r}? {suiting}"
-    broken = f" {problems[0]}" if problems else ""
-    return f"There is no loss {name!r}. {suiting}{broken}"
+    return f"There is no loss {name!r}. {suiting}{own.concerning(name, problems)}"
 
 
 def require(config: RunConfig, head: Head) -> None:

@@ -117,6 +117,10 @@ def test_a_loss_of_classes_gets_the_settings_that_it_takes(folder):
         ("def broken(outputs, labels):\n    return outputs @ 3\n", "fails in broken.py, line 2: TypeError"),
         ("def broken(outputs, labels):\n    return outputs\n", r"gave a tensor of shape \(4, 3\) for 4 items"),
         ("def broken(outputs, labels):\n    return 'low'\n", "gave 'low' for 4 items"),
+        ("import sys\ndef broken(outputs, labels):\n    sys.exit(0)\n", "fails in broken.py, line 3: SystemExit: 0"),
+        ("import sys\nsys.exit()\ndef broken(outputs, labels): pass\n", "fails in broken.py, line 2: SystemExit"),
+        ("def broken(outputs, labels): return outputs.argmax(-1) - labels\n", r"can be learned from \(int64\)"),
+        ("def broken(outputs, labels): return outputs.detach().sum(-1)\n", r"can be learned from \(without a slope\)"),
         (
             "import torch\nclass broken(torch.nn.Linear):\n    def __init__(self): super().__init__(2, 2)\n"
             "    def forward(self, outputs, labels): return outputs.sum()\n",
@@ -127,13 +131,14 @@ def test_a_loss_of_classes_gets_the_settings_that_it_takes(folder):
 def test_what_is_wrong_with_a_file_is_one_sentence_with_its_line(folder, text, says):
     folder("broken.py", text)
     with pytest.raises(InputError, match=says) as error:
-        load.function("broken")(TrainingConfig(), torch.randn(4, 3), torch.tensor([0, 1, 2, 0]))
+        load.function("broken")(TrainingConfig(), torch.randn(4, 3, requires_grad=True), torch.tensor([0, 1, 2, 0]))
     assert error.value.field == "training.loss" and "\n" not in str(error.value)
 
 
 def test_a_file_that_is_no_python_is_said_where_its_loss_is_asked_for(folder):
     folder("torn.py", "def torn(outputs, labels:\n")
     assert own.found()[1] == ["Your file torn.py is no Python: line 1: '(' was never closed."]
+    folder("also.py", "(\n")
     assert "torn.py is no Python: line 1" in table.why_not("torn", LABEL, "classification")
 
 
