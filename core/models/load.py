@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging as transformers_logging
@@ -95,6 +96,8 @@ def load_base(
         )
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise _bad(path, _why(error, name)) from error
+    except (KeyError, TypeError, AttributeError, AssertionError) as error:
+        raise _bad(path, f"cannot be loaded: what its config.json says is unknown ({_first(error)})") from error
     except Exception as error:  # safetensors raises a class of its own, which derives from Exception alone
         if type(error).__name__ != "SafetensorError":
             raise
@@ -114,7 +117,7 @@ def _config_for(path: str, name: str, revision: str | None, head: Head, labels: 
     """The model's config with the labels of its head. InputError for a model that cannot have this head."""
     try:
         config = AutoConfig.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, KeyError, json.JSONDecodeError, StrictDataclassError) as error:
         raise _bad(path, _why(error, name)) from error
     kinds = [str(kind) for kind in config.architectures or []]
     if head is CAUSAL:
@@ -298,12 +301,18 @@ def _why(error: BaseException, name: str) -> str:
         return "has no weights in safetensors format on the Hub (others can hold code, and are not read)"
     if "is not a valid model identifier" in lower or "404" in text:
         return "is not on the Hub"
+    if "ignore_mismatched_sizes" in text:
+        return "has weights of other shapes than its config.json says"
     if "trust_remote_code" in text:
         return "brings code of its own, which is not run here"
     if kind := re.search(r"model type `([^`]+)` but Transformers does not recognize", text):
         return f"is of the kind {kind[1]!r}, which transformers {transformers.__version__} does not know"
-    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
-    return f"cannot be loaded: {first[:300]}"
+    return f"cannot be loaded: {_first(error.__cause__ if isinstance(error, StrictDataclassError) else error)}"
+
+
+def _first(error: BaseException | None) -> str:
+    """The first line of what an error says."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]
 
 
 def _bad(path: str, reason: str) -> InputError:

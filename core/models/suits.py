@@ -6,8 +6,10 @@ from core.config import RunConfig
 from core.errors import ConfigError, InputError
 from core.losses import table
 from core.methods import possible
+from core.models.catalog import read_config
 from core.models.heads import Head, head_of
 from core.models.joining import JOINED, why_apart
+from core.models.tokenizer import model_folder
 
 
 def problems(config: RunConfig) -> dict[str, str]:
@@ -17,6 +19,12 @@ def problems(config: RunConfig) -> dict[str, str]:
     except InputError as error:
         return {error.field or "model.path": str(error)}
     found: dict[str, str] = {}
+    path, revision = config.model.path, config.model.revision
+    if read_config(path, model_folder(path, revision)).get("quantization_config"):
+        found["model.path"] = (
+            f"The weights of {path!r} are quantised already, and cannot be tuned here: choose the model that they were "
+            "made of. The method qlora brings that to 4 bits by itself."
+        )
     try:
         possible.require(config, head)
     except ConfigError as error:

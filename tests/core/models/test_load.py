@@ -49,6 +49,21 @@ def test_weights_missing_pickled_damaged_or_incomplete(tiny_llama, tmp_path):
     assert "can hold code" in refused(folder)
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"num_attention_heads": 3}, "not a multiple of the number of attention heads (3)"),
+        ({"hidden_act": "own"}, "what its config.json says is unknown ('own')"),
+        ({"hidden_size": 32}, "has weights of other shapes than its config.json says"),
+    ],
+)
+def test_a_config_that_cannot_be_is_one_sentence(change, says, tiny_llama, tmp_path):
+    folder = shutil.copytree(tiny_llama, tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    assert says in refused(folder)
+
+
 def test_code_of_its_own_is_not_run(tiny_llama, tmp_path):
     folder = shutil.copytree(tiny_llama, tmp_path / "m")
     config = json.loads((folder / "config.json").read_text())

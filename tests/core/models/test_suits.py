@@ -1,5 +1,8 @@
 """What does not suit a model is said at its field, before anything is loaded."""
 
+import json
+import shutil
+
 import pytest
 
 from core.config import build
@@ -14,6 +17,14 @@ def config(path, **values):
 
 def test_what_suits_has_no_problems(tiny_llama):
     assert problems(config(tiny_llama)) == {} and require(config(tiny_llama)) is CAUSAL
+
+
+def test_weights_that_are_quantised_already_are_not_tuned(tiny_llama, tmp_path):
+    folder = shutil.copytree(tiny_llama, tmp_path / "m")
+    known = json.loads((folder / "config.json").read_text())
+    quantised = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
+    (folder / "config.json").write_text(json.dumps(known | quantised))
+    assert "quantised already" in problems(config(folder))["model.path"]
 
 
 def test_every_problem_is_at_its_field_and_all_at_once(tiny_models):
