@@ -107,7 +107,8 @@ def _sentence(item: dict[str, Any], path: list[str], section: type[BaseModel], m
         case "extra_forbidden" | "invalid_key":
             return _no_such(path, section, model)
         case "union_tag_not_found":
-            return f"this is missing: choose one of {_expected(ctx)}."
+            names = [_tag(below) for below in sections(model.model_fields[path[0]].annotation)]
+            return f"this is missing: choose one of {', '.join(names)}."
         case "literal_error" | "union_tag_invalid":
             name = str(ctx.get("tag", item.get("input")))
             guess = nearest(name, _expected(ctx).split(", "))
@@ -121,10 +122,22 @@ def _sentence(item: dict[str, Any], path: list[str], section: type[BaseModel], m
             return "this cannot be empty."
         case "string_type":
             return f"{given} is not text: put it in quotes."
+        case "string_unicode":
+            return f"{given} holds half of a character (a lone surrogate): type it again."
+        case "bool_type" | "bool_parsing":
+            return f"{given} is neither true nor false."
+        case "tuple_type":
+            return f"{given} is not a list: write it in brackets, such as [{_in_list(item)}]."
         case "model_type" | "model_attributes_type" | "dict_type":
             return f"{given} is not a section: write its settings below it, one a line."
         case _:
             return f"{given}: {item['msg'][0].lower()}{item['msg'][1:]}."
+
+
+def _in_list(item: dict[str, Any]) -> str:
+    """What stands in the list that was probably meant."""
+    given = item.get("input")
+    return given if isinstance(given, str) and given and len(given) < 60 else "a, b"
 
 
 def _bound(value: float) -> str:
@@ -133,7 +146,7 @@ def _bound(value: float) -> str:
 
 def _expected(ctx: dict[str, Any]) -> str:
     """The names that pydantic expected, as "a, b, c"."""
-    names = str(ctx.get("expected", ctx.get("expected_tags", ""))) or "full, lora"
+    names = str(ctx.get("expected", ctx.get("expected_tags", "")))
     return ", ".join(name.strip(" '") for name in names.replace(" or ", ", ").split(", "))
 
 

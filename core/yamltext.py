@@ -33,12 +33,25 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
-            if key.value in seen and isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a setting's name is one word, not a list or a mapping", key.start_mark
+                )
+            if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"{key.value!r} is there twice; keep one of them", key.start_mark
                 )
-            seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, TypeError, LookupError, AttributeError):  # PyYAML's own, for values such as `!!int x`
+            shown = f" {node.value[:40]!r}" if isinstance(node, yaml.ScalarNode) else ""
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the value{shown} makes no sense", node.start_mark
+            ) from None
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -80,7 +93,7 @@ def read(text: str, name: str) -> Any:
         if problem.startswith("but "):  # the second half of a sentence of PyYAML's
             problem = f"{getattr(error, 'context', '')}, {problem}"
         raise InputError(f"{name} cannot be read as YAML{where}: {' '.join(problem.split())}.") from None
-    except (ValueError, TypeError, LookupError, AttributeError):  # PyYAML's own, for values such as `!!int x`
+    except (ValueError, TypeError, LookupError, AttributeError):  # PyYAML's own, for what stands below a tag
         raise InputError(f"{name} cannot be read as YAML: a value in it makes no sense, such as !!int x.") from None
 
 
