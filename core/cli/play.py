@@ -34,8 +34,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         return _serve(args)
     if args.run is None:
         raise InputError("play needs a run: python -m core play RUN TEXT.")
+    if args.max_new_tokens is not None and args.max_new_tokens < 1:
+        raise InputError(f"--max-new-tokens {args.max_new_tokens} is too few: ask for 1 or more.")
     device, precision = targets.check(args.device, args.precision)
     found = store.find(args.run) or store.open_run(args.run)
+    from core.export.packages.base import fields_of
     from core.export.play import Warm  # torch
 
     def write(said: dict[str, Any]) -> None:
@@ -46,7 +49,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "package": str(found.export_dir(device.device, precision)),
         "run": str(found.dir),
         "text": args.text,
-        "fields": dict(item.partition("=")[::2] for item in args.field),
+        "fields": fields_of(args.field),
         "history": [],
         "adapter": args.adapter,
         "max_new_tokens": args.max_new_tokens,

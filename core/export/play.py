@@ -14,6 +14,7 @@ from core.errors import InputError
 from core.export import targets
 from core.export.beside import Beside, open_beside
 from core.export.bundle import LIBRARY
+from core.export.packages.base import Folder
 from core.export.proof.fresh import load_run_script
 from core.runs import store
 from core.runs.playing import ONNX, PYTORCH, Form, form
@@ -139,11 +140,11 @@ class Warm:
             write({"state": "loading the package"})
             self._leave()
             self._package = _Held((folder, None), None)  # should it fail to load, what it brought is left all the same
+            if wrong := Folder(folder).check():
+                raise InputError(f"The package is damaged ({', '.join(wrong)} missing or changed): export it again.")
             script = load_run_script(folder)
             package = script.Package(folder)
             _stand_in(package)
-            if wrong := package.check():
-                raise InputError(f"The package is damaged ({', '.join(wrong)} missing or changed): export it again.")
             package.load()
             self._package = _Held(source, (script, package))
         script, package = self._package.what

@@ -22,6 +22,7 @@ from core.data.whole import encode_texts
 from core.data.worded import encode_words
 from core.errors import InputError
 from core.export.packages.asked import Asked
+from core.export.packages.base import checked, ending, fields_of
 from core.export.packages.fixed import loose
 from core.export.packages.sessions import PLACES_HELP, Session, open_session, where
 
@@ -188,7 +189,10 @@ def _talk(package: Package, every: bool) -> None:
         if not any(given.values()):
             return
         row = package.row(given[""], {}, []) if "" in given else given
-        print(shown(package.answer(row), every), flush=True)
+        try:
+            print(shown(package.answer(row), every), flush=True)
+        except InputError as error:  # of this text; the next may be another matter
+            print(error, file=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -202,14 +206,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--on", default="", metavar="WHERE", help=PLACES_HELP)
     parser.add_argument("--check", action="store_true", help="compare every file with its hash")
     args = parser.parse_args(argv)
-    try:
+
+    def work() -> int:
+        if args.check:
+            return checked(HERE)
         package = Package()
         where(package.settings, args.on)
-        if args.check:
-            wrong = package.check()
-            print(f"Missing or changed: {', '.join(wrong)}." if wrong else "Every file is as it was made.")
-            return 1 if wrong else 0
-        fields = dict(item.partition("=")[::2] for item in args.field)
+        fields = fields_of(args.field)
         if not args.text and not fields:
             _talk(package, args.all)
             return 0
@@ -218,13 +221,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(json.dumps(package.ids(row)))
             return 0
         found = package.answer(row)
-        print(json.dumps(found, ensure_ascii=False) if args.json else shown(found, args.all))
+        print(json.dumps(found, ensure_ascii=False) if args.json else shown(found, args.all), flush=True)
         return 0
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except (EOFError, KeyboardInterrupt):
-        return 0
+
+    return ending(work, HERE)
 
 
 if __name__ == "__main__":

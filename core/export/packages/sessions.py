@@ -37,7 +37,13 @@ def where(settings: dict[str, Any], on: str) -> None:
 
     Args:
         settings: the package's own; `open_session` gets its device and place. on: "cpu", a place of OpenVINO's, or "".
+
+    Raises:
+        InputError: such a package has no such place.
     """
+    device = settings["device"]
+    if on not in ("", "cpu") and device != "openvino":
+        raise InputError(f"A package for {device} runs there, or with --on cpu on this processor; not on {on!r}.")
     settings |= {"device": "cpu"} if on == "cpu" else {"place": on}
 
 
@@ -120,12 +126,10 @@ def open_session(path: Path, device: str, threads: int | None = None, place: str
         place: one of PLACES, for OpenVINO alone; "": the processor, in float32.
 
     Raises:
-        InputError: the runtime here does not run the device, or has no such place.
+        InputError: the runtime here does not run the device, or OpenVINO has no such place.
     """
     if device == "openvino":
         return VinoSession(_compiled(path, place or "CPU", threads))
-    if place:
-        raise InputError(f"A package for {device} runs there, or with --on cpu on this processor; not on {place!r}.")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.errors import InputError
+from core.export.packages.base import checked, ending, fields_of
 from core.export.packages.prompts import Prompted
 from core.export.packages.sessions import PLACES_HELP, where
 
@@ -26,14 +27,15 @@ def converse(make: Callable[[Path, str | None], Prompted], folder: Path, about: 
     parser.add_argument("--ids", action="store_true", help="print the tokens of prompt and answer, as JSON")
     parser.add_argument("--check", action="store_true", help="compare every file with its hash")
     args = parser.parse_args(argv)
-    try:
+
+    def work() -> int:
+        if args.check:
+            return checked(folder)
+        if args.max_new_tokens is not None and args.max_new_tokens < 1:
+            raise InputError(f"--max-new-tokens {args.max_new_tokens} is too few: ask for 1 or more.")
         package = make(folder, args.adapter)
         where(package.settings, args.on)
-        if args.check:
-            wrong = package.check()
-            print(f"Missing or changed: {', '.join(wrong)}." if wrong else "Every file is as it was made.")
-            return 1 if wrong else 0
-        fields = dict(item.partition("=")[::2] for item in args.field)
+        fields = fields_of(args.field)
         if not args.text and not fields:
             _talk(package)
             return 0
@@ -45,11 +47,8 @@ def converse(make: Callable[[Path, str | None], Prompted], folder: Path, about: 
             print(piece, end="", flush=True)
         print(flush=True)
         return 0
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except (EOFError, KeyboardInterrupt):
-        return 0
+
+    return ending(work, folder)
 
 
 def _talk(package: Prompted) -> None:
@@ -65,8 +64,12 @@ def _talk(package: Prompted) -> None:
             return
         text = given.pop("", "")
         answer = ""
-        for piece in package.words(package.ids(package.row(text, given, history))):
-            print(piece, end="", flush=True)
-            answer += piece
+        try:
+            for piece in package.words(package.ids(package.row(text, given, history))):
+                print(piece, end="", flush=True)
+                answer += piece
+        except InputError as error:  # of this question; the next may be another matter
+            print(error, file=sys.stderr)
+            continue
         print(flush=True)
         history += [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]

@@ -2,6 +2,7 @@
 
 import ast
 import errno
+import io
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from core.data.recognise import recognise
 from core.data.template import Wording, prompt_segments, render
 from core.errors import InputError
 from core.export import bundle, questions, targets
+from core.export.packages import run_reader, terminal
 from core.export.packages.run_writer import Package
 from core.models.tokenizer import load_tokenizer
 from tests import factory
@@ -230,3 +232,31 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
     (tmp_path / "new.zip").touch()
     with pytest.raises(InputError, match=r"new\.zip is there already, and the package's zip goes there"):
         bundle.refuse_foreign(tmp_path / "new")
+
+
+class Choosy:
+    """A package that takes no text of blanks."""
+
+    settings = {"fields": ["text"]}
+
+    def row(self, text, fields, history):
+        return {"text": text}
+
+    def ids(self, row):
+        return row["text"]
+
+    def answer(self, row):
+        if not row["text"].strip():
+            raise InputError("There is nothing in this text.")
+        return {"label": row["text"].upper(), "score": 1.0, "scores": {}}
+
+    def words(self, ids):
+        yield self.answer({"text": ids})["label"]
+
+
+@pytest.mark.parametrize("talk", [lambda: terminal._talk(Choosy()), lambda: run_reader._talk(Choosy(), False)])
+def test_a_line_that_cannot_be_answered_does_not_end_the_talk(monkeypatch, capsys, talk):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(" \ncalm\n\n"))
+    talk()
+    said = capsys.readouterr()
+    assert "There is nothing in this text." in said.err and "CALM" in said.out

@@ -143,11 +143,12 @@ def _has(device):
     return sessions.PROVIDERS[device] in onnxruntime.get_available_providers()
 
 
-def test_only_openvino_has_places(doubled):
-    with pytest.raises(InputError, match="--on cpu on this processor; not on 'GPU'"):
-        open_session(doubled, "cuda", place="GPU")
+def test_only_openvino_has_places():
     settings = {"device": "cuda"}
+    with pytest.raises(InputError, match="--on cpu on this processor; not on 'GPU'"):
+        sessions.where(settings, "GPU")
     sessions.where(settings, "cpu")
     assert settings == {"device": "cpu"}
+    settings = {"device": "openvino"}
     sessions.where(settings, "GPU")
-    assert settings == {"device": "cpu", "place": "GPU"}
+    assert settings == {"device": "openvino", "place": "GPU"}

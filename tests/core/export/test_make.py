@@ -166,10 +166,24 @@ def test_the_script_says_what_is_wrong_in_one_line(tuned_run, tiny_llama):
     out = run.export_dir("cpu", "fp32")
     wrong = ask(out, "--field", "phrse=hello")
     assert wrong.returncode == 2 and wrong.stderr.strip() == "There is no field 'phrse'. Known: phrase."
+    for words, said in (
+        (("--field", "phrase"), "--field 'phrase' has no value"),
+        (("a", "--max-new-tokens", "0"), "--max-new-tokens 0 is too few"),
+        (("a", "--on", "GPU"), "A package for cpu runs there, or with --on cpu on this processor; not on 'GPU'."),
+    ):
+        wrong = ask(out, *words)
+        assert wrong.returncode == 2 and said in wrong.stderr and len(wrong.stderr.splitlines()) == 1
     assert ask(out, "--check").returncode == 0
-    (out / "tokenizer_config.json").write_text("{}")
+    (out / "tokenizer.json").write_text("{}")
     damaged = ask(out, "--check")
-    assert damaged.returncode == 1 and "tokenizer_config.json" in damaged.stdout
+    assert damaged.returncode == 1 and damaged.stdout == "Missing or changed: tokenizer.json.\n"
+    asked = ask(out, "a")
+    assert asked.returncode == 1
+    assert asked.stderr == "The package is damaged (tokenizer.json missing or changed): make it again.\n"
+    (out / "tunesmith.json").write_text("{")
+    for words in (("--check",), ("a",)):
+        asked = ask(out, *words)
+        assert asked.returncode == 2 and asked.stderr.startswith("tunesmith.json is missing or damaged")
 
 
 def test_nothing_of_this_machine_is_in_the_package(tuned_run, tiny_llama, tmp_path):

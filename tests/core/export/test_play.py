@@ -120,18 +120,25 @@ def test_what_is_wrong_is_said_and_the_next_is_answered(runs, warm, tmp_path):
     (damaged / "tokenizer.json").write_text((damaged / "tokenizer.json").read_text() + " ")
     with pytest.raises(InputError, match=r"damaged \(tokenizer.json missing or changed\)"):
         warm.answer(question(runs.demo, package=str(damaged)))
+    (damaged / "tokenizer.json").write_text("{")
+    with pytest.raises(InputError, match=r"damaged \(tokenizer.json missing or changed\)"):
+        warm.answer(question(runs.demo, package=str(damaged)))
+    shutil.copyfile(runs.demo.export_dir("cpu", "fp32") / "tokenizer.json", damaged / "tokenizer.json")
     settings = json.loads((damaged / "tunesmith.json").read_text())
     (damaged / "tunesmith.json").write_text(json.dumps(settings | {"device": "cuda", "precision": "bf16"}))
     if not targets.target("cuda").verifiable("writer")[0]:
         with pytest.raises(InputError, match="A package for CUDA does not answer on this machine"):
             warm.answer(question(runs.demo, package=str(damaged)))
-    shutil.copyfile(runs.demo.export_dir("cpu", "fp32") / "tokenizer.json", damaged / "tokenizer.json")
     (damaged / "tunesmith.json").write_text(json.dumps(settings | {"device": "webgpu"}))
     assert warm.answer(question(runs.demo, package=str(damaged)))["same"] is True, "the processor stands in"
     (damaged / "run.py").unlink()
-    (damaged / "tunesmith.json").touch()
-    with pytest.raises((RuntimeError, OSError)):
-        warm.answer(question(runs.demo, package=str(damaged)))
+    for content, why in (
+        (json.dumps(settings), r"damaged \(run.py missing"),
+        ("{", "tunesmith.json is missing or damaged"),
+    ):
+        (damaged / "tunesmith.json").write_text(content)
+        with pytest.raises(InputError, match=why):
+            warm.answer(question(runs.demo, package=str(damaged)))
     lost = warm.answer(question(runs.demo, run="20200101-000000-gone"))
     assert lost["onnx"]["tokens"] and lost["same"] is None and "There is no run" in lost["pytorch"]["error"]
     with pytest.raises(Stopped):
