@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from core.adapters.several import info_of
@@ -182,7 +181,7 @@ def _ask(
     if maker.compared:
         truth = maker.reference(asked, work, lambda done: progress(done, len(asked.prompts)), should_stop)
     # Only its config is wanted from here on: the memory and the disk are the next one's.
-    maker.given = replace(given, model=SimpleNamespace(config=given.model.config))
+    given.release()
     shutil.rmtree(work / "whole", ignore_errors=True)
     return _Part(name, info, maker, asked, truth)
 

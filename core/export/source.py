@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from core.data.template import Wording
 from core.methods import method
-from core.methods.merge import KINDS, merge
+from core.methods.merge import KINDS, merge_and_load
 from core.models import load
 from core.models.catalog import describe_model
 from core.models.heads import Head
@@ -20,12 +21,12 @@ from core.runs.files import read_json
 from core.runs.store import Run
 
 
-@dataclass(frozen=True)
+@dataclass
 class Source:
     """A whole model in memory and on disk.
 
     Attributes:
-        model, tokenizer: for PyTorch's answers; float32, on the CPU, an adapter merged in where it can be.
+        loaded: the model, or None after `release`. config: its own. tokenizer: for PyTorch's answers.
         folder: config and tokenizer on the disk, and with `merged` the weights of the whole model.
         merged: whether `model` and `folder` are one plain model; not so for adapters that stay beside their base.
         head, labels: what the model ends in, and the names of its outputs.
@@ -34,7 +35,8 @@ class Source:
         end_ids, pad_id: see core.models.tokenizer. licence: of the base, as its card names it, or "".
     """
 
-    model: Any
+    loaded: Any
+    config: Any
     tokenizer: Any
     folder: Path
     merged: bool
@@ -47,6 +49,19 @@ class Source:
     end_ids: list[int]
     pad_id: int
     licence: str
+
+    @property
+    def model(self) -> Any:
+        """The model in float32, on the CPU, an adapter merged in where it can be; loaded again after `release`."""
+        if self.loaded is None:
+            self.loaded = load.load_base(str(self.folder), head=self.head)
+        return self.loaded
+
+    def release(self) -> None:
+        """Give the model's memory back, where `folder` has all of it."""
+        if self.merged:
+            self.loaded = None
+            gc.collect()
 
 
 def open_source(
@@ -75,8 +90,8 @@ def open_source(
     kind = KINDS.get(str(adapter.get("peft_type"))) if adapter is not None else None
     merged = kind is None or not method(kind).mergeable  # of a kind that nobody knows, `merge` says so
     if merged and (adapter is not None or folder.is_dir()):
-        whole = merge(run or target, work / "model")  # checked there: it says what base and adapter say
-        model, tokenizer = load.load_base(str(whole), head=head), load_tokenizer(whole)
+        whole, model = merge_and_load(run or target, work / "model")  # checked there: it says what base and adapter say
+        tokenizer = load_tokenizer(whole)
     else:
         model, tokenizer = load.load_run(run or target, head=head)
         whole = work / "model"
@@ -92,7 +107,8 @@ def open_source(
     named = config.model.path if config is not None else base
     shown = Path(named).name if resolve(named).is_dir() else named  # a folder's path says nothing elsewhere
     return Source(
-        model=model,
+        loaded=model,
+        config=model.config,
         tokenizer=tokenizer,
         folder=whole,
         merged=merged,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 from pathlib import Path
@@ -54,11 +55,16 @@ def merge(target: str | Path | Run, out: str | Path) -> Path:
     Raises:
         InputError: nothing to load, nothing that can be merged, or the merged model answers differently.
     """
+    return merge_and_load(target, out)[0]
+
+
+def merge_and_load(target: str | Path | Run, out: str | Path) -> tuple[Path, PreTrainedModel]:
+    """The same, and the tuned model as it is loaded from there, in float32. One copy of it at a time is in memory."""
     folder = Path(weights_of(target))
     adapter = read_json(folder / "adapter_config.json")
     if adapter is None:
         if (folder / "config.json").is_file():
-            return folder
+            return folder, load_base(str(folder), head=head_of_weights(str(folder)))
         raise InputError(f"There is no tuned model in {str(folder)!r} to merge.", "model.path")
     kind = str(adapter.get("peft_type"))
     if reason := method(KINDS[kind]).mergeable if kind in KINDS else f"An adapter of the kind {kind} cannot be merged.":
@@ -79,20 +85,27 @@ def merge(target: str | Path | Run, out: str | Path) -> Path:
         copy_companions(base, revision, work)
         if (folder / CHAT_TEMPLATE).is_file():  # tuned in another format than its base has
             shutil.copyfile(folder / CHAT_TEMPLATE, work / CHAT_TEMPLATE)
-        if (off := _off(work, head, inputs, want)) > TOLERANCE:
+        half, own = Path(name) / "half", _type_of(base)
+        if own is not torch.float32:
+            shutil.copytree(work, half, ignore=shutil.ignore_patterns("*.safetensors*"))
+            merged.to(own).save_pretrained(half)
+        del merged
+        model, off = _loaded(work, head, inputs, want)
+        if off > TOLERANCE:
             raise InputError(
                 f"The merged model differs from base plus adapter: its outputs are off by {off:.3g} of their spread."
             )
-        own = _type_of(base)
-        if own is not torch.float32:
-            half = Path(name) / "half"
-            shutil.copytree(work, half)
-            merged.to(own).save_pretrained(half)
-            if _off(half, head, inputs, want) <= TOLERANCE:
+        if half.exists():
+            del model
+            model, off = _loaded(half, head, inputs, want)
+            if off <= TOLERANCE:
                 work = half
+            else:
+                del model
+                model, _ = _loaded(work, head, inputs, want)
         shutil.rmtree(out, ignore_errors=True)
         work.rename(out)
-    return out
+    return out, model
 
 
 def _merged(model: PeftModel) -> PreTrainedModel:
@@ -135,12 +148,16 @@ def _answer(model: Any, head: Head, ids: torch.Tensor) -> torch.Tensor:
     return said.float()
 
 
-def _off(folder: Path, head: Head, inputs: list[torch.Tensor], want: list[torch.Tensor]) -> float:
-    """How far the answers of a folder's model are off, in float32, as a share of their spread (at least 1)."""
+def _loaded(
+    folder: Path, head: Head, inputs: list[torch.Tensor], want: list[torch.Tensor]
+) -> tuple[PreTrainedModel, float]:
+    """A folder's model in float32, and how far its answers are off, as a share of their spread (at least 1)."""
+    gc.collect()  # adapters hold on to their base in circles
     model = load_base(str(folder), head=head)
     with torch.inference_mode():
         got = [_answer(model, head, ids) for ids in inputs]
-    return max((w - g).abs().max().item() / max(1.0, w.abs().max().item()) for w, g in zip(want, got, strict=True))
+    off = max((w - g).abs().max().item() / max(1.0, w.abs().max().item()) for w, g in zip(want, got, strict=True))
+    return model, off
 
 
 def _type_of(base: str) -> torch.dtype:

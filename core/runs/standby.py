@@ -47,6 +47,11 @@ class Standby:
         """Whether a process waits, or is still importing."""
         return self._spare is not None and self._spare.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """Of the process that waits; None where there is none."""
+        return self._spare.pid if self._spare is not None else None
+
     def prepare(self) -> None:
         """Have a process wait, soon, for some idle minutes from now on. TUNESMITH_STANDBY=0 switches this off."""
         if os.environ.get("TUNESMITH_STANDBY") == "0":

@@ -52,6 +52,7 @@ def greedy(
     should_stop: Callable[[], bool] | None,
     names: Sequence[str] | None = None,
     on_token: Callable[[int], None] | None = None,
+    on_logits: Callable[[Sequence[int], torch.Tensor], None] | None = None,
 ) -> tuple[list[list[int]], list[bool]]:
     """New tokens of each prompt without the end token, and whether there was one; see core.tasks.predict.write.
 
@@ -68,6 +69,8 @@ def greedy(
             encoder_outputs=(hidden,), attention_mask=mask, decoder_input_ids=fed, past_key_values=cache,
             use_cache=True, **_named(names and [names[i] for i in live]),
         )  # fmt: skip
+        if on_logits is not None:
+            on_logits(live, out.logits[:, -1])
         chosen, cache = out.logits[:, -1].argmax(-1), out.past_key_values
         stay = []
         for place, token in enumerate(chosen.tolist()):

@@ -6,6 +6,7 @@ and the positions leave the filling out. Numbers are those of the weights' type:
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -25,6 +26,7 @@ MOST_PAIRS = 64  # rows times labels in a batch: each has its own copy of the pr
 MOST_NUMBERS = 2**26  # in a batch's logits: 256 MB
 
 Progress = Callable[[float], None]
+OnLogits = Callable[[Sequence[int], torch.Tensor], None]
 
 
 def write(
@@ -37,6 +39,7 @@ def write(
     adapters: Sequence[str] | None = None,
     on_progress: Progress | None = None,
     on_token: Callable[[int], None] | None = None,
+    on_logits: OnLogits | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> list[Answer]:
     """The greedy answer to each prompt: always the likeliest token, until an end token or the limit.
@@ -44,14 +47,18 @@ def write(
     Nothing of the model's generation_config is applied (no sampling, no repetition penalty): what is measured is the
     model. Rows that are done leave the batch. A prompt without a token has no answer. See core.tasks.base.Task for the
     arguments. adapters: PEFT's name of the one that answers each prompt ("__base__": none); None: the active one.
-    on_token: of a single prompt, told each token as it is chosen, the end too.
+    on_token: of a single prompt, told each token as it is chosen, the end too. on_logits: told, before each choice,
+    which prompts are still answered and their logits (prompts, vocabulary); those of a batch are all told of before any
+    of the next, and a batch then is small enough for all its logits to be kept.
     """
     ends = end_ids(tokenizer) if ends is None else ends
     answers: list[Answer | None] = [None if len(p) else Answer("", "", [], False) for p in prompts]
     asked = [i for i, prompt in enumerate(prompts) if len(prompt)]
     done = len(prompts) - len(asked)
     with torch.inference_mode():
-        for places in _batches([len(prompts[i]) + max_new_tokens for i in asked], MOST_ROWS):
+        lengths = [len(prompts[i]) + max_new_tokens for i in asked]
+        kept = max_new_tokens * int(model.config.get_text_config().vocab_size) if on_logits else 0
+        for places in _batches(lengths, MOST_ROWS, [kept] * len(asked)):
             batch = [asked[place] for place in places]
             names = [adapters[i] for i in batch] if adapters is not None else None
             greedy = encoder_decoder.greedy if model.config.is_encoder_decoder else _greedy
@@ -64,6 +71,7 @@ def write(
                 should_stop,
                 names,
                 on_token,
+                on_logits and functools.partial(_told, on_logits, batch),
             )
             for i, new, end in zip(batch, ids, stopped, strict=True):
                 text = str(tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
@@ -206,6 +214,7 @@ def _greedy(
     should_stop: Callable[[], bool] | None,
     names: list[str] | None = None,
     on_token: Callable[[int], None] | None = None,
+    on_logits: OnLogits | None = None,
 ) -> tuple[list[list[int]], list[bool]]:
     """New tokens of each prompt without the end token, and whether there was one."""
     ids, mask = _left(prompts, pad, model.device)
@@ -217,6 +226,8 @@ def _greedy(
     for _ in range(most):
         _check(should_stop)
         logits, cache = _forward(model, fed, mask, positions, cache=cache, use_cache=keeps, names=names)
+        if on_logits is not None:
+            on_logits(live, logits[:, -1])
         chosen = logits[:, -1].argmax(-1)
         stay = []
         for place, token in enumerate(chosen.tolist()):
@@ -241,6 +252,11 @@ def _greedy(
         fed = chosen[:, None] if keeps else ids
         positions = positions[:, -1:] + 1 if keeps else _positions(mask)
     return new, stopped
+
+
+def _told(on_logits: OnLogits, batch: Sequence[int], live: Sequence[int], logits: torch.Tensor) -> None:
+    """Tell of the rows of a batch by their places among all prompts."""
+    on_logits([batch[row] for row in live], logits)
 
 
 def _forward(

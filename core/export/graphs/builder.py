@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import shutil
 import sys
@@ -100,6 +101,7 @@ def _create(folder: Path, out: Path, options: Options, device: str, cache: str, 
         raise InputError(f"The builder does not make this model: {error}", "model.path") from None
     finally:
         huggingface_hub.constants.HF_HUB_OFFLINE = before
+        gc.collect()  # the builder's model is held in circles
 
 
 def _adapt(config: Any) -> None:

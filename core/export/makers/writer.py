@@ -16,7 +16,7 @@ from core.export.graphs.base import whole_base
 from core.export.makers.base import Maker, Say
 from core.export.options import Options
 from core.export.proof import judge, written
-from core.export.proof.reference import TIMED_ROWS, Reference
+from core.export.proof.reference import Reference
 from core.export.proof.reference import answer as pytorch
 from core.export.source import Source
 from core.export.targets import Target
@@ -65,7 +65,7 @@ class Work(Maker):
     @property
     def context(self) -> int:
         """How many tokens the model reads in all."""
-        return genai.context_of(self.given.model.config.to_dict())
+        return genai.context_of(self.given.config.to_dict())
 
     def reference(
         self,
@@ -90,7 +90,10 @@ class Work(Maker):
     def build(self, out: Path, say: Say) -> None:
         """See Maker. With keep_adapter the graph is that of the base, and the LoRA is put beside it."""
         if not self.options.keep_adapter:
-            self.graph(self.given.folder, out, self.given.end_ids, model=self.given.model)
+            by_builder = self.given.merged and families.route(self.given.config.to_dict()) == "builder"
+            if by_builder:  # which loads it once more
+                self.given.release()
+            self.graph(self.given.folder, out, self.given.end_ids, model=None if by_builder else self.given.model)
             return
         adapter = adapters.folder_of(self.given.run)
         with tempfile.TemporaryDirectory(prefix=".base-", dir=out.parent) as work:
@@ -142,7 +145,7 @@ class Work(Maker):
             max_new_tokens=self.limit(asked),
             rows=asked.rows,
             wanted=asked.right,
-            timed=TIMED_ROWS,
+            timed=truth.timed,
             adapter=self.adapter,
             stand_in=self.stands_in,
         )

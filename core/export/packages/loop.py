@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.export.packages.sessions import Session
 
@@ -29,13 +29,17 @@ class Decoder:
         self._wide = (int(said["num_key_value_heads"]), int(said["head_size"]))
         self._cached = [name for name in session.inputs if name.startswith(GIVEN)]
 
-    def greedy(self, ids: list[int], ends: Collection[int], limit: int) -> Iterator[int]:
-        """The tokens of the answer, one by one, an end token among them; at most `limit`."""
+    def greedy(
+        self, ids: list[int], ends: Collection[int], limit: int, see: Callable[[Any], None] | None = None
+    ) -> Iterator[int]:
+        """The tokens of the answer, one by one, an end token among them; at most `limit`. see: see Prompted."""
         cache = self._empty()
         given, length = ids, 0
         for _ in range(limit):
             logits, cache = self._pass(given, length, cache)
             length += len(given)
+            if see is not None:
+                see(logits[-1])
             token = int(logits[-1].argmax())
             yield token
             if token in ends:

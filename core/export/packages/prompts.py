@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from core.data.encode import encode_prompt
 from core.data.segments import Segment
 from core.data.template import prompt_segments, render
 from core.export.packages.asked import Asked
+
+See = Callable[[Any], None]
 
 
 class Prompted(Asked, ABC):
@@ -20,8 +22,11 @@ class Prompted(Asked, ABC):
         """Load the model, where it is not; the first answer does so, too."""
 
     @abstractmethod
-    def generate(self, ids: list[int], limit: int | None = None) -> Iterator[int]:
-        """The tokens of the answer, one by one, the end token among them; greedy; at most `limit`."""
+    def generate(self, ids: list[int], limit: int | None = None, see: See | None = None) -> Iterator[int]:
+        """The tokens of the answer, one by one, the end token among them; greedy; at most `limit`.
+
+        see: told, before each token, what the model says of it: logits (vocabulary).
+        """
 
     @abstractmethod
     def logits(self, ids: list[int], answer: list[int]) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.data.segments import Segment
 from core.data.sides import encode_question
 from core.errors import InputError
-from core.export.packages.prompts import Prompted
+from core.export.packages.prompts import Prompted, See
 from core.export.packages.sessions import Session, open_session
 from core.export.packages.terminal import converse
 
@@ -50,12 +50,14 @@ class Package(Prompted):
         """See Prompted."""
         self.graphs  # noqa: B018 - loading it is all that is wanted
 
-    def generate(self, ids: list[int], limit: int | None = None) -> Iterator[int]:
+    def generate(self, ids: list[int], limit: int | None = None, see: See | None = None) -> Iterator[int]:
         """See Prompted."""
         read, cache = self._read(ids)
         given, most = self.settings["start_id"], limit or self.settings["max_new_tokens"]
         for _ in range(min(most, self.settings["context"] or most)):
             logits, cache = self._write([given], read, cache)
+            if see is not None:
+                see(logits[-1])
             given = int(logits[-1].argmax())
             yield given
             if given in self.settings["end_ids"]:

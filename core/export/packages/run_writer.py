@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.export.packages.prompts import Prompted
+from core.export.packages.prompts import Prompted, See
 from core.export.packages.sessions import plugin
 from core.export.packages.terminal import converse
 
@@ -50,7 +50,7 @@ class Package(Prompted):
         """See Prompted."""
         self.model  # noqa: B018 - loading it is all that is wanted
 
-    def generate(self, ids: list[int], limit: int | None = None) -> Iterator[int]:
+    def generate(self, ids: list[int], limit: int | None = None, see: See | None = None) -> Iterator[int]:
         """See Prompted."""
         limit = min(limit or self.settings["max_new_tokens"], self.settings["context"] - len(ids))
         if limit < 1:
@@ -60,6 +60,8 @@ class Package(Prompted):
         generator = self._generator(len(ids) + limit)
         generator.append_tokens(ids)
         for _ in range(limit):
+            if see is not None:
+                see(generator.get_logits()[0, -1])
             generator.generate_next_token()
             token = int(generator.get_next_tokens()[0])
             yield token

@@ -60,7 +60,8 @@ def truth_of(
         on_row=lambda done: progress(done, len(asked.prompts)),
         should_stop=should_stop,
     )
-    request = {"prompts": asked.prompts, "answers": found.answers, "logits": [str(path) for path in found.logits]}
+    request: dict[str, Any] = {"prompts": asked.prompts, "answers": found.answers}
+    request |= {"logits": {row: str(path) for row, path in found.logits.items()}}
     request |= {"max_new_tokens": limit, "ends": subject.ends}
     return (
         request,

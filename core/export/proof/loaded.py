@@ -74,12 +74,12 @@ def _writer(model: Any, tokenizer: Any, request: dict[str, Any]) -> dict[str, An
 
     answers: list[list[int]] = []
     for prompt in request["prompts"]:
-        [row] = write(model, tokenizer, [prompt], max_new_tokens=request["max_new_tokens"], ends=set(request["ends"]))
-        last = [int(along(model, prompt, [*row.ids, 0])[-1].argmax())] if row.stopped else []  # which end it was
-        answers.append([*row.ids, *last])
+        answers.append([])
+        ends, most = set(request["ends"]), request["max_new_tokens"]
+        write(model, tokenizer, [prompt], max_new_tokens=most, ends=ends, on_token=answers[-1].append)
     sums, count, gap, low, high = 0.0, 0, 0.0, math.inf, -math.inf
     margins: dict[int, float] = {}
-    for place, path in enumerate(request["logits"]):
+    for place, path in sorted((int(row), path) for row, path in request["logits"].items()):
         theirs, wanted = np.load(path), request["answers"][place]
         ours = along(model, request["prompts"][place], wanted).numpy()
         off = np.abs(ours - theirs)

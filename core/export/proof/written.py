@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -56,7 +56,7 @@ def compare(
     bundle: Path,
     prompts: Sequence[list[int]],
     answers: Sequence[list[int]],
-    logits: Sequence[Path],
+    logits: Mapping[int, Path],
     *,
     max_new_tokens: int,
     rows: Sequence[dict[str, Any]] = (),
@@ -81,7 +81,7 @@ def compare(
         {
             "prompts": list(prompts),
             "answers": list(answers),
-            "logits": [str(path) for path in logits],
+            "logits": {row: str(path) for row, path in logits.items()},
             "rows": list(rows),
             "wanted": list(wanted or ()),
             "max_new_tokens": max_new_tokens,
@@ -125,40 +125,49 @@ def answer(package: Any, request: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
 
     prompts, answers, limit = request["prompts"], request["answers"], request["max_new_tokens"]
+    files = {int(row): path for row, path in request["logits"].items()}
+    wanted, nats = request["wanted"], dict[int, float]()  # of the right answers
     list(package.generate(prompts[0], 1))  # the first call makes room; it is not timed
     mine: list[list[int]] = []
     timed = made = 0.0
     first: list[float] = []
+    worst, total, count, low, high = 0.0, 0.0, 0, math.inf, -math.inf
+    margins: dict[int, float] = {}
     for place, prompt in enumerate(prompts):
-        start, tokens = time.perf_counter(), list[int]()
-        for token in package.generate(prompt, limit):
-            if not tokens and place < request["timed"]:
+        start, tokens, steps = time.perf_counter(), list[int](), list[Any]()
+        clocked = place < request["timed"]
+        see = None if clocked or place not in files else lambda said, s=steps: s.append(np.array(said, np.float32))
+        for token in package.generate(prompt, limit, see):
+            if not tokens and clocked:
                 first.append(time.perf_counter() - start)
             tokens.append(token)
         mine.append(tokens)
-        if place < request["timed"]:
+        if clocked:
             timed += time.perf_counter() - start
             made += len(tokens)
-    worst, total, count, low, high = 0.0, 0.0, 0, math.inf, -math.inf
-    margins: dict[int, float] = {}
-    for place, path in enumerate(request["logits"]):
-        theirs = np.load(path)
-        gaps = np.abs(package.logits(prompts[place], answers[place]) - theirs)
+        if place not in files or not math.isfinite(worst):
+            continue
+        theirs = np.load(files[place])
+        along = steps and tokens == answers[place]  # so what it said is what it says along PyTorch's answer
+        ours = np.stack(steps) if along else package.logits(prompt, answers[place])
+        gaps = np.abs(ours - theirs)
         gap = float(gaps.max())
         worst = max(worst, gap) if math.isfinite(gap) else gap
         total, count = total + float(gaps.sum(dtype=np.float64)), count + gaps.size
         low, high = min(low, float(theirs.min())), max(high, float(theirs.max()))
-        at = _common(answers[place], mine[place])
-        if at < min(len(answers[place]), len(mine[place])):
-            margins[place] = float(theirs[at, answers[place][at]] - theirs[at, mine[place][at]])
-        if not math.isfinite(worst):
-            break
+        at = _common(answers[place], tokens)
+        if at < min(len(answers[place]), len(tokens)):
+            margins[place] = float(theirs[at, answers[place][at]] - theirs[at, tokens[at]])
+        if wanted and answers[place] == wanted[place]:
+            nats[place] = _nats(ours, wanted[place])
     differing = [
         {"row": i, "token": _common(answers[i], mine[i]), "margin": margins.get(i)}
         for i in range(len(prompts))
         if answers[i] != mine[i]
     ]
-    wanted = request["wanted"]
+    for place, right in enumerate(wanted):
+        if right and place not in nats:
+            nats[place] = _nats(package.logits(prompts[place], right), right)
     return {
         "answers": mine,
         "max_logit_difference": worst,
@@ -167,17 +176,17 @@ def answer(package: Any, request: dict[str, Any]) -> dict[str, Any]:
         "largest_logit": max(high, -low),
         "logit_rows": len(request["logits"]),
         "differing": differing,
-        "nll": sum(_nll(package, p, w) for p, w in zip(prompts, wanted, strict=True) if w) if wanted else None,
+        "nll": sum(nats.values()) if wanted else None,
         "tokens_per_second": made / max(1e-9, timed),
         "first_token_seconds": median(first) if first else 0.0,
     }
 
 
-def _nll(package: Any, prompt: list[int], right: list[int]) -> float:
-    """Nats of an answer."""
+def _nats(logits: Any, right: list[int]) -> float:
+    """Nats of an answer, by the logits before each of its tokens."""
     import numpy as np
 
-    logits = package.logits(prompt, right).astype(np.float64)
+    logits = logits.astype(np.float64)
     logits -= logits.max(-1, keepdims=True)
     chosen = logits[np.arange(len(right)), right] - np.log(np.exp(logits).sum(-1))
     return -float(chosen.sum())

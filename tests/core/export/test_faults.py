@@ -194,7 +194,7 @@ def refuse(*args: Any, **more: Any) -> Any:
 @pytest.mark.parametrize(
     "where",
     [
-        "core.export.source.merge",
+        "core.export.source.merge_and_load",
         "core.export.proof.reference.np.save",
         "core.export.graphs.builder.put_right",
         "core.export.bundle._text",

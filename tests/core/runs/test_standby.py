@@ -33,7 +33,7 @@ def until(what, seconds: float = 60) -> None:
 def waiting(spare: Standby) -> psutil.Process:
     spare.prepare()
     until(lambda: spare.ready)
-    return psutil.Process(spare._spare.pid)
+    return psutil.Process(spare.pid)
 
 
 def test_without_a_spare_a_process_is_started(spare, tmp_path, runs_dir):
