@@ -21,14 +21,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from core.config import dumps, load
 from core.paths import ROOT
 from core.runs import standby
 from tests.bench import grown
 from tests.bench.table import Row, in_turn
-from tests.bench.watched import Taken, watch
+from tests.bench.watched import Taken, waiting, watch
 
 OURS = "import core.export.make, onnxruntime_genai.models.builder, transformers.models.llama.modeling_llama, peft"
 THEIRS = "import olive.workflows, onnxruntime_genai.models.builder, transformers.models.llama.modeling_llama, peft"
@@ -89,15 +87,7 @@ def _size(millions: int, home: Path, folder: Path, times: int) -> list[Row]:
 
 def _clicked(run: Path, out: Path) -> tuple[float, float]:
     """Seconds and processor seconds of an export as the page starts it, by the process that waits."""
-    spare = standby.Standby(settle_s=0)
-    standby.STANDBY = spare
-    spare.prepare()
-    while not spare.ready:
-        time.sleep(0.05)
-    waiting, idle = psutil.Process(spare.pid), -1.0
-    while (spent := sum(waiting.cpu_times()[:4])) > idle:  # until it has imported all
-        idle = spent
-        time.sleep(2)
+    spent = waiting()
     began, before = time.perf_counter(), os.times()
     line = ["export", str(run), "--device", "cpu", "--precision", "int4", "--out", str(out), "--json"]
     process = standby.start(line, standby.environment(), out.with_suffix(".log"), piped=True)

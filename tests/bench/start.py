@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
+from pathlib import Path
 
 import psutil
 
+from core.config import dumps, load
 from core.paths import ROOT
+from core.runs import standby
 from tests.bench.table import Row, in_turn
+from tests.bench.watched import waiting
 
 
 def measure(quick: bool) -> list[Row]:
@@ -37,7 +43,31 @@ def measure(quick: bool) -> list[Row]:
     return [
         Row("start", "page: to the first 200", wall[0], "import gradio", wall[1], "s"),
         Row("start", "page: processor time", processor[0], "import gradio", processor[1], "s"),
+        Row("start", "a training of one step, from the click", *_jobs(1 if quick else 3), "s"),
     ]
+
+
+def _jobs(times: int) -> tuple[float, str, float]:
+    """Seconds of a training of one step: by the process that waits while the page is open, and by one started anew."""
+    few = ["training.max_steps=1", "training.eval_steps=1", "training.save_steps=1"]
+    one = load(ROOT / "assets" / "configs" / "tone.yaml", few)
+    with tempfile.TemporaryDirectory(prefix="tunesmith-bench-") as name:
+        config, count = Path(name) / "one.yaml", itertools.count()
+        config.write_text(dumps(one), encoding="utf-8")
+
+        def train() -> float:
+            log, began = Path(name) / "log", time.monotonic()
+            line = ["train", str(config), "--run-dir", str(Path(name) / f"run-{next(count)}")]
+            if standby.start(line, standby.environment(), log).wait():
+                raise RuntimeError(log.read_text(encoding="utf-8")[-2000:])
+            return time.monotonic() - began
+
+        def clicked() -> float:
+            waiting()
+            return train()
+
+        ours, theirs = in_turn(clicked, train, times=times)
+    return ours, "a process started anew", theirs
 
 
 def _app() -> tuple[float, float]:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from core.runs import standby
+
 PAUSE_S = 0.1
 
 
@@ -51,6 +53,19 @@ def watch(line: list[str], cwd: Path, env: dict[str, str] | None = None) -> Take
             raise RuntimeError(f"{' '.join(line)}\n{said[-2000:]}\n{err.read()[-4000:]}")
     spent = after.children_user + after.children_system - before.children_user - before.children_system
     return Taken(seconds, spent, peak, said)
+
+
+def waiting() -> float:
+    """Have a process wait with its libraries imported, as while the page is open; the processor seconds it took."""
+    standby.STANDBY = standby.Standby(settle_s=0)
+    standby.STANDBY.prepare()
+    while not standby.STANDBY.ready:
+        time.sleep(0.05)
+    process, before = psutil.Process(standby.STANDBY.pid), -1.0
+    while (spent := sum(process.cpu_times()[:2])) > before:
+        before = spent
+        time.sleep(2)
+    return before
 
 
 def _held(process: psutil.Process) -> int:
