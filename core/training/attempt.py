@@ -11,14 +11,15 @@ from typing import Any
 
 from transformers import PrinterCallback, set_seed
 
+from core import config as configs
 from core.config import RunConfig
-from core.errors import InputError
+from core.errors import ConfigError, InputError
 from core.methods import method, prompt
 from core.models.load import Precision
 from core.runs import checkpoints
 from core.runs.curve import Curve
 from core.runs.eventlog import EventLog
-from core.runs.files import whole_folder
+from core.runs.files import whole_folder, write_text
 from core.runs.state import Job
 from core.runs.store import Run
 from core.training.arguments import arguments
@@ -32,6 +33,8 @@ from core.training.publish import prove
 from core.training.trainer import TRAINER_STATE, Hooks, RunTrainer
 
 SAMPLE_TOKENS = 96
+SETTINGS = "config.yaml"  # in a checkpoint
+MOVED = ("model.path", "data.path", "training.report_to")  # change nothing of what is trained
 NEEDED = ("optimizer.pt", "scheduler.pt", "rng_state.pth", TRAINER_STATE)  # transformers goes on in silence without
 
 
@@ -86,6 +89,7 @@ def attempt(
         score = scorer(config, rows, measure, on, lambda: job.stop_asked)
     best = Best(folder, measure, config, score)
     if start is not None:
+        _same_settings(config, folder / f"step-{start}")
         clock.load(folder / f"step-{start}")
         best.history = _checked(run)
     hooks = Hooks(
@@ -105,7 +109,7 @@ def attempt(
         sample=functools.partial(
             _sample, rows=rows, most=min(config.evaluation.max_new_tokens, SAMPLE_TOKENS), log=log, on=on
         ),
-        write=method(config.method.name).save,
+        write=functools.partial(_write, config=config),
         save=functools.partial(_save, config=config, rows=rows, on=on),
     )
     trainer = RunTrainer(
@@ -198,6 +202,34 @@ def _sample(model: Any, step: int, rows: Examples, most: int, log: EventLog, on:
         asked = {"prompt": probe.prompt, "want": probe.want} if not step else {}
         answers.append({"row": probe.row, "answer": text, "ended": ended, **asked})
     log.add("sample", step, **answers[0], answers=answers)
+
+
+def _write(model: Any, folder: Path, config: RunConfig) -> None:
+    """What a checkpoint has of the weights, and the settings that they came from."""
+    method(config.method.name).save(model, folder)
+    write_text(folder / SETTINGS, configs.dumps(config))
+
+
+def _same_settings(config: RunConfig, checkpoint: Path) -> None:
+    """ConfigError with what differs from the settings that a checkpoint was made with: from it another run would come.
+
+    Files may have been moved: what they hold is compared elsewhere. What is measured afterwards makes no difference.
+    """
+    if not (checkpoint / SETTINGS).is_file():
+        return
+    before, errors = configs.load(checkpoint / SETTINGS).model_dump(), dict[str, str]()
+    for name, section in config.model_dump().items():
+        now, was = (part if isinstance(part, dict) else {"": part} for part in (section, before[name]))
+        keys = ["name"] if now.get("name") != was.get("name") and name == "method" else now
+        for key in keys:
+            field = f"{name}.{key}".rstrip(".")
+            if now.get(key) != was.get(key) and name != "evaluation" and field not in MOVED:
+                errors[field] = (
+                    f"it is {now.get(key)!r}, and the run was trained up to its checkpoint with {was.get(key)!r}: put "
+                    "that back, or start a new run."
+                )
+    if errors:
+        raise ConfigError(dict(sorted(errors.items())))
 
 
 def _save(model: Any, folder: Path, config: RunConfig, rows: Examples, on: Precision) -> None:

@@ -9,7 +9,7 @@ import torch
 from core.cli.train import train
 from core.config import build
 from core.data.named import chat_template
-from core.errors import InputError
+from core.errors import ConfigError, InputError
 from core.models.load import load_base, load_run
 from core.models.tokenizer import load_tokenizer
 from core.runs import checkpoints, store
@@ -95,6 +95,14 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_note(config):
     assert tuned_bytes(run) == before
     assert "step 6 is not used" in kinds(run, "note")[-1]["text"]
     assert kinds(run, "resumed")[0]["step"] == 4
+    settings = run.dir / "config.yaml"
+    text = settings.read_text()
+    settings.write_text(text.replace("max_steps: 6", "max_steps: 9").replace("name: lora", "name: qlora"))
+    with pytest.raises(ConfigError) as several:
+        train(run, resume=True)
+    assert set(several.value.errors) == {"method.name", "training.max_steps"}
+    assert "it is 9, and the run was trained up to its checkpoint with 6" in several.value.errors["training.max_steps"]
+    settings.write_text(text)
     factory.write_jsonl(Path(run.config().data.path), factory.tone_rows(41))
     with pytest.raises(InputError, match="not those that this run began with") as error:
         train(run, resume=True)
