@@ -168,7 +168,7 @@ def _created(process: subprocess.Popen[bytes]) -> float | None:
 def _reap(process: subprocess.Popen[bytes], path: Path, job: dict[str, object]) -> None:
     """Wait for the end, so that no zombie stays, and note the exit code for whoever reads the state later."""
     code = process.wait()
-    standby.STANDBY.renew()
+    standby.STANDBY.ended()
     if (read_json(path) or {}).get("pid") == process.pid:
         try:
             write_json(path, {**job, "exit": code})

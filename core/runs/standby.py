@@ -2,7 +2,8 @@
 
 A job spends its first ten seconds importing torch, transformers and PEFT. While somebody has the page open, one process
 that has done that therefore waits (its own side: core.runs.waiting). Whoever starts a job or a worker takes it, and the
-next one is made when the job has ended, or somebody is at work in the page again.
+next one is made when the job has ended, or somebody is at work in the page again; but not in the first minute of a job,
+whose own loading it would slow down.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +26,7 @@ from core.runs.environment import threads
 
 IDLE_MINUTES = 15.0
 SETTLE_S = 2.0  # the page that was just opened comes first
+BUSY_S = 60.0  # the job that was just started comes first
 LEAST_FREE = 3 * 2**30  # bytes of memory: with less a spare process, which holds 600 MB, would be in the way
 
 
@@ -35,12 +38,15 @@ def environment(more: dict[str, str] | None = None) -> dict[str, str]:
 class Standby:
     """At most one process that waits for its command. Safe to call from threads."""
 
-    def __init__(self, idle_minutes: float = IDLE_MINUTES, settle_s: float = SETTLE_S) -> None:
-        self.idle_minutes, self.settle_s = idle_minutes, settle_s
+    def __init__(
+        self, idle_minutes: float = IDLE_MINUTES, settle_s: float = SETTLE_S, busy_s: float = BUSY_S
+    ) -> None:
+        self.idle_minutes, self.settle_s, self.busy_s = idle_minutes, settle_s, busy_s
         self._lock = threading.Lock()
         self._spare: subprocess.Popen[bytes] | None = None
         self._timer: threading.Timer | None = None
         self._wanted = False
+        self._busy_until = 0.0  # of time.monotonic()
 
     @property
     def ready(self) -> bool:
@@ -62,10 +68,18 @@ class Standby:
                 self._after(self.idle_minutes * 60, self.close)
             elif self._timer is None or self._spare is not None:
                 self._spare = None  # one that has died
-                self._after(self.settle_s, self._make)
+                self._after(max(self.settle_s, self._busy_until - time.monotonic()), self._make)
+
+    def ended(self) -> None:
+        """A job has ended: have a process wait again, at once, where one was wanted before."""
+        with self._lock:
+            self._busy_until = 0.0
+            if not self.ready:
+                self._after(None)  # what was put off for the job's sake
+        self.renew()
 
     def renew(self) -> None:
-        """A job has ended: have a process wait again, where one was wanted before."""
+        """Have a process wait again, where one was wanted before."""
         if self._wanted:
             self.prepare()
 
@@ -74,6 +88,7 @@ class Standby:
         with self._lock:
             process, self._spare = self._spare, None
             self._after(None)
+            self._busy_until = time.monotonic() + self.busy_s
         if process is None:
             return None
         line = json.dumps({"command": list(command), "env": env, "log": str(log), "piped": piped})

@@ -92,7 +92,12 @@ class Server:
             return set(json.load(answer))
 
     def jobs(self) -> list[psutil.Process]:
-        """The job processes on this server's runs, the web process aside."""
+        """The jobs on this server's runs: the spare process that waits for one is none yet."""
+        started = {json.loads(file.read_text())["pid"] for file in self.runs.rglob("job.json")}
+        return [process for process in self.processes() if process.pid in started]
+
+    def processes(self) -> list[psutil.Process]:
+        """All that this server has started: jobs, workers and what waits to become one."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
@@ -106,11 +111,11 @@ class Server:
     def close(self) -> None:
         """End it and every job it started: nothing outlives the tests."""
         self.stop()
-        jobs = self.jobs()
-        for process in jobs:
+        left = self.processes()
+        for process in left:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        psutil.wait_procs(jobs, timeout=10)
+        psutil.wait_procs(left, timeout=10)
 
 
 @pytest.fixture(scope="session")

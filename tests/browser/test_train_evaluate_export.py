@@ -148,6 +148,7 @@ def test_a_run_outlives_the_page_and_the_server(new_page: Callable[..., Any], ow
 
     own_server.stop(kill=True)
     assert own_server.jobs(), "the training ended with the server"
+    expect(live(page, "head")).to_contain_text("The page cannot reach its server")
     own_server.start()
     open_page(page, own_server.url)
     tab(page, "train")
@@ -167,8 +168,7 @@ def test_a_run_outlives_the_page_and_the_server(new_page: Callable[..., Any], ow
 
     button(page, "Resume").click()
     expect(button(page, "Stop")).to_be_visible()
-    job = next(p for p in own_server.jobs() if "train" in p.cmdline())
-    job.kill()
+    own_server.jobs()[0].kill()
     expect(live(page, "trouble")).to_contain_text("was killed")
     expect(live(page, "trouble")).to_contain_text("It can be resumed from step")
     expect(button(page, "Resume")).to_be_visible()

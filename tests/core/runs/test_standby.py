@@ -98,6 +98,17 @@ def test_it_waits_for_so_long_and_is_renewed_only_where_one_was_wanted(spare):
     assert spare._timer is None
 
 
+def test_a_job_that_was_just_started_comes_first(spare, tmp_path, runs_dir):
+    spare.prepare()
+    until(lambda: spare.ready)
+    process = standby.start(SHOW, standby.environment(), tmp_path / "log")
+    spare.prepare()  # somebody is at work in the page
+    assert spare._timer.interval > standby.BUSY_S - 10 and not spare.ready
+    assert process.wait(100) == 0
+    spare.ended()
+    until(lambda: spare.ready)
+
+
 def test_it_can_be_switched_off_and_wants_memory(spare, monkeypatch):
     monkeypatch.setenv("TUNESMITH_STANDBY", "0")
     spare.prepare()
