@@ -146,7 +146,16 @@ def model_folder(path: str | Path, revision: str | None = None) -> Path:
     near = (
         nearest(folder.name, [p.name for p in folder.parent.iterdir() if p.is_dir()]) if folder.parent.is_dir() else ""
     )
-    raise InputError(f"There is no model folder {str(path)!r}." + (f" Did you mean {near!r}?" if near else ""), FIELD)
+    raise InputError(f"There is no model folder {str(path)!r}.{_meant(str(path), near)}", FIELD)
+
+
+def _meant(path: str, near: str) -> str:
+    """What to write instead of a path that is no folder; "" where nothing is known."""
+    if address := re.match(r"https?://[^/]+/([^/\s]+/[^/\s?#]+)", path):
+        return f" Of an address on the Hub write {address[1]!r} alone."
+    if near:
+        return f" Did you mean {near!r}?"
+    return "" if "/" in path or "\\" in path else " A model on the Hub is called owner/name."
 
 
 def looks_like_id(path: str) -> bool:

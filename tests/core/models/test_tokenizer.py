@@ -96,3 +96,18 @@ def test_ends_and_padding(tmp_path):
     (tmp_path / "same" / "tokenizer_config.json").write_text(json.dumps(config))
     same = load_tokenizer(tmp_path / "same")
     assert same.pad_token_id == 2 and pad_id(same) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("https://example.com/owner/name", "Of an address on the Hub write 'owner/name' alone."),
+        ("https://example.com/owner/name/tree/main?x=1", "write 'owner/name' alone"),
+        ("no-such-model-at-all", "A model on the Hub is called owner/name."),
+        ("/no/such/model", "There is no model folder '/no/such/model'."),
+    ],
+)
+def test_a_model_that_is_not_there_is_refused_with_what_to_write(path, words):
+    with pytest.raises(InputError) as refusal:
+        load_tokenizer(path)
+    assert words in str(refusal.value)
