@@ -9,6 +9,7 @@ from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from transformers import PreTrainedModel
 
 from core.config import LoraMethod, QLoraMethod, Section
+from core.errors import InputError
 from core.methods import names
 from core.models.heads import CAUSAL, Head
 from core.models.load import Precision, base_name, patient_peft
@@ -36,6 +37,14 @@ def prepare(
     """
     model.name_or_path = base_name(base)
     whole = names.whole(model, settings.modules_to_save, head)
+    every = settings.target_modules == ALL
+    targets = names.all_linear(model) if every else names.targets(model, settings.target_modules, ALL)
+    if not {layer for name in targets for layer in names.matching(name, names.linear_layers(model))}.difference(whole):
+        raise InputError(
+            "Every layer that would get an adapter is among the modules that are trained whole: leave some of them "
+            "out, or choose the method full.",
+            names.WHOLE,
+        )
     adapter = LoraConfig(
         task_type=TaskType[head.task_type],
         r=settings.r,
@@ -43,7 +52,7 @@ def prepare(
         lora_dropout=settings.lora_dropout,
         use_rslora=settings.use_rslora,
         use_dora=settings.use_dora,
-        target_modules=ALL if settings.target_modules == ALL else names.targets(model, settings.target_modules, ALL),
+        target_modules=ALL if every else targets,
         modules_to_save=whole or None,
         ensure_weight_tying=bool(set(whole).intersection(names.tied_names(model))),
         fan_in_fan_out=names.has_conv1d(model),

@@ -25,6 +25,12 @@ def linear_layers(model: nn.Module) -> list[str]:
     return [name for name, module in model.named_modules() if isinstance(module, (nn.Linear, Conv1D))]
 
 
+def all_linear(model: PreTrainedModel) -> list[str]:
+    """The linear layers that PEFT means by all-linear: all but the one that writes words."""
+    modules = dict(model.named_modules())
+    return [name for name in linear_layers(model) if modules[name] is not model.get_output_embeddings()]
+
+
 def has_conv1d(model: nn.Module) -> bool:
     """Whether weights lie the other way round, inputs first, as GPT-2's do."""
     return any(isinstance(module, Conv1D) for module in model.modules())

@@ -95,6 +95,13 @@ def _of_method(config: RunConfig) -> dict[str, str]:
             errors["training.batching"] = (
                 f"{batching} puts rows end to end, and prompt tuning puts its vectors in front of each: choose grouped."
             )
+    if method.name in ("lora", "qlora") and method.modules_to_save:
+        wanted = method.target_modules
+        names = wanted.replace(",", " ").split() if isinstance(wanted, str) else wanted
+        if both := [name for name in method.modules_to_save if name in names]:
+            errors["method.modules_to_save"] = (
+                f"{', '.join(both)} would be trained whole and get an adapter, too: name it in one of the two lists."
+            )
     if method.name == "prompt":
         text, start = (method.prompt_tuning_init_text or "").strip(), method.prompt_tuning_init
         if start == "text" and not text:

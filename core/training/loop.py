@@ -31,6 +31,8 @@ from core.training.examples import Examples, prepare
 from core.training.order import ORDERS
 from core.training.publish import publish
 
+LEAST = 8  # tokens of an example: the bound of data.max_tokens
+
 
 def fit(config: RunConfig, run: Run, job: Job, log: EventLog, resume: bool = False) -> dict[str, Any]:
     """Train, and leave the tuned weights in `run/model`.
@@ -116,12 +118,18 @@ def _fits(model: Any, rows: Examples, config: RunConfig) -> None:
             "model.path",
         )
     window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if window:
-        window -= vars(config.method).get("num_virtual_tokens", 0)  # they take places, too
-    if window and rows.data["longest"] > window:
+    if not window:
+        return
+    taken = vars(config.method).get("num_virtual_tokens", 0)  # they take places, too
+    if window - taken < LEAST:
         raise InputError(
-            f"The longest example has {rows.data['longest']:,} tokens, and the model reads at most {window:,}: "
-            f"set max_tokens to {window} or less.",
+            f"{taken:,} vectors in front leave no room for a text: the model reads at most {window:,} tokens.",
+            "method.num_virtual_tokens",
+        )
+    if rows.data["longest"] > window - taken:
+        raise InputError(
+            f"The longest example has {rows.data['longest']:,} tokens, and the model reads at most "
+            f"{window - taken:,}: set max_tokens to {window - taken} or less.",
             "data.max_tokens",
         )
 

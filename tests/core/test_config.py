@@ -209,6 +209,9 @@ def test_all_mistakes_come_at_once():
 def test_settings_that_contradict_each_other_are_all_said():
     errors = field_errors({"data": {"validation": 0}, "training": {"early_stopping_patience": 1, "warmup_steps": 2.5}})
     assert list(errors) == ["training.early_stopping_patience", "training.warmup_steps"]
+    for targets in (("q_proj", "lm_head"), "q_proj, lm_head"):
+        both = {"name": "qlora", "target_modules": targets, "modules_to_save": ["norm", "lm_head"]}
+        assert "lm_head would be trained whole" in field_errors({"method": both})["method.modules_to_save"]
 
 
 def test_a_huge_value_makes_a_short_sentence():

@@ -116,6 +116,12 @@ def test_modules_that_are_none(tiny_llama, bad, hint):
     assert error.value.field == "method.modules_to_save"
 
 
+def test_something_must_be_left_for_an_adapter(tiny_llama):
+    with pytest.raises(InputError, match="Every layer that would get an adapter") as error:
+        grown(tiny_llama, modules_to_save=("layers",))
+    assert error.value.field == "method.modules_to_save"
+
+
 def test_nothing_is_added_to_a_layer_that_is_the_embedding_too(tiny_models):
     with pytest.raises(InputError, match="shares its weights") as error:
         grown(tiny_models("smollm"), target_modules=("q_proj", "lm_head"))

@@ -191,6 +191,7 @@ def test_a_full_disk_is_one_sentence_and_the_run_can_be_resumed(config, monkeypa
     [
         ({"data": {"template": "{phrase}\n{tune}"}}, "data.template", "tone"),
         ({"data": {"path": "nowhere.jsonl"}}, "data.path", "nowhere"),
+        ({"method": {"name": "prompt", "num_virtual_tokens": 1024}}, "method.num_virtual_tokens", "leave no room"),
         ({"data": {"max_tokens": 2048, "template": "{phrase}" * 99 + "{tone}"}}, "data.max_tokens", "reads at most"),
     ],
 )
