@@ -20,8 +20,10 @@ from core.export.options import Options
 from core.runs.files import read_json
 
 # A cache as short as the sliding window fails where a text is shorter than the window (onnxruntime-genai 0.18: "KV
-# cache capacity must be at least local_window_size"): every layer gets a whole one. The Hub is never asked.
-OPTIONS = ["hf_token=false", "windowed_kv_cache=false"]
+# cache capacity must be at least local_window_size"): every layer gets a whole one. The norms of queries and keys
+# (Qwen 3, Gemma 3) are not fused into attention, which only GPUs can: neither `cpu` in fp16 nor a processor in a GPU's
+# place could run it. The Hub is never asked.
+OPTIONS = ["hf_token=false", "windowed_kv_cache=false", "fuse_qk_norm_gqa=false"]
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",

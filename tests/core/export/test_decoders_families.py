@@ -114,6 +114,20 @@ def test_families_of_the_builder(tmp_path, kind, settings):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["Qwen3ForCausalLM", "Gemma3ForCausalLM"])
+def test_norms_of_queries_and_keys_run_on_a_processor_in_half_precision(tmp_path, name):
+    """What the builder makes for a GPU would fuse them into attention, of which a processor has no such kernel."""
+    from core.export import targets
+    from core.export.graphs.decoder import build
+
+    model = tiny(*TINY[name], tmp_path / "model")
+    device = targets.target("cpu").builder_for("fp16")
+    build(tmp_path / "model", device, Options("cpu", "fp16"), tmp_path / "out", end_ids=[END], pad_id=PAD, tied=False)
+    found = differences(model, tmp_path / "out")
+    assert device == "cuda" and all(same for same, _ in found) and max(gap for _, gap in found) < 0.05
+
+
+@pytest.mark.slow
 def test_the_builder_takes_blocks_and_levels(tmp_path):
     import onnx
 
