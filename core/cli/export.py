@@ -16,6 +16,7 @@ from core.export import bundle, choice, formats, targets
 from core.export.options import Options
 from core.paths import refuse_unwritable
 from core.runs import store
+from core.runs.failures import explain
 from core.runs.state import Job, StateFile
 
 HELP = "Write a model as ONNX for a device, and compare its answers with PyTorch's."
@@ -94,7 +95,13 @@ def _placed(args: argparse.Namespace, name: str, precision: str, work: Work, beg
             bundle.refuse_foreign(folder)
         for one in (out, out.parent):  # its zip lies beside it
             refuse_unwritable(one)
-        return work(out / f"{name}-{precision}" if precision == ALL else out, _watching(args, None, began))
+        try:
+            return work(out / f"{name}-{precision}" if precision == ALL else out, _watching(args, None, began))
+        except Exception as error:  # main would name the disk of the runs, and look whether that one is full
+            reason, sentence = explain(error, next(place for place in out.parents if place.exists()))
+            if reason != "disk_full":
+                raise
+            raise InputError(sentence) from None
     if found is None:
         if not Path(args.target).expanduser().exists() and "/" not in args.target:
             store.open_run(args.target)  # which says that there is none, and which one was probably meant

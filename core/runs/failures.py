@@ -15,7 +15,7 @@ from core.runs.masking import mask
 FULL = (errno.ENOSPC, errno.EDQUOT)
 DISK_FULL_TEXT = ("no space left on device", "os error 28", "disk quota exceeded", "not enough space on the disk")
 NO_MEMORY_TEXT = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
-TORN_WRITE_TEXT = ("pytorchstreamwriter failed", "file write failed", "unexpected pos")
+TORN_WRITE_TEXT = ("pytorchstreamwriter failed", "file write failed", "unexpected pos", "requested and")  # last: numpy
 ERROR_LINE = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b.*$")
 
 
@@ -35,7 +35,7 @@ def explain(error: BaseException, folder: Path) -> tuple[str, str]:
         ):
             return (
                 "disk_full",
-                f"The disk is full: nothing more could be written to {folder}. Free some space and resume.",
+                f"The disk is full: nothing more could be written to {folder}. Free some space and try again.",
             )
         if (
             isinstance(cause, MemoryError)

@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from core.__main__ import main
 from core.runs.state import read
 from tests.core.export.conftest import tuned_run  # noqa: F401 - a fixture
 
@@ -34,6 +36,16 @@ def test_wrong_words_are_one_sentence_and_status_2(command, tmp_path, runs_dir):
         done = command("export", *words, "--json")
         assert done.status == 2 and not done.out
         assert len(done.err.strip().splitlines()) == 1 and said in done.err
+
+
+def test_a_full_disk_is_named_where_the_package_was_to_go(tmp_path, monkeypatch, capsys, runs_dir):
+    def full(*_):
+        raise RuntimeError("PytorchStreamWriter failed writing file")
+
+    monkeypatch.setattr("core.cli.export._onnx", full)
+    monkeypatch.setattr("core.runs.failures.shutil.disk_usage", lambda place: SimpleNamespace(free=0))
+    assert main(["export", str(tmp_path), "--out", str(tmp_path / "a" / "b")]) == 2
+    assert f"nothing more could be written to {tmp_path}." in capsys.readouterr().err
 
 
 @pytest.mark.slow

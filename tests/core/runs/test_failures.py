@@ -1,6 +1,7 @@
 """What went wrong, in words."""
 
 import errno
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,6 +34,13 @@ def test_the_cause_behind_an_error_counts(tmp_path):
             raise RuntimeError("could not save") from cause
     except RuntimeError as error:
         assert explain(error, tmp_path)[0] == "disk_full"
+
+
+def test_a_torn_write_of_numpy_is_a_full_disk_where_little_is_free(tmp_path, monkeypatch):
+    torn = OSError("3200 requested and 992 written")  # without an errno
+    for free, reason in ((1000, "disk_full"), (2**40, "error")):
+        monkeypatch.setattr("core.runs.failures.shutil.disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        assert explain(torn, tmp_path)[0] == reason
 
 
 def test_a_dead_process_is_judged_by_exit_code_and_log():
