@@ -26,7 +26,7 @@ from core.runs.store import Run
 PROJECT = "tunesmith"
 FOLDER = "tensorboard"
 TRAINED = ("loss", "learning_rate", "grad_norm", "tokens_per_second", "epoch")
-WORDS = ("kind", "metric", "metric_value", "validation_loss", "step", "t")
+WORDS = ("kind", "metric", "metric_value", "higher_is_better", "validation_loss", "step", "t")
 
 
 class Board(Protocol):

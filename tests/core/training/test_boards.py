@@ -26,6 +26,7 @@ def test_what_a_curve_has_of_an_event():
     log = {"kind": "log", "t": 1.5, "step": 3, "loss": 2.0, "learning_rate": 0.1, "grad_norm": None, "max_steps": 9}
     assert boards.figures(log) == {"train/loss": 2.0, "train/learning_rate": 0.1}
     check = {"kind": "eval", "t": 1.5, "step": 3, "validation_loss": 2.5, "metric": "accuracy", "metric_value": 0.5}
+    check["higher_is_better"] = True
     assert boards.figures(check | {"accuracy": 0.5}) == {"validation/loss": 2.5, "validation/accuracy": 0.5}
     assert boards.figures({"kind": "note", "text": "so", "step": 1}) == {}
 
