@@ -80,7 +80,7 @@ def attempt(cell: Cell, model: Path, work: Path) -> str:
     import torch
 
     from core.errors import InputError
-    from core.methods import method
+    from core.methods import method, prompt
     from core.models.load import fingerprint, parameters, precision
     from core.runs import store
     from core.training.examples import prepare
@@ -96,6 +96,8 @@ def attempt(cell: Cell, model: Path, work: Path) -> str:
     except InputError as error:
         return str(error).replace(repr(str(model)), "'…'")
     objective, batch = rows.objective, rows.objective.collate(rows.train[:2])
+    with prompt.without(tuned), quiet(tuned, on):  # the base, as the loop looks at it first
+        objective.outputs(tuned, [rows.train[0]])
     with quiet(tuned, on):
         before = objective.outputs(tuned, [rows.train[0]])
     optimizer = _optimizer(tuned)
