@@ -17,6 +17,7 @@ from core.config import RunConfig
 from core.data.template import Wording
 from core.errors import InputError
 from core.methods.prompt import opened
+from core.models.adapter_weights import whole_adapter
 from core.models.heads import CAUSAL, HEADS, VECTOR
 from core.models.load import fingerprint, load_base, patient_peft, precision
 from core.models.tokenizer import end_ids, load_tokenizer
@@ -117,7 +118,7 @@ class Adapters:
         peft, key, folder = f"run{self._loaded}", info.kind, str(info.run.dir / "model")
         if info.kind == "PROMPT_TUNING":  # our pass of it takes one set of vectors, by the name that it was saved with
             peft, key = "default", peft
-        with patient_peft():
+        with patient_peft(), whole_adapter(info.run.dir / "model"):
             if key in self._wholes:
                 self._wholes[key].load_adapter(folder, peft, is_trainable=False)
             else:

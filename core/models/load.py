@@ -20,6 +20,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils import logging as transformers_logging
 
 from core.errors import InputError
+from core.models.adapter_weights import whole_adapter
 from core.models.heads import BY_TASK_TYPE, CAUSAL, HEADS, LABEL, TAGS, Head, class_name, head_in
 from core.models.precision import Precision as Precision
 from core.models.precision import precision as precision
@@ -158,7 +159,7 @@ def load_run(
         head: what it ends in; None: what the weights say.
 
     Raises:
-        InputError: nothing of that name, or it cannot be loaded.
+        InputError: nothing of that name, or it cannot be loaded, or is damaged.
     """
     folder = weights_of(target)
     head = head or head_of_weights(folder)
@@ -174,7 +175,7 @@ def load_run(
             "say nonsense. Put the old weights back, or train again.",
             "model.path",
         )
-    with patient_peft():
+    with patient_peft(), whole_adapter(Path(folder)):
         from peft import PeftModel
 
         import core.methods.bottleneck  # noqa: F401 - tells PEFT of this kind of adapter

@@ -37,3 +37,20 @@ def test_a_folder_in_use_is_left_alone(adapter, tmp_path, capfd):
     assert "not empty" in capfd.readouterr().err and (tmp_path / "out" / "mine.txt").read_text() == "mine"
     assert main(["merge", str(adapter), "--out", str(tmp_path / "out" / "mine.txt" / "x")]) == 2
     assert "cannot be made" in capfd.readouterr().err
+
+
+def test_a_damaged_adapter_is_a_sentence(adapter, tmp_path, capfd):
+    weights, config = adapter / "adapter_model.safetensors", adapter / "adapter_config.json"
+    whole, said = weights.read_bytes(), json.loads(config.read_text())
+    for content, more, why in (
+        (whole[:500], {}, "adapter_model.safetensors: Error while deserializing"),
+        (whole[:-64] + b"\xff" * 64, {}, "holds what is no number"),
+        (whole, {"r": 3}, "its weights have other shapes than adapter_config.json says"),
+        (None, {}, "adapter_model.safetensors is missing"),
+    ):
+        weights.write_bytes(content) if content is not None else weights.unlink()
+        config.write_text(json.dumps(said | more))
+        assert main(["merge", str(adapter), "--out", str(tmp_path / "out")]) == 2
+        told = capfd.readouterr().err.strip().splitlines()[-1]
+        assert told.startswith("The adapter in ") and why in told
+    assert not (tmp_path / "out").exists()
