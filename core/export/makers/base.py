@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from core.config import RunConfig
+from core.export import targets
 from core.export.options import Options
 from core.export.source import Source
 from core.export.targets import Target
@@ -42,13 +43,21 @@ class Maker(ABC):
         self.config: RunConfig | None = given.run.config() if given.run is not None else None
 
     @classmethod
-    @abstractmethod
     def check(cls, config: Mapping[str, Any], options: Options, target: Target) -> None:
         """Before anything is loaded: whether a model with this config.json can be exported so.
 
         Raises:
             InputError: it cannot; in a sentence that says what can.
         """
+        targets.check(options.device, options.precision, cls.kind)
+        if options.precision == "int4":
+            targets.check_int4(target, options.block_size, options.accuracy_level)
+        cls.check_model(config, options, target)
+
+    @classmethod
+    @abstractmethod
+    def check_model(cls, config: Mapping[str, Any], options: Options, target: Target) -> None:
+        """The part of `check` that looks at the model."""
 
     @abstractmethod
     def ask(self, rows: int, data: str | None) -> Any:

@@ -21,7 +21,6 @@ from core.data.dataset import open_examples
 from core.data.split import split_source
 from core.errors import InputError
 from core.evaluation.rows import Chosen
-from core.export import targets
 from core.export.graphs import families, qnn, quantize, reader
 from core.export.graphs.builder import TOKENIZER_FILES
 from core.export.makers import readings
@@ -48,7 +47,7 @@ class Work(Maker):
     kind = "reader"
 
     @classmethod
-    def check(cls, config: Mapping[str, Any], options: Options, target: Target) -> None:
+    def check_model(cls, config: Mapping[str, Any], options: Options, target: Target) -> None:
         """See Maker."""
         families.check_weights(config)
         if options.keep_adapter or options.adapters:
@@ -57,9 +56,6 @@ class Work(Maker):
                 "Export each run by itself.",
                 "export.adapters",
             )
-        targets.check(options.device, options.precision, cls.kind)
-        if options.precision == "int4":
-            targets.check_int4(target, options.block_size, options.accuracy_level)
 
     @property
     def longest(self) -> int:

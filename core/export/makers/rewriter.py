@@ -14,7 +14,7 @@ from peft import PeftModel
 from torch.onnx.errors import OnnxExporterError
 
 from core.errors import InputError
-from core.export import questions, targets
+from core.export import questions
 from core.export.graphs import encoder_decoder, families, quantize, weights_only
 from core.export.graphs.builder import TOKENIZER_FILES
 from core.export.makers import writer
@@ -35,11 +35,8 @@ class Work(writer.Work):
     apart = True
 
     @classmethod
-    def check(cls, config: Mapping[str, Any], options: Options, target: Target) -> None:
+    def check_model(cls, config: Mapping[str, Any], options: Options, target: Target) -> None:
         """See Maker."""
-        targets.check(options.device, options.precision, cls.kind)
-        if options.precision == "int4":
-            targets.check_int4(target, options.block_size, options.accuracy_level)
         encoder_decoder.check_family(dict(config))
         families.check_weights(config)
         if options.keep_adapter or options.adapters:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from core import tasks
-from core.export import questions, targets
+from core.export import questions
 from core.export.graphs import adapters, decoder, families, genai
 from core.export.graphs.base import whole_base
 from core.export.makers.base import Maker, Say
@@ -45,11 +45,8 @@ class Work(Maker):
             )  # which says what cannot be kept apart, before PyTorch is asked
 
     @classmethod
-    def check(cls, config: Mapping[str, Any], options: Options, target: Target) -> None:
+    def check_model(cls, config: Mapping[str, Any], options: Options, target: Target) -> None:
         """See Maker."""
-        targets.check(options.device, options.precision, cls.kind)
-        if options.precision == "int4":
-            targets.check_int4(target, options.block_size, options.accuracy_level)
         families.check_family(config)
         families.check_device(config, options, target.builder)
 
