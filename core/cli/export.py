@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--adapters",
         default="",
         metavar="RUN,RUN",
-        help="further runs on the same base, as adapters in the same package",
+        help="further runs on the same base, as adapters in the same package, which takes the place of the run's own",
     )
     parser.add_argument("--data", default=None, help="rows to compare on (a run brings its own)")
     parser.add_argument("--rows", type=int, default=60, help="compare at most so many rows (60)")

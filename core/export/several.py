@@ -64,9 +64,9 @@ def make_several(
         runs: ids or directories of runs with a LoRA on the same base; ranks, layers, data and tasks may differ.
 
     Returns:
-        A report as `make` gives it: the status is the worst of all, greedy_match over all rows, differences the
-        largest. "adapters": for each {"name", "run", "title", "status", "message", "rows", "bytes" and what of FIGURES
-        was measured}, the base last. "separate_bytes": what as many merged packages would take.
+        A report as `make` gives it, of what `together` says. "adapters": for each {"name", "run", "title", "status",
+        "message", "rows", "bytes" and what of FIGURES was measured}, the base last. "separate_bytes": what as many
+        merged packages would take.
 
     Raises:
         InputError: fewer than two runs, other kinds of adapters, bases that differ. OSError: the disk is full.
@@ -223,25 +223,30 @@ def _compare(part: _Part, staged: Path) -> dict[str, Any]:
 
 
 def together(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One report of the reports of all adapters: the worst of each figure."""
-    status = min((part["status"] for part in parts), key=_WORST.index)
-    tuned = [part for part in parts if part["name"] != BASE]
-    rows = sum(part["rows"] for part in parts)
+    """One report of the reports of all adapters: the worst of each figure.
+
+    The base by itself is nobody's tuned model: where it only rounds otherwise that is said and lowers no badge, but one
+    that fails does, for then what the adapters stand on is damaged.
+    """
+    tuned, [base] = [part for part in parts if part["name"] != BASE], [part for part in parts if part["name"] == BASE]
+    counted = [*tuned, *([base] if base["status"] == "failed" else [])]
+    status = min((part["status"] for part in counted), key=_WORST.index)
+    rows = sum(part["rows"] for part in tuned)
     report: dict[str, Any] = {
         "status": status,
-        "message": _message(status, tuned, parts),
+        "message": _message(status, tuned, base),
         "rows": rows,
-        "rows_from": f"rows of {len(tuned)} runs, and of the base",
+        "rows_from": f"rows of {len(tuned)} runs",
         "adapters": list(parts),
     }
     for name in ("same", "greedy_match", "token_match"):
-        if all(part[name] is not None for part in parts):
-            report[name] = sum(part[name] * part["rows"] for part in parts) / max(1, rows)
+        if all(part[name] is not None for part in tuned):
+            report[name] = sum(part[name] * part["rows"] for part in tuned) / max(1, rows)
     for name in ("max_logit_difference", "mean_logit_difference", "largest_logit", "load_seconds", "peak_bytes"):
-        report[name] = max((part[name] for part in parts if part[name] is not None), default=None)
-    spans = [part["logit_range"] for part in parts if part["logit_range"] is not None]
-    speeds = [part["tokens_per_second"] for part in parts if part["tokens_per_second"] is not None]
-    firsts = [part["first_token_seconds"] for part in parts if part["first_token_seconds"] is not None]
+        report[name] = max((part[name] for part in tuned if part[name] is not None), default=None)
+    spans = [part["logit_range"] for part in tuned if part["logit_range"] is not None]
+    speeds = [part["tokens_per_second"] for part in tuned if part["tokens_per_second"] is not None]
+    firsts = [part["first_token_seconds"] for part in tuned if part["first_token_seconds"] is not None]
     return report | {
         "logit_range": min(spans, default=None),
         "tokens_per_second": min(speeds, key=lambda speed: speed["onnx"], default=None),
@@ -249,21 +254,20 @@ def together(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _message(status: Status, tuned: Sequence[dict[str, Any]], parts: Sequence[dict[str, Any]]) -> str:
+def _message(status: Status, tuned: Sequence[dict[str, Any]], base: dict[str, Any]) -> str:
     """The sentence for the badge, and one for each adapter that is not verified."""
-    if status == "verified":
-        return (
-            f"All {len(tuned)} adapters answer as their runs' merged models do, token for token, and without one the "
-            "base does."
-        )
     if status == "not verified here":
-        return str(parts[0]["message"])
-    off = [part for part in parts if part["status"] != "verified"]
-    said = [f"{part['name']} ({part['status']}): {part['message']}" for part in off]
+        return str(tuned[0]["message"])
+    off = [part for part in (*tuned, base) if part["status"] != "verified"]
+    if status == "verified":
+        said = f"All {len(tuned)} adapters answer as their runs' merged models do, token for token"
+        return f"{said}. The base by itself: {base['message']}" if off else f"{said}, and without one the base does."
+    told = [part for part in off if part in tuned or status == "failed"]
+    sentences = [f"{part['name']} ({part['status']}): {part['message']}" for part in told]
     whole = len([part for part in tuned if part["status"] == "verified"])
     if whole:
-        said.append(f"{whole} of {len(tuned)} adapters answer as their runs' merged models do, token for token.")
-    return " ".join(said)
+        sentences.append(f"{whole} of {len(tuned)} adapters answer as their runs' merged models do, token for token.")
+    return " ".join(sentences)
 
 
 def _heed(should_stop: Callable[[], bool]) -> None:

@@ -1,13 +1,16 @@
 """LoRA beside a decoder's graph: kept in it as constants, or as inputs that `.onnx_adapter` files fill at run time.
 
-Both are put into the graph that the builder made of the base alone, in whatever precision: a LoRA is two thin MatMuls
-and an Add after the MatMul of its layer. What the base was quantised to makes no difference to them, and the thin
-weights themselves are never quantised. An input that no adapter fills has rank 0, and adds nothing: that is the base.
+Both are put into the graph that the builder or torch's exporter made of the base alone, in whatever precision: a LoRA
+is two thin MatMuls and an Add after the product of its layer. What the base was quantised to makes no difference to
+them, and the thin weights themselves are never quantised. An input that no adapter fills has rank 0, and adds nothing:
+that is the base.
 """
 
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +21,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from core.errors import InputError
+from core.export.graphs.trace import INNER
 from core.runs.files import read_json
 from core.runs.store import Run
 
@@ -105,7 +109,8 @@ def keep(graph: Path, adapter: Path) -> None:
     """Put the LoRA of a folder into the graph of its base, as constants; the file is written anew.
 
     Args:
-        graph: model.onnx, from the builder with BUILDER as its extra options. Its external data stay as they are.
+        graph: model.onnx of a base without adapters; from the builder with BUILDER as its extra options. Its external
+            data stay as they are.
 
     Raises:
         InputError: see `read`; or a layer that the graph does not have.
@@ -146,7 +151,7 @@ def open_up(graph: Path, adapters: Mapping[str, Path]) -> None:
 
 @dataclass(frozen=True)
 class _Place:
-    """The MatMul of a layer in a graph, with the width of what goes in and comes out."""
+    """The product of a layer in a graph (MatMul, Gemm, MatMulNBits), with the width of what goes in and comes out."""
 
     node: onnx.NodeProto
     inputs: int
@@ -158,20 +163,43 @@ def _names(place: str) -> tuple[str, str]:
 
 
 def _places(model: onnx.ModelProto) -> dict[str, _Place]:
-    """The MatMul of each layer, quantised or not, by the layer's name: "model.layers.0.attn.q_proj"."""
-    shapes = {weight.name: weight.dims for weight in model.graph.initializer}
-    found = {}
+    """The product of each layer, quantised or not, by the layer's name: "model.layers.0.attn.q_proj" where the builder
+    made the graph, and where torch's exporter did, the very name of the module.
+
+    A layer whose weight several products share (which the exporter makes of equal ones) is left out.
+    """
+    shapes = {weight.name: tuple(weight.dims) for weight in model.graph.initializer}
+    turned = {
+        node.output[0]: node.input[0]
+        for node in model.graph.node
+        if node.op_type == "Transpose" and len(shapes.get(node.input[0], ())) == 2
+    }
+    found: dict[str, _Place] = {}
+    times: Counter[str] = Counter()
     for node in model.graph.node:
-        if node.op_type == "MatMul" and len(shapes.get(node.input[1], ())) == 2:
-            inputs, outputs = shapes[node.input[1]]
-        elif node.op_type == "MatMulNBits":
-            sizes = {item.name: item.i for item in node.attribute}
-            inputs, outputs = sizes["K"], sizes["N"]
+        if node.op_type not in ("MatMul", "Gemm", "MatMulNBits"):
+            continue
+        weight = turned.get(node.input[1], node.input[1])
+        said = {item.name: item.i for item in node.attribute}
+        if node.op_type == "MatMulNBits":
+            sizes = said["K"], said["N"]
+        elif len(shapes.get(weight, ())) == 2:
+            sizes = shapes[weight][::-1] if weight != node.input[1] or said.get("transB") else shapes[weight]
         else:
             continue
-        name = node.name.removesuffix("_Q4").removesuffix("_Q8")  # as the builder's quantiser calls them
-        found[name.removeprefix("/").removesuffix("/MatMul").replace("/", ".")] = _Place(node, inputs, outputs)
-    return found
+        name = _layer(node.name, weight)
+        times[name] += 1
+        found[name] = _Place(node, *sizes)
+    return {name: place for name, place in found.items() if times[name] == 1}
+
+
+def _layer(node: str, weight: str) -> str:
+    """The layer of a product, by the name of its node (the builder's) or of its weight (the exporter's)."""
+    if not node.startswith("/"):
+        plain = re.sub(r"(_turned)?(_Q[48])?$", "", weight)  # as graphs.exported and graphs.weights_only call them
+        return plain.removeprefix(INNER).removesuffix(".weight")
+    plain = node.removesuffix("_Q4").removesuffix("_Q8")  # as the builder's quantiser does
+    return plain.removeprefix("/").removesuffix("/MatMul").replace("/", ".")
 
 
 def _spread(thins: Mapping[str, Thin], places: Mapping[str, _Place]) -> dict[str, Thin]:
@@ -180,7 +208,7 @@ def _spread(thins: Mapping[str, Thin], places: Mapping[str, _Place]) -> dict[str
     for module, thin in thins.items():
         above, dot, last = module.replace(".self_attn.", ".attn.").rpartition(".")
         parts = (last,) if f"{above}{dot}{last}" in places else _PACKED.get(last, (last,))
-        names = [f"{above}{dot}{part}" for part in parts]
+        names = [module] if module in places else [f"{above}{dot}{part}" for part in parts]
         there = [places[name] for name in names if name in places]
         if len(there) < len(names):
             raise InputError(

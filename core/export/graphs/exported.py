@@ -5,6 +5,7 @@ What comes out is laid out as the builder's own packages are, so that the same r
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from core.errors import InputError
 from core.export.graphs import clean, genai, weights_only
-from core.export.graphs.trace import trace
+from core.export.graphs.trace import INNER, trace
 
 BITS = {"int8": 8, "int4": 4}
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -74,6 +75,7 @@ def export_decoder(
     providers = genai.provider_options(device if tied else "cpu")
     shape = _shape(model)
     program = _trace(model, shape)
+    _name_turned(program, model)
     path = out / "model.onnx"
     clean.save(program, path, largest=largest)
     del program
@@ -163,6 +165,30 @@ def _trace(model: Any, shape: _Shape) -> Any:
         )
     except torch.onnx.errors.OnnxExporterError as error:
         raise _refused(model, "torch's exporter cannot trace it") from error
+
+
+def _name_turned(program: Any, model: Any) -> None:
+    """Give the weights that the exporter has transposed their names again, by which a LoRA finds its layer.
+
+    That of a layer NAME is then called model.NAME.weight_turned, and lies (inputs, outputs).
+    """
+    held = program.model.graph.initializers
+    known = {INNER + name for name, _ in model.named_parameters()}
+    lost = [value for name, value in held.items() if name not in known and len(value.const_value.shape) == 2]
+    if not lost:
+        return
+    shapes = {tuple(value.const_value.shape) for value in lost}
+    names: dict[bytes, str | None] = {}
+    for name, weight in model.named_parameters():
+        if weight.dim() == 2 and tuple(weight.shape[::-1]) in shapes:
+            key = hashlib.sha256(weight.detach().T.contiguous().view(torch.uint8).numpy()).digest()
+            names[key] = None if key in names else name  # equal weights cannot be told apart
+    for value in lost:
+        name = names.get(hashlib.sha256(value.const_value.numpy().tobytes()).digest())
+        if name is not None:
+            del held[value.name]
+            value.name = f"{INNER}{name}_turned"
+            held[value.name] = value
 
 
 def _config(

@@ -124,12 +124,6 @@ def check_device(config: Mapping[str, Any], options: Options, device: str, by: R
             f"{', '.join(BUILDER.values())}. Take fp16.",
             "export.precision",
         )
-    if options.keep_adapter or options.adapters:
-        raise InputError(
-            "A LoRA stays beside its base in the graph only where the builder makes it, and this model goes by torch's "
-            f"exporter. Export it merged, or take one of these families: {', '.join(BUILDER.values())}.",
-            "export.keep_adapter",
-        )
 
 
 def _stretched(config: Mapping[str, Any]) -> set[str]:

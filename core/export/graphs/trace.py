@@ -12,6 +12,7 @@ import torch
 
 # At 23 decoders come out wrong in batches (the shapes of RotaryEmbedding); at 20 all that is exported here is right.
 OPSET = 20
+INNER = "model."  # what every wrapper here calls the model in it, and so the exporter writes before each weight's name
 
 
 def trace(

@@ -68,9 +68,7 @@ def test_what_only_the_builders_families_have():
     families.check_device(llama, rtx, "NvTensorRtRtx")
     with pytest.raises(InputError, match="int4 for TensorRT-RTX is made for the builder's families only: Llama"):
         families.check_device(gpt2, rtx, "NvTensorRtRtx")
-    with pytest.raises(InputError, match="Export it merged") as caught:
-        families.check_device(gpt2, Options("cpu", "fp32", keep_adapter=True), "cpu")
-    assert caught.value.field == "export.keep_adapter"
+    families.check_device(gpt2, Options("cpu", "int4", keep_adapter=True), "cpu")
 
 
 def test_the_page_about_families_has_a_line_for_each():

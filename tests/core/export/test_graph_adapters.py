@@ -10,6 +10,7 @@ from core.errors import InputError
 from core.export.graphs import adapters
 from core.export.options import Options
 from tests import factory
+from tests.bench import export_families
 
 pytestmark = pytest.mark.slow
 IDS = [5, 30, 41, 7, 88, 120, 9]
@@ -60,18 +61,35 @@ def of_package(folder: Path, *names: str | None) -> list[np.ndarray]:
 
 
 def graph(base: Path, out: Path, precision: str = "fp32") -> Path:
-    from core.export.graphs import builder
+    from core.export.graphs import decoder
 
-    builder.build(base, "cpu", Options("cpu", precision), out, end_ids=[2], pad_id=0, extra=adapters.BUILDER)
+    decoder.build(base, "cpu", Options("cpu", precision), out, end_ids=[2], pad_id=0, extra=adapters.BUILDER)
     return out / "model.onnx"
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen2", "phi3", "gemma3_text"])
-def test_adapters_of_other_ranks_and_layers_on_one_base(tmp_path, family):
-    base = factory.tiny_model(family, tmp_path / family)
+def tiny(family: str, folder: Path) -> Path:
+    if family in factory.FAMILIES:
+        return factory.tiny_model(family, folder)
+    export_families.tiny(*export_families.TINY[family], folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("family", "one_layer"),
+    [
+        ("llama", "o_proj"),
+        ("qwen2", "o_proj"),
+        ("phi3", "o_proj"),
+        ("gemma3_text", "o_proj"),
+        ("gpt2", "c_proj"),  # these two by torch's exporter: Conv1D, and linear layers whose weights it turns
+        ("BloomForCausalLM", "dense"),
+    ],
+)
+def test_adapters_of_other_ranks_and_layers_on_one_base(tmp_path, family, one_layer):
+    base = tiny(family, tmp_path / family)
     wanted = {
         "wide": lora(base, tmp_path / "wide", 1, r=8, lora_alpha=4, target_modules="all-linear"),
-        "thin": lora(base, tmp_path / "thin", 2, r=2, lora_alpha=6, use_rslora=True, target_modules=["o_proj"]),
+        "thin": lora(base, tmp_path / "thin", 2, r=2, lora_alpha=6, use_rslora=True, target_modules=[one_layer]),
     }
     place = graph(base, tmp_path / "out")
     adapters.open_up(place, {name: tmp_path / name for name in wanted})
@@ -86,9 +104,9 @@ def test_adapters_of_other_ranks_and_layers_on_one_base(tmp_path, family):
         assert np.abs(got - plain).max() > 1e-2, "the adapter does something"
 
 
-@pytest.mark.parametrize("precision", ["int8", "int4"])
-def test_a_quantised_base_leaves_the_adapter_as_it_is(tmp_path, precision):
-    base = factory.tiny_model("llama", tmp_path / "llama")
+@pytest.mark.parametrize(("family", "precision"), [("llama", "int4"), ("llama", "int8"), ("gpt2", "int4")])
+def test_a_quantised_base_leaves_the_adapter_as_it_is(tmp_path, family, precision):
+    base = factory.tiny_model(family, tmp_path / family)
     model = lora(base, tmp_path / "one", 1, r=4, target_modules="all-linear")
     place = graph(base, tmp_path / "out", precision)
     adapters.open_up(place, {"one": tmp_path / "one"})

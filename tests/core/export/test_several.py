@@ -63,7 +63,7 @@ def test_each_answers_as_its_merged_model_and_the_base_as_the_base(made):
         assert one["rows_from"].startswith("validation rows of")
     assert tone["metric"]["name"] == "accuracy" and tone["metric"]["pytorch"] == tone["metric"]["onnx"]
     assert base["status"] == "verified" and base["metric"] is None and base["bytes"] == 0
-    assert report["rows"] == 18 and report["greedy_match"] == 1.0
+    assert report["rows"] == 12 and report["greedy_match"] == 1.0
     # one graph and two small files, against two whole packages
     assert report["bytes"] < report["separate_bytes"] and tone["bytes"] + chat["bytes"] < report["bytes"] / 2
     assert json.loads((out / "report.json").read_text())["adapters"] == report["adapters"]
@@ -86,6 +86,8 @@ def test_the_script_takes_the_name_of_an_adapter(made):
     assert wrong.returncode == 2
     assert wrong.stderr.strip() == "This package has no adapter 'tune'. Known: tone-of-a-phrase, t-ne-chat, base."
     assert ask(out, "--check").returncode == 0
+    bare = ask(out, "--field", "phrase")
+    assert bare.returncode == 2 and "write --field NAME=VALUE" in bare.stderr
 
 
 @pytest.mark.slow
@@ -161,7 +163,7 @@ def test_a_quantised_base_with_adapters_in_full(made, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_base_in_four_bits_is_taken_out_of_them(tmp_path, runs_dir):
-    base = factory.tiny_model("llama", tmp_path / "llama")
+    base = factory.tiny_model("gpt2", tmp_path / "gpt2")  # whose graph torch's exporter makes
     rows = factory.write_jsonl(tmp_path / "rows.jsonl", factory.tone_rows(24))
     runs = [tuned(base, rows, seed, f"q{seed}", "qlora", {"r": seed}) for seed in (2, 4)]
     report = several.make_several([run.id for run in runs], Options("cpu", "fp32"), tmp_path / "out", rows=2)
@@ -209,22 +211,29 @@ def test_a_lora_that_stays_beside_its_base_in_the_graph(made, tmp_path, monkeypa
     assert not (tmp_path / "none").exists()
 
 
-def test_the_whole_is_as_good_as_its_worst():
+def test_the_whole_is_as_good_as_its_worst_adapter():
     figures = dict.fromkeys(FIGURES) | {"rows": 2, "message": "It differs."}
     parts = [figures | {"name": name, "status": "verified", "greedy_match": 1.0} for name in ("a", "b", "base")]
     parts[0] |= {"max_logit_difference": 0.5, "tokens_per_second": {"pytorch": 9, "onnx": 5}}
     parts[1] |= {"max_logit_difference": 0.1, "tokens_per_second": {"pytorch": 1, "onnx": 7}}
     found = several.together(parts)
     assert found["status"] == "verified" and found["message"].startswith("All 2 adapters answer")
-    assert found["max_logit_difference"] == 0.5 and found["tokens_per_second"]["onnx"] == 5 and found["rows"] == 6
+    assert found["max_logit_difference"] == 0.5 and found["tokens_per_second"]["onnx"] == 5 and found["rows"] == 4
+    # the base by itself is not what was tuned: rounding may change its answers, but it has to run
     parts[2] |= {"status": "verified with loss", "greedy_match": 0.5}
     found = several.together(parts)
-    assert found["status"] == "verified with loss" and found["greedy_match"] == pytest.approx(5 / 6)
-    assert found["message"].startswith("base (verified with loss): It differs. 2 of 2 adapters answer as their runs'")
+    assert found["status"] == "verified" and found["greedy_match"] == 1.0
+    assert found["message"].endswith("token for token. The base by itself: It differs.")
+    parts[0] |= {"status": "verified with loss", "greedy_match": 0.5}
+    found = several.together(parts)
+    assert found["status"] == "verified with loss" and found["greedy_match"] == 0.75
+    assert found["message"].startswith("a (verified with loss): It differs. 1 of 2 adapters answer as their runs'")
+    parts[2] |= {"status": "failed", "greedy_match": None}
+    found = several.together(parts)
+    assert found["status"] == "failed" and "base (failed): It differs." in found["message"]
     parts[1] |= {"status": "failed", "greedy_match": None}
     found = several.together(parts)
-    assert found["status"] == "failed" and found["message"].startswith("b (failed): It differs. base (verified with")
-    assert "1 of 2 adapters" in found["message"] and "greedy_match" not in found
+    assert found["status"] == "failed" and "greedy_match" not in found and "of 2 adapters" not in found["message"]
 
 
 def test_names_are_short_and_none_comes_twice():

@@ -60,7 +60,8 @@ def layout() -> OptionsPart:
         )  # fmt: skip
         adapters = gr.CheckboxGroup(
             [], label="More adapters in the same package", elem_id="export-adapters", interactive=True, visible=False,
-            info="Runs on the same base: one graph, a small file for each, switched at run time.",
+            info="Runs on the same base: one graph, a small file for each, switched at run time. The package takes the "
+            "place of this run’s own for the same device and precision.",
         )  # fmt: skip
     return OptionsPart(fold, block, level, calibration, keep, adapters)
 
