@@ -17,7 +17,7 @@ LIBRARIES = {"safetensors": "transformers", "adapter": "peft", "gguf": "gguf"}
 
 def readme(form: Format, subject: Subject, report: dict[str, Any], truth: dict[str, Any], staged: Path) -> str:
     """The text, with the front matter that the Hugging Face Hub reads; no word of this machine."""
-    base = weights.public_name(subject.named)
+    base = subject.public
     tuned = f", tuned in the run `{subject.run.id}` of Tunesmith" if subject.run is not None else ""
     task = subject.config.task if subject.config is not None else None
     parts = [
@@ -78,7 +78,7 @@ def _use(form: Format, subject: Subject, truth: dict[str, Any], staged: Path) ->
             "from peft import PeftModel",
             f"from transformers import {classes}, PreTrainedTokenizerFast",
             *([f"quantization = {quantization!r}"] if quantization else []),
-            f"base = {auto}.from_pretrained(BASE{more})  # {weights.public_name(subject.named)}",
+            f"base = {auto}.from_pretrained(BASE{more})  # {subject.public}",
             "model = PeftModel.from_pretrained(base, FOLDER)",
             tokenizer,
         ]

@@ -89,9 +89,7 @@ def make(
         words = format_card.readme(form, subject, report, truth, staged)
         (staged / "README.md").write_text(words, encoding="utf-8", newline="\n")
         _note(subject, form.name, precision, staged)
-        archive = (
-            f"{subject.run.id if subject.run else weights.public_name(subject.named).replace('/', '-')}-{out.name}"
-        )
+        archive = f"{subject.run.id if subject.run else subject.public.replace('/', '-')}-{out.name}"
         bundle.pack(staged, work / "package.zip", archive)
         heed()
         bundle.swap(staged, out)
@@ -150,7 +148,7 @@ def _build(
             pad=subject.pad,
             chat=subject.chat,
             title=subject.title,
-            base=weights.public_name(subject.named),
+            base=subject.public,
             licence=subject.licence,
             check=heed,
             progress=progress,
@@ -167,7 +165,7 @@ def _note(subject: Subject, name: str, precision: str, staged: Path) -> None:
         "title": subject.title,
         "kind": name,
         "task": subject.config.task if subject.config is not None else None,
-        "base": weights.public_name(subject.named),
+        "base": subject.public,
         "run": subject.run.id if subject.run is not None else None,
         "format": name,
         "precision": precision,

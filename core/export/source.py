@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.data.template import Wording
+from core.export.subject import look_up
 from core.methods import method
 from core.methods.merge import KINDS, merge_and_load
 from core.models import load
-from core.models.catalog import describe_model
 from core.models.heads import Head
 from core.models.tokenizer import end_ids, load_tokenizer, model_folder, pad_id
-from core.paths import resolve
-from core.runs import store
 from core.runs.files import read_json
 from core.runs.store import Run
 
@@ -79,17 +76,13 @@ def open_source(
     Raises:
         InputError: nothing of that name, no model, a kind of model that `check` refuses, an adapter that does not load.
     """
-    run = store.find(target)
-    weights = load.weights_of(run or target)
-    folder = resolve(weights)
-    adapter = read_json(folder / "adapter_config.json")
-    base, revision = load.base_of(folder) if adapter is not None else (weights, None)
-    head = load.head_of_weights(str(folder if adapter is not None or folder.is_dir() else weights))
+    found = look_up(target)
+    run, adapter, head, base, revision = found.run, found.adapter, found.head, found.base, found.revision
     check(head, read_json(model_folder(base, revision) / "config.json") or {})  # before anything is loaded
     say("loading")
     kind = KINDS.get(str(adapter.get("peft_type"))) if adapter is not None else None
     merged = kind is None or not method(kind).mergeable  # of a kind that nobody knows, `merge` says so
-    if merged and (adapter is not None or folder.is_dir()):
+    if merged and (adapter is not None or found.folder.is_dir()):
         whole, model = merge_and_load(run or target, work / "model")  # checked there: it says what base and adapter say
         tokenizer = load_tokenizer(whole)
     else:
@@ -102,10 +95,7 @@ def open_source(
             model.config.save_pretrained(whole)
         load.copy_companions(base, revision, whole)
     check(head, read_json(whole / "config.json") or {})
-    config = run.config() if run is not None else None
-    chat = Wording.of(config.data).chat_template(tokenizer) if config is not None else None
-    named = config.model.path if config is not None else base
-    shown = Path(named).name if resolve(named).is_dir() else named  # a folder's path says nothing elsewhere
+    chat = found.chosen(tokenizer)
     return Source(
         loaded=model,
         config=model.config,
@@ -115,10 +105,10 @@ def open_source(
         head=head,
         labels=load.labels_of(model, head),
         run=run,
-        base=shown,
-        title=run.title if run is not None else shown,
+        base=found.public,  # a folder's path says nothing elsewhere
+        title=found.title,
         weights=sum(p.numel() for p in model.parameters()),
         end_ids=sorted(end_ids(tokenizer, whole, chat)),
         pad_id=pad_id(tokenizer, chat),
-        licence=describe_model(base).licence,
+        licence=found.licence,
     )

@@ -209,17 +209,15 @@ def test_texts_that_are_cut_otherwise_are_a_loss_or_a_failure():
 # The card
 
 
-def test_the_card_names_a_base_that_the_hub_knows(tuned_run, tiny_llama, tmp_path):
-    import dataclasses
-
+def test_the_card_names_a_base_that_the_hub_knows(tuned_run, tiny_llama, tmp_path, monkeypatch):
     import yaml
 
     from core.export import format_card
-    from core.export.subject import open_subject
+    from core.export.subject import Found, open_subject
 
-    subject = dataclasses.replace(
-        open_subject(str(tuned_run(tiny_llama).dir)), named="owner/base", licence="apache-2.0"
-    )
+    subject = open_subject(str(tuned_run(tiny_llama).dir))
+    monkeypatch.setattr(Found, "named", "owner/base")
+    monkeypatch.setattr(Found, "licence", "apache-2.0")
     report = dict.fromkeys(("max_logit_difference", "metric")) | {
         "precision": "fp32", "message": "All.", "status": "verified", "rows": 3, "rows_from": "rows", "same": 1.0,
         "bytes": 10, "texts": {"compared": 5, "differ": 0},
