@@ -103,8 +103,11 @@ def merge_and_load(target: str | Path | Run, out: str | Path) -> tuple[Path, Pre
             else:
                 del model
                 model, _ = _loaded(work, head, inputs, want)
-        shutil.rmtree(out, ignore_errors=True)
-        work.rename(out)
+        if out.is_mount():  # a volume of a container: nothing takes its place
+            shutil.copytree(work, out, dirs_exist_ok=True)
+        else:
+            shutil.rmtree(out, ignore_errors=True)
+            work.rename(out)
     return out, model
 
 

@@ -39,6 +39,15 @@ def test_a_folder_in_use_is_left_alone(adapter, tmp_path, capfd):
     assert "cannot be made" in capfd.readouterr().err
 
 
+def test_a_volume_is_filled_where_it_is(adapter, tmp_path, monkeypatch):
+    out = tmp_path / "volume"
+    out.mkdir()
+    place = out.stat().st_ino
+    monkeypatch.setattr("pathlib.Path.is_mount", lambda self: self == out)
+    assert main(["merge", str(adapter), "--out", str(out)]) == 0
+    assert out.stat().st_ino == place and load_run(out)
+
+
 def test_a_damaged_adapter_is_a_sentence(adapter, tmp_path, capfd):
     weights, config = adapter / "adapter_model.safetensors", adapter / "adapter_config.json"
     whole, said = weights.read_bytes(), json.loads(config.read_text())
