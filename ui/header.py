@@ -23,6 +23,7 @@ from ui.parts import MARK, STATES, ico, plural
 
 # Of a job's state, the mark of its tab.
 WORDS = {"queued": "live", "running": "live", "stopping": "live", "stopped": "fix", "done": "done", "failed": "fix"}
+CANCELLED = WORDS | {"stopped": "todo"}  # of an evaluation or export: it was stopped, and nothing is wrong
 
 HOMES = {"task": "data", "augmentation": "data"}  # sections of the config that another part of the strip speaks for
 
@@ -84,11 +85,13 @@ def _marks(run: str) -> dict[str, str]:
     marks["train"] = WORDS.get(found.state().state, "todo")
     evaluation, exports = found.evaluation_state(), [state for _, _, state in found.exports()]
     if evaluation:
-        marks["evaluate"] = WORDS.get(evaluation.state, "todo")
+        marks["evaluate"] = CANCELLED.get(evaluation.state, "todo")
+        if evaluation.state == "stopped" and found.evaluation() is not None:
+            marks["evaluate"] = "done"  # that of before is still there
     if exports:
         live = next((s for s in exports if s.under_way), None)
         done = next((s for s in exports if s.state == "done"), None)
-        marks["export"] = WORDS.get((live or done or exports[0]).state, "todo")
+        marks["export"] = CANCELLED.get((live or done or exports[0]).state, "todo")
     return marks
 
 

@@ -1,12 +1,15 @@
 """The job strip and the marks of the tabs."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from core.config import build
 from core.runs import store
+from core.runs.files import write_json
+from core.runs.store import Run
 from ui import form, header
 from ui.shared import first_draft
 
@@ -33,6 +36,20 @@ def test_the_marks_of_train_and_after_are_those_of_the_run(tmp_path: Path, monke
     run = store.create(build(first_draft()), "a <b> run")
     assert marks(header.strip(first_draft(), run.id))["train"] in ("live", "fix")
     assert marks(header.strip(first_draft(), "no-such-run"))["train"] == "todo"
+
+
+def test_a_cancelled_evaluation_or_export_is_nothing_to_mend(new_run: Callable[..., Run]) -> None:
+    run = new_run("done")
+    for folder in (run.dir / "evaluation", run.export_dir("cpu", "int8"), run.export_dir("cpu", "fp16")):
+        folder.mkdir(parents=True)
+    write_json(run.dir / "evaluation" / "state.json", {"state": "stopped"})
+    write_json(run.export_dir("cpu", "int8") / "state.json", {"state": "stopped"})
+    found = marks(header.strip(first_draft(), run.id))
+    assert (found["train"], found["evaluate"], found["export"]) == ("done", "todo", "todo")
+    write_json(run.dir / "evaluation" / "result.json", {})
+    write_json(run.export_dir("cpu", "fp16") / "state.json", {"state": "done"})
+    found = marks(header.strip(first_draft(), run.id))
+    assert (found["evaluate"], found["export"]) == ("done", "done")
 
 
 def test_data_names_are_escaped() -> None:
