@@ -60,6 +60,8 @@ def wire(tab: ModelTab, shared: Shared) -> None:
             triggers += [component.blur, component.submit]
     gr.on(triggers, collect, inputs_kwargs=values, outputs=shared.draft, **newest)
     part.method.input(lambda m: of_method(part, m), part.method, columns, **newest)
+    rate = part.fields["training__learning_rate"]  # in the browser: at once
+    part.method.input(None, None, rate, js="() => null", api_visibility="private")
     base.wire(tab.base, shared)
     presets.wire(tab.presets, shared)
     text.wire(tab.text, shared)
@@ -81,7 +83,9 @@ def wire(tab: ModelTab, shared: Shared) -> None:
 
 
 def collect(*, draft: Draft, method: str, **values: Any) -> Draft:
-    """The draft with what the whole form holds."""
+    """The draft with what the whole form holds. A learning rate is its method's own: another method has its default."""
+    if method != form.method_of(draft):
+        values["training__learning_rate"] = None
     return form.collected(draft, method, values)
 
 

@@ -47,6 +47,16 @@ def test_everything_is_checked_at_once() -> None:
     assert "3 things to fix first" in words and "On the Data tab" in words and "Learning rate" in words
 
 
+def test_a_learning_rate_is_its_methods_own() -> None:
+    draft = first_draft()
+    values, rate = form.filled(draft), form.value_of(draft, "training.learning_rate")
+    assert form.value_of(model.collect(draft=draft, method="lora", **values), "training.learning_rate") == rate
+    full = model.collect(draft=draft, method="full", **values)
+    assert rate and form.value_of(full, "training.learning_rate") is None and build(full)
+    again = model.collect(draft=full, method="full", **values | {"training__learning_rate": 1e-4})
+    assert form.value_of(again, "training.learning_rate") == 1e-4
+
+
 @pytest.fixture(scope="module")
 def tab() -> model.ModelTab:
     with gr.Blocks():
