@@ -91,7 +91,7 @@ def collect(*, draft: Draft, method: str, **values: Any) -> Draft:
 
 def check(*, draft: Draft, method: str, **values: Any) -> tuple[Draft, str, Any]:
     """Everything is checked at once; with nothing to fix the way leads on."""
-    draft = form.collected(draft, method, values)
+    draft = collect(draft=draft, method=method, **values)
     wrong = dataset.problems(draft)
     if not wrong:
         return draft, "", gr.update(selected="train")

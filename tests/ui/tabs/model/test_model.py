@@ -53,6 +53,7 @@ def test_a_learning_rate_is_its_methods_own() -> None:
     assert form.value_of(model.collect(draft=draft, method="lora", **values), "training.learning_rate") == rate
     full = model.collect(draft=draft, method="full", **values)
     assert rate and form.value_of(full, "training.learning_rate") is None and build(full)
+    assert model.check(draft=draft, method="full", **values)[0] == full, "clicked before the form has followed"
     again = model.collect(draft=full, method="full", **values | {"training__learning_rate": 1e-4})
     assert form.value_of(again, "training.learning_rate") == 1e-4
 
