@@ -38,7 +38,7 @@ PRECISIONS: dict[str, Precision] = {
             "Half the bytes with the range of full precision: for models whose numbers overflow in fp16.",
             2.0,
         ),
-        Precision("int8", "One byte a weight: a third of the size, and answers that hardly ever change.", 1.3),
+        Precision("int8", "One byte a weight: about a third of fp32 in all, and answers that hardly ever change.", 1.3),
         Precision(
             "int4",
             "Half a byte a weight: smallest. Models of a billion weights bear it, one of a few million loses a lot.",

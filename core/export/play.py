@@ -17,7 +17,7 @@ from core.export.bundle import LIBRARY
 from core.export.packages.base import Folder
 from core.export.proof.fresh import load_run_script
 from core.runs import store
-from core.runs.playing import ONNX, PYTORCH, Form, form
+from core.runs.playing import ONNX, PYTORCH, Form, form, no_package
 from core.runs.serving import Write
 from core.runs.state import Stopped
 
@@ -134,7 +134,7 @@ class Warm:
             InputError: there is none, a file of it is missing or was changed, or no such adapter.
         """
         if not (folder / "tunesmith.json").is_file():
-            raise InputError("There is no package to ask here: export the run first.", "export.device")
+            raise no_package(folder)
         source = (folder, (folder / "tunesmith.json").stat().st_mtime_ns)
         if self._package is None or self._package.source != source:
             write({"state": "loading the package"})

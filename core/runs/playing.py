@@ -68,6 +68,13 @@ class Played:
     loading: float
 
 
+def no_package(package: Path) -> InputError:
+    """What to say where a package is asked that is not there: which ones are, or how one is made."""
+    there = sorted(file.parent.name for file in package.parent.glob("*/tunesmith.json"))
+    more = f" There are: {', '.join(there)}." if there else ""
+    return InputError(f"There is no package {package.name} to ask: export the run first.{more}", "export.device")
+
+
 def form(package: Path, adapter: str | None = None) -> Form:
     """What a package asks for, from its tunesmith.json alone.
 
@@ -79,7 +86,7 @@ def form(package: Path, adapter: str | None = None) -> Form:
     """
     settings = read_json(package / "tunesmith.json")
     if settings is None:
-        raise InputError("There is no package to ask here: export the run first.", "export.device")
+        raise no_package(package)
     several = settings.get("adapters") or {}
     if adapter is not None and adapter not in several:
         known = f"It holds {', '.join(several)}." if several else "It holds one model and no adapters."

@@ -183,7 +183,7 @@ def test_the_command_line(runs, capfd):
     shown = capfd.readouterr().out
     assert shown.startswith("ONNX ") and "tokens/s" in shown and "Both answers are the same." in shown
     assert main(["play", runs.demo.id, "hello", "--precision", "int8"]) == 2
-    assert "export the run first" in capfd.readouterr().err
+    assert "no package cpu-int8 to ask: export the run first. There are: cpu-fp32" in capfd.readouterr().err
     assert main(["play"]) == 2
     assert main(["play", runs.demo.id, "--field", "phrase=hello", "--precision", "fp32", "--json"]) == 0
     assert json.loads(capfd.readouterr().out.splitlines()[-1])["same"] is True
