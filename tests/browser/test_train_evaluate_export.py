@@ -204,8 +204,9 @@ def test_a_tuned_model_is_measured_and_exported(
     tab(page, "evaluate")
     expect(page.get_by_text("Not evaluated yet")).to_be_visible()
     button(page, "Evaluate").click()
-    expect(page.get_by_role("progressbar")).to_be_visible()
-    expect(button(page, "Continue to export")).to_be_visible()
+    bar, ended = page.get_by_role("progressbar"), button(page, "Continue to export")
+    expect(bar.or_(ended).first).to_be_visible()  # a process that waits with its libraries may end between two looks
+    expect(ended).to_be_visible()
     expect(page.locator(".cards .figure")).to_have_count(3)
     expect(page.locator(".confusion")).to_be_visible()
     expect(page.locator(".answers tbody tr").first).to_be_visible()
