@@ -105,10 +105,8 @@ class _OwnLoss:
             return work()
         except InputError:
             raise
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # anything may be wrong in it, and the owner should read where, not our traceback
+        # Anything may be wrong in it, and the owner should read where, not our traceback.
+        except (Exception, SystemExit) as error:
             frames = traceback.extract_tb(error.__traceback__)
             lines = [f.lineno for f in frames if f.filename == str(self._loss.file)]
             if isinstance(error, SyntaxError) and error.lineno:

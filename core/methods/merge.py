@@ -55,16 +55,17 @@ def merge(target: str | Path | Run, out: str | Path) -> Path:
     Raises:
         InputError: nothing to load, nothing that can be merged, or the merged model answers differently.
     """
-    return merge_and_load(target, out)[0]
+    folder = Path(weights_of(target))
+    return folder if _is_whole(folder) else merge_and_load(target, out)[0]
 
 
 def merge_and_load(target: str | Path | Run, out: str | Path) -> tuple[Path, PreTrainedModel]:
     """The same, and the tuned model as it is loaded from there, in float32. One copy of it at a time is in memory."""
     folder = Path(weights_of(target))
+    if _is_whole(folder):
+        return folder, load_base(str(folder), head=head_of_weights(str(folder)))
     adapter = read_json(folder / "adapter_config.json")
     if adapter is None:
-        if (folder / "config.json").is_file():
-            return folder, load_base(str(folder), head=head_of_weights(str(folder)))
         raise InputError(f"There is no tuned model in {str(folder)!r} to merge.", "model.path")
     kind = str(adapter.get("peft_type"))
     if reason := method(KINDS[kind]).mergeable if kind in KINDS else f"An adapter of the kind {kind} cannot be merged.":
@@ -109,6 +110,11 @@ def merge_and_load(target: str | Path | Run, out: str | Path) -> tuple[Path, Pre
             shutil.rmtree(out, ignore_errors=True)
             work.rename(out)
     return out, model
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a folder's weights are a model by themselves, with nothing to merge."""
+    return read_json(folder / "adapter_config.json") is None and (folder / "config.json").is_file()
 
 
 def _merged(model: PeftModel) -> PreTrainedModel:
