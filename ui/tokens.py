@@ -48,12 +48,16 @@ const draw = moved => {
   box.querySelector('output').innerHTML = `<b>At most ${cut.toLocaleString('en')} tokens.</b> ${words}`;
   costs(box, cut);
 };
-const fresh = () => {
-  const { range } = parts(); if (range) { range.value = range.getAttribute('value'); draw(false); } };
-let wait;
+const sent = []; let wait = 0, last = 0;
+const late = cut => sent.includes(cut) && cut !== sent.at(-1) && Date.now() - last < 20000;
+const fresh = () => {  // what was drawn for an earlier move does not take the thumb out of the hand
+  const { box, range } = parts(); if (!range) return;
+  if (wait || late(+box.dataset.cut)) return draw(true);
+  sent.length = 0; range.value = range.getAttribute('value'); draw(false); };
 element.addEventListener('input', () => draw(true));
 element.addEventListener('change', e => {  // arrow keys come fast
-  clearTimeout(wait); wait = setTimeout(() => trigger('input', { cut: +e.target.value }), 150); });
+  const cut = +e.target.value; clearTimeout(wait);
+  wait = setTimeout(() => { wait = 0; last = Date.now(); sent.push(cut); trigger('input', { cut }); }, 150); });
 watch('value', fresh); fresh();
 """
 

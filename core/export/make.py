@@ -64,6 +64,8 @@ class Exporting:
                     layout.check(config, maker_class(head).kind, options)
 
         self.given = open_source(target, work, say, check)
+        if maker_class(self.given.head).kind != "reader" and any(one.calibration == "static" for one in choices):
+            say("static calibration is left aside: it is of int8 of models that read, and this one writes")
         self._rows, self._data = rows, data
         self._asked: Any = None
         self._truth: Any = None

@@ -54,6 +54,11 @@ class Source:
             self.loaded = load.load_base(str(self.folder), head=self.head)
         return self.loaded
 
+    def take(self) -> Any:
+        """`model`, for the caller alone: it is not kept here."""
+        model, self.loaded = self.model, None
+        return model
+
     def release(self) -> None:
         """Give the model's memory back, where `folder` has all of it."""
         if self.merged:

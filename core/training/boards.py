@@ -12,6 +12,7 @@ import importlib.util
 import os
 import shutil
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -88,7 +89,7 @@ class TensorBoard:
         self._writer.close()
 
 
-class _Once:
+class _Once(ABC):
     """What two boards share that keep what they have: a step that comes again after a resume is passed over."""
 
     def __init__(self, run: Run, config: RunConfig) -> None:
@@ -100,11 +101,11 @@ class _Once:
         with contextlib.redirect_stdout(sys.stderr):
             self._begin(run, plain(config.model_dump(mode="json")))
 
-    def _begin(self, run: Run, settings: dict[str, Any]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _begin(self, run: Run, settings: dict[str, Any]) -> None: ...
 
-    def _log(self, step: int, figures: dict[str, float]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _log(self, step: int, figures: dict[str, float]) -> None: ...
 
     def put(self, step: int, figures: dict[str, float]) -> None:
         """See Board."""
@@ -114,6 +115,7 @@ class _Once:
 
     def resumed(self, curve: Curve) -> None:
         """See Board: it has kept all of it."""
+        return None
 
 
 class Trackio(_Once):

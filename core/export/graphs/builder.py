@@ -8,12 +8,13 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
 from core.export.graphs import families
+from core.export.graphs.blocks import one_at_a_time
 from core.export.graphs.clean import clean
 from core.export.graphs.genai import put_right
 from core.export.options import Options
@@ -43,6 +44,7 @@ def build(
     pad_id: int,
     extra: Sequence[str] = (),
     tied: bool = True,
+    loaded: Callable[[], Any] | None = None,
 ) -> None:
     """Write model.onnx, its data, genai_config.json and the tokenizer's files as they stand.
 
@@ -51,6 +53,7 @@ def build(
         device: the builder's name of it. options: precision, block_size and accuracy_level count here.
         extra: further NAME=VALUE of the builder's extra options.
         tied: the runtime is told to run it on the device; else it runs on the processor.
+        loaded: gives the same model from memory, for nobody else to keep; None: it is loaded from the folder.
         out: made where it is not there.
         end_ids: the tokens that end an answer, all of them. pad_id: what shorter rows of a batch are filled with, on
             their right (the runtime gives wrong tokens for rows that are filled on the left).
@@ -69,7 +72,7 @@ def build(
         )
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".builder-", dir=out.parent) as cache, _quiet():
-        _create(folder, out, options, device, cache, extra)
+        _create(folder, out, options, device, cache, extra, loaded)
     if not (out / "model.onnx").exists():
         raise RuntimeError("The builder ended without a model.")
     clean(out / "model.onnx")
@@ -85,7 +88,15 @@ def copy_tokenizer(folder: Path, out: Path) -> None:
             shutil.copyfile(folder / name, out / name)
 
 
-def _create(folder: Path, out: Path, options: Options, device: str, cache: str, extra: Sequence[str]) -> None:
+def _create(
+    folder: Path,
+    out: Path,
+    options: Options,
+    device: str,
+    cache: str,
+    extra: Sequence[str],
+    loaded: Callable[[], Any] | None,
+) -> None:
     """Call the builder as its command line does, on local files alone."""
     import huggingface_hub.constants
     from onnxruntime_genai.models.builder import create_model, parse_extra_options
@@ -97,7 +108,7 @@ def _create(folder: Path, out: Path, options: Options, device: str, cache: str, 
             wanted += [f"block_size={options.block_size}", f"accuracy_level={options.accuracy_level}"]
         parsed = parse_extra_options("", str(folder), str(out), options.precision, device, cache, wanted)
         _adapt(parsed["hf_details"]["hf_config"])
-        with _no_places_where_there_are_none():
+        with _no_places_where_there_are_none(), one_at_a_time(), _from_memory(loaded):
             create_model("", str(folder), str(out), options.precision, device, cache, **parsed)
     except NotImplementedError as error:
         raise InputError(f"The builder does not make this model: {error}", "model.path") from None
@@ -145,6 +156,20 @@ def _no_places_where_there_are_none() -> Iterator[None]:
         yield
     finally:
         builder.SmolLM3Model = theirs
+
+
+@contextlib.contextmanager
+def _from_memory(loaded: Callable[[], Any] | None) -> Iterator[None]:
+    """The builder takes the model that there is already."""
+    from onnxruntime_genai.models.builders import base
+
+    theirs = base.Model.load_weights
+    if loaded is not None:
+        base.Model.load_weights = lambda self, path: loaded()
+    try:
+        yield
+    finally:
+        base.Model.load_weights = theirs
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +29,12 @@ def build(
     extra: Sequence[str] = (),
     tied: bool = True,
     model: Any = None,
+    loaded: Callable[[], Any] | None = None,
 ) -> None:
     """Write model.onnx, its data, genai_config.json and the tokenizer's files, whichever family the model is of.
 
     Args:
-        folder, device, options, out, end_ids, pad_id, extra, tied: see `core.export.graphs.builder.build`.
+        folder, device, options, out, end_ids, pad_id, extra, tied, loaded: see `core.export.graphs.builder.build`.
         model: the same model in float32 on the CPU, so that it is not loaded twice; or with an adapter that cannot be
             merged (a peft.PeftModel), which then is a part of the graph.
 
@@ -46,7 +47,9 @@ def build(
     by = "exporter" if model is not None and adapted(model) else families.route(config)
     families.check_device(config, options, device, by)
     if by == "builder":
-        builder.build(folder, device, options, out, end_ids=end_ids, pad_id=pad_id, extra=extra, tied=tied)
+        builder.build(
+            folder, device, options, out, end_ids=end_ids, pad_id=pad_id, extra=extra, tied=tied, loaded=loaded
+        )
         return
     from core.export.graphs.exported import dtype_of, export_decoder
 

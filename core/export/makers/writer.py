@@ -88,21 +88,18 @@ class Work(Maker):
         """See Maker. With keep_adapter the graph is that of the base, and the LoRA is put beside it."""
         if not self.options.keep_adapter:
             by_builder = self.given.merged and families.route(self.given.config.to_dict()) == "builder"
-            if by_builder:  # which loads it once more
-                self.given.release()
-            self.graph(self.given.folder, out, self.given.end_ids, model=None if by_builder else self.given.model)
+            how: dict[str, Any] = {"loaded": self.given.take} if by_builder else {"model": self.given.model}
+            self.graph(self.given.folder, out, self.given.end_ids, **how)
             return
         adapter = adapters.folder_of(self.given.run)
         with tempfile.TemporaryDirectory(prefix=".base-", dir=out.parent) as work:
             self.graph(whole_base(adapter, Path(work)), out, self.given.end_ids, adapters.BUILDER)
         adapters.keep(out / "model.onnx", adapter)
 
-    def graph(
-        self, folder: Path, out: Path, end_ids: Sequence[int], extra: Sequence[str] = (), model: Any = None
-    ) -> None:
+    def graph(self, folder: Path, out: Path, end_ids: Sequence[int], extra: Sequence[str] = (), **more: Any) -> None:
         """Build the graph of a whole model in a folder, ending at these tokens.
 
-        extra: more options of the builder. model: the same in memory, or with an adapter that stays apart.
+        extra: more options of the builder. more: `model` or `loaded`, see core.export.graphs.decoder.build.
         """
         decoder.build(
             folder,
@@ -113,7 +110,7 @@ class Work(Maker):
             pad_id=self.given.pad_id,
             extra=(*self.target.builder_options(self.options.precision), *extra),
             tied=self.target.builder != "cpu",
-            model=model,
+            **more,
         )
 
     def settings(self, asked: questions.Questions) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from core.data.encode import encode_prompt
 from core.data.segments import Segment
 from core.data.template import prompt_segments, render
+from core.errors import InputError
 from core.export.packages.asked import Asked
 
 See = Callable[[Any], None]
@@ -36,6 +37,17 @@ class Prompted(Asked, ABC):
         """The prompt of a row (column -> value) as token ids; its answer is not read."""
         segments = render(self.filled(row), self.layout, self.wording, self.tokenizer)
         return self._encode(prompt_segments(segments))
+
+    def room(self, ids: list[int], limit: int | None) -> int:
+        """How many tokens the answer to a prompt may have, `limit` at most.
+
+        Raises:
+            InputError: the model reads no more than the prompt.
+        """
+        context = self.settings["context"]
+        if len(ids) >= context:
+            raise InputError(f"The prompt has {len(ids)} tokens, and this model reads {context} in all.")
+        return int(min(limit or self.settings["max_new_tokens"], context - len(ids)))
 
     def _encode(self, segments: Sequence[Segment]) -> list[int]:
         return encode_prompt(segments, self.tokenizer, self.settings["prompt_tokens"])

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
 from core.export.packages.loop import Decoder
 from core.export.packages.prompts import Prompted, See
 from core.export.packages.sessions import open_session
@@ -45,12 +44,7 @@ class Package(Prompted):
 
     def generate(self, ids: list[int], limit: int | None = None, see: See | None = None) -> Iterator[int]:
         """See Prompted."""
-        limit = min(limit or self.settings["max_new_tokens"], self.settings["context"] - len(ids))
-        if limit < 1:
-            raise InputError(
-                f"The prompt has {len(ids)} tokens, and this model reads {self.settings['context']} in all."
-            )
-        yield from self.decoder.greedy(ids, self.settings["end_ids"], limit, see)
+        yield from self.decoder.greedy(ids, self.settings["end_ids"], self.room(ids, limit), see)
 
     def logits(self, ids: list[int], answer: list[int]) -> Any:
         """See Prompted."""

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
 from core.export.packages.prompts import Prompted, See
 from core.export.packages.sessions import plugin
 from core.export.packages.terminal import converse
@@ -52,11 +51,7 @@ class Package(Prompted):
 
     def generate(self, ids: list[int], limit: int | None = None, see: See | None = None) -> Iterator[int]:
         """See Prompted."""
-        limit = min(limit or self.settings["max_new_tokens"], self.settings["context"] - len(ids))
-        if limit < 1:
-            raise InputError(
-                f"The prompt has {len(ids)} tokens, and this model reads {self.settings['context']} in all."
-            )
+        limit = self.room(ids, limit)
         generator = self._generator(len(ids) + limit)
         generator.append_tokens(ids)
         for _ in range(limit):

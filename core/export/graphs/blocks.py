@@ -1,0 +1,101 @@
+"""int4 and int8 in blocks, a weight at a time: the builder has the whole model in memory twice while it quantises.
+
+The numbers are onnxruntime's own: each weight goes through its quantiser, in a graph of one node.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+# Where the constant of each kind of node stands among its inputs.
+WEIGHT = {"MatMul": 1, "Gather": 0}
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Within it the builder quantises one weight after the other, and gives each one's memory back."""
+    from onnxruntime_genai.models.builders import base
+
+    theirs = base.Model.to_nbits
+    base.Model.to_nbits = lambda self: quantized(self) if _plain(self) else theirs(self)
+    try:
+        yield
+    finally:
+        base.Model.to_nbits = theirs
+
+
+def _plain(model: Any) -> bool:
+    """Whether one width and one method hold for all that is quantised."""
+    attrs = model.quant_attrs
+    return bool(
+        model.quantization_algo == "default"
+        and not attrs["use_qdq"]
+        and not (model.int4_customized_weight_config or model.exact_quant_overrides or model.exact_quant_override_names)
+        and not model.matmul_attrs["weights_prepacked"] > 0
+        and set(attrs["op_types_to_quantize"]) <= set(WEIGHT)
+    )
+
+
+def quantized(model: Any) -> Any:
+    """The graph of a builder (onnxruntime_genai.models.builders.base.Model), with the weights of its nodes in blocks.
+
+    The nodes, names and numbers are those of `Model.to_nbits` (held by tests/core/export/test_blocks.py).
+    """
+    gc.collect()  # the builder's PyTorch model is held in circles; from here on its weights are the graph's alone
+    graph, attrs = model.model.graph, model.quant_attrs
+    model.model.opset_imports.setdefault("com.microsoft", 1)
+    for node in list(graph):
+        kept = node.name in attrs["nodes_to_exclude"] or node.op_type not in attrs["op_types_to_quantize"]
+        weight = None if kept else node.inputs[WEIGHT[node.op_type]]
+        if weight is None or weight.const_value is None:
+            continue
+        _replace(graph, node, weight, _alone(model, node, weight))
+        if not weight.uses() and not weight.is_graph_output():
+            del graph.initializers[weight.name]
+    return model.model
+
+
+def _alone(model: Any, node: Any, weight: Any) -> Any:
+    """What the quantiser makes of one node: a graph (onnx.GraphProto)."""
+    import onnx
+    import onnx_ir as ir
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    attrs, tensor = model.quant_attrs, ir.serde.serialize_tensor(weight.const_value)
+    tensor.name = weight.name
+    one = onnx.helper.make_graph([ir.serde.serialize_node(node)], "one", [], [], [tensor])
+    opsets = [onnx.helper.make_opsetid(domain, version) for domain, version in model.model.opset_imports.items()]
+    quantizer = MatMulNBitsQuantizer(
+        onnx.helper.make_model(one, opset_imports=opsets, ir_version=model.model.ir_version),
+        bits=attrs["bits"],
+        block_size=attrs["matmul_block_size"],
+        is_symmetric=attrs["is_symmetric"],
+        accuracy_level=attrs["accuracy_level"],
+        op_types_to_quantize=attrs["op_types_to_quantize"],
+    )
+    quantizer.process()
+    return quantizer.model.model.graph
+
+
+def _replace(graph: Any, node: Any, weight: Any, made: Any) -> None:
+    """Put what was made in a node's place."""
+    import onnx_ir as ir
+
+    values = {value.name: value for value in node.inputs if value is not None}
+    for proto in made.initializer:
+        if proto.name in graph.initializers:  # of a weight that two nodes share
+            values[proto.name] = graph.initializers[proto.name]
+        elif proto.name != weight.name:
+            tensor = ir.serde.deserialize_tensor(proto)
+            value = ir.Value(name=proto.name, shape=tensor.shape, type=ir.TensorType(tensor.dtype), const_value=tensor)
+            graph.register_initializer(value)
+            values[proto.name] = value
+    [one] = made.node
+    if one.op_type == node.op_type:
+        return
+    attributes = [ir.serde.deserialize_attribute(attribute) for attribute in one.attribute]
+    new = ir.Node(one.domain, one.op_type, [values[name] for name in one.input], attributes, name=one.name)
+    ir.convenience.replace_nodes_and_values(graph, node, [node], [new], node.outputs, new.outputs)
