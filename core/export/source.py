@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.export.frugal import give_back
 from core.export.subject import look_up
 from core.methods import method
 from core.methods.merge import KINDS, merge_and_load
@@ -63,7 +63,7 @@ class Source:
         """Give the model's memory back, where `folder` has all of it."""
         if self.merged:
             self.loaded = None
-            gc.collect()
+            give_back()
 
 
 def open_source(

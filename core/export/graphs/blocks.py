@@ -6,9 +6,10 @@ The numbers are onnxruntime's own: each weight goes through its quantiser, in a 
 from __future__ import annotations
 
 import contextlib
-import gc
 from collections.abc import Iterator
 from typing import Any
+
+from core.export.frugal import give_back
 
 # Where the constant of each kind of node stands among its inputs.
 WEIGHT = {"MatMul": 1, "Gather": 0}
@@ -17,14 +18,14 @@ WEIGHT = {"MatMul": 1, "Gather": 0}
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
     """Within it the builder quantises one weight after the other, and gives each one's memory back."""
-    from onnxruntime_genai.models.builders import base
+    from onnxruntime_genai.models.builder import Model
 
-    theirs = base.Model.to_nbits
-    base.Model.to_nbits = lambda self: quantized(self) if _plain(self) else theirs(self)
+    theirs = Model.to_nbits
+    Model.to_nbits = lambda self: quantized(self) if _plain(self) else theirs(self)
     try:
         yield
     finally:
-        base.Model.to_nbits = theirs
+        Model.to_nbits = theirs
 
 
 def _plain(model: Any) -> bool:
@@ -44,7 +45,7 @@ def quantized(model: Any) -> Any:
 
     The nodes, names and numbers are those of `Model.to_nbits` (held by tests/core/export/test_blocks.py).
     """
-    gc.collect()  # the builder's PyTorch model is held in circles; from here on its weights are the graph's alone
+    give_back()  # the builder's PyTorch model is held in circles; from here on its weights are the graph's alone
     graph, attrs = model.model.graph, model.quant_attrs
     model.model.opset_imports.setdefault("com.microsoft", 1)
     for node in list(graph):
@@ -53,9 +54,17 @@ def quantized(model: Any) -> Any:
         if weight is None or weight.const_value is None:
             continue
         _replace(graph, node, weight, _alone(model, node, weight))
-        if not weight.uses() and not weight.is_graph_output():
-            del graph.initializers[weight.name]
+        _drop(graph, weight)
+    for weight in list(graph.initializers.values()):
+        _drop(graph, weight)
     return model.model
+
+
+def _drop(graph: Any, weight: Any) -> None:
+    """Let go of a weight that nothing uses."""
+    if not weight.uses() and not weight.is_graph_output():
+        del graph.initializers[weight.name]
+        weight.const_value = None  # whoever holds the node holds the weight
 
 
 def _alone(model: Any, node: Any, weight: Any) -> Any:
@@ -82,6 +91,7 @@ def _alone(model: Any, node: Any, weight: Any) -> Any:
 
 def _replace(graph: Any, node: Any, weight: Any, made: Any) -> None:
     """Put what was made in a node's place."""
+    import onnx
     import onnx_ir as ir
 
     values = {value.name: value for value in node.inputs if value is not None}
@@ -89,7 +99,8 @@ def _replace(graph: Any, node: Any, weight: Any, made: Any) -> None:
         if proto.name in graph.initializers:  # of a weight that two nodes share
             values[proto.name] = graph.initializers[proto.name]
         elif proto.name != weight.name:
-            tensor = ir.serde.deserialize_tensor(proto)
+            own = onnx.TensorProto.FromString(proto.SerializeToString())  # a part holds all of its message in memory
+            tensor: Any = ir.serde.deserialize_tensor(own)
             value = ir.Value(name=proto.name, shape=tensor.shape, type=ir.TensorType(tensor.dtype), const_value=tensor)
             graph.register_initializer(value)
             values[proto.name] = value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import shutil
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.export.frugal import give_back
 from core.export.graphs import families
 from core.export.graphs.blocks import one_at_a_time
 from core.export.graphs.clean import clean
@@ -114,7 +114,7 @@ def _create(
         raise InputError(f"The builder does not make this model: {error}", "model.path") from None
     finally:
         huggingface_hub.constants.HF_HUB_OFFLINE = before
-        gc.collect()  # the builder's model is held in circles
+        give_back()  # the builder's model is held in circles
 
 
 def _adapt(config: Any) -> None:
@@ -161,15 +161,15 @@ def _no_places_where_there_are_none() -> Iterator[None]:
 @contextlib.contextmanager
 def _from_memory(loaded: Callable[[], Any] | None) -> Iterator[None]:
     """The builder takes the model that there is already."""
-    from onnxruntime_genai.models.builders import base
+    from onnxruntime_genai.models.builder import Model
 
-    theirs = base.Model.load_weights
+    theirs = Model.load_weights
     if loaded is not None:
-        base.Model.load_weights = lambda self, path: loaded()
+        Model.load_weights = lambda self, path: loaded()
     try:
         yield
     finally:
-        base.Model.load_weights = theirs
+        Model.load_weights = theirs
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ class Package(Prompted):
         self._model: Any = None
         self._adapters: Any = None
         self._loaded: set[str] = set()
+        self._read: tuple[list[int], int, Any] = ([], 0, None)  # newest prompt; room, generator
 
     @property
     def model(self) -> Any:
@@ -54,26 +55,37 @@ class Package(Prompted):
         limit = self.room(ids, limit)
         generator = self._generator(len(ids) + limit)
         generator.append_tokens(ids)
-        for _ in range(limit):
-            if see is not None:
-                see(generator.get_logits()[0, -1])
-            generator.generate_next_token()
-            token = int(generator.get_next_tokens()[0])
-            yield token
-            if token in self.settings["end_ids"] or generator.is_done():
-                return
+        try:
+            for _ in range(limit):
+                if see is not None:
+                    see(generator.get_logits()[0, -1])
+                generator.generate_next_token()
+                token = int(generator.get_next_tokens()[0])
+                yield token
+                if token in self.settings["end_ids"] or generator.is_done():
+                    return
+        finally:
+            self._read = (ids, len(ids) + limit, generator)
 
     def logits(self, ids: list[int], answer: list[int]) -> Any:
         """See Prompted."""
         import numpy as np
 
-        generator = self._generator(len(ids) + len(answer) + 1)
-        generator.append_tokens(ids + answer[:-1])
+        whole = len(ids) + len(answer) + 1
+        read, room, generator = self._read
+        if read == ids and room >= whole and self.settings["device"] == "cpu":  # the prompt need not be read again
+            generator.rewind_to(len(ids) - 1)
+            generator.append_tokens([ids[-1], *answer[:-1]])
+        else:
+            generator = self._generator(whole)
+            generator.append_tokens(ids + answer[:-1])
+            self._read = (ids, whole, generator)
         return np.asarray(generator.get_output("logits"))[0, -len(answer) :].astype(np.float32)
 
     def _generator(self, length: int) -> Any:
         import onnxruntime_genai as og
 
+        self._read = ([], 0, None)  # its memory is given back first
         params = og.GeneratorParams(self.model)
         params.set_search_options(max_length=length, do_sample=False)
         generator = og.Generator(self.model, params)

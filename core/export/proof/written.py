@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -126,60 +126,99 @@ def answer(package: Any, request: dict[str, Any]) -> dict[str, Any]:
 
     prompts, answers, limit = request["prompts"], request["answers"], request["max_new_tokens"]
     files = {int(row): path for row, path in request["logits"].items()}
-    wanted, nats = request["wanted"], dict[int, float]()  # of the right answers
+    rights = request["wanted"] or [[] for _ in prompts]
     list(package.generate(prompts[0], 1))  # the first call makes room; it is not timed
-    mine: list[list[int]] = []
-    timed = made = 0.0
-    first: list[float] = []
-    worst, total, count, low, high = 0.0, 0.0, 0, math.inf, -math.inf
-    margins: dict[int, float] = {}
-    for place, prompt in enumerate(prompts):
-        start, tokens, steps = time.perf_counter(), list[int](), list[Any]()
-        clocked = place < request["timed"]
-        see = None if clocked or place not in files else lambda said, s=steps: s.append(np.array(said, np.float32))
-        for token in package.generate(prompt, limit, see):
-            if not tokens and clocked:
-                first.append(time.perf_counter() - start)
-            tokens.append(token)
+    clock, gaps, nats = _Clock(), _Gaps(), 0.0
+    mine, differing = list[list[int]](), list[dict[str, Any]]()
+    for place, (prompt, theirs, right) in enumerate(zip(prompts, answers, rights, strict=True)):
+        said = _Said(package, prompt)
+        if place < request["timed"]:
+            tokens = clock.timed(package.generate(prompt, limit))
+        else:
+            tokens = said.written(limit, keep=place in files)
         mine.append(tokens)
-        if clocked:
-            timed += time.perf_counter() - start
-            made += len(tokens)
-        if place not in files or not math.isfinite(worst):
-            continue
-        theirs = np.load(files[place])
-        along = steps and tokens == answers[place]  # so what it said is what it says along PyTorch's answer
-        ours = np.stack(steps) if along else package.logits(prompt, answers[place])
-        gaps = np.abs(ours - theirs)
-        gap = float(gaps.max())
-        worst = max(worst, gap) if math.isfinite(gap) else gap
-        total, count = total + float(gaps.sum(dtype=np.float64)), count + gaps.size
-        low, high = min(low, float(theirs.min())), max(high, float(theirs.max()))
-        at = _common(answers[place], tokens)
-        if at < min(len(answers[place]), len(tokens)):
-            margins[place] = float(theirs[at, answers[place][at]] - theirs[at, tokens[at]])
-        if wanted and answers[place] == wanted[place]:
-            nats[place] = _nats(ours, wanted[place])
-    differing = [
-        {"row": i, "token": _common(answers[i], mine[i]), "margin": margins.get(i)}
-        for i in range(len(prompts))
-        if answers[i] != mine[i]
-    ]
-    for place, right in enumerate(wanted):
-        if right and place not in nats:
-            nats[place] = _nats(package.logits(prompts[place], right), right)
+        margin = None
+        if place in files and math.isfinite(gaps.worst):
+            logits = np.load(files[place])
+            gaps.add(logits, said.along(theirs))
+            at = _common(theirs, tokens)
+            if at < min(len(theirs), len(tokens)):
+                margin = float(logits[at, theirs[at]] - logits[at, tokens[at]])
+        if tokens != theirs:
+            differing.append({"row": place, "token": _common(theirs, tokens), "margin": margin})
+        if right:
+            nats += _nats(said.along(right), right)
     return {
         "answers": mine,
-        "max_logit_difference": worst,
-        "mean_logit_difference": total / max(1, count),
-        "logit_range": high - low,
-        "largest_logit": max(high, -low),
+        "max_logit_difference": gaps.worst,
+        "mean_logit_difference": gaps.total / max(1, gaps.count),
+        "logit_range": gaps.high - gaps.low,
+        "largest_logit": max(gaps.high, -gaps.low),
         "logit_rows": len(request["logits"]),
         "differing": differing,
-        "nll": sum(nats.values()) if wanted else None,
-        "tokens_per_second": made / max(1e-9, timed),
-        "first_token_seconds": median(first) if first else 0.0,
+        "nll": nats if request["wanted"] else None,
+        "tokens_per_second": clock.tokens / max(1e-9, clock.seconds),
+        "first_token_seconds": median(clock.first) if clock.first else 0.0,
     }
+
+
+class _Clock:
+    """How fast answers come."""
+
+    def __init__(self) -> None:
+        self.tokens, self.seconds, self.first = 0, 0.0, list[float]()
+
+    def timed(self, answer: Iterator[int]) -> list[int]:
+        """An answer's tokens, timed."""
+        start, tokens = time.perf_counter(), list[int]()
+        for token in answer:
+            if not tokens:
+                self.first.append(time.perf_counter() - start)
+            tokens.append(token)
+        self.seconds += time.perf_counter() - start
+        self.tokens += len(tokens)
+        return tokens
+
+
+class _Said:
+    """What the package says behind a prompt: logits along answers, each reckoned once."""
+
+    def __init__(self, package: Any, prompt: list[int]) -> None:
+        self._package, self._prompt = package, prompt
+        self._known: dict[tuple[int, ...], Any] = {}
+
+    def written(self, limit: int, keep: bool) -> list[int]:
+        """The package's own answer; keep: with the logits along it."""
+        import numpy as np
+
+        steps = list[Any]()
+        see = (lambda said: steps.append(np.array(said, np.float32))) if keep else None
+        tokens = list(self._package.generate(self._prompt, limit, see))
+        if steps:
+            self._known[tuple(tokens)] = np.stack(steps)
+        return tokens
+
+    def along(self, answer: list[int]) -> Any:
+        """Logits before each token of an answer: float32 (tokens, vocabulary)."""
+        key = tuple(answer)
+        if key not in self._known:
+            self._known[key] = self._package.logits(self._prompt, answer)
+        return self._known[key]
+
+
+class _Gaps:
+    """How far the package's logits lie from PyTorch's, and what PyTorch's span."""
+
+    def __init__(self) -> None:
+        self.worst, self.total, self.count, self.low, self.high = 0.0, 0.0, 0, math.inf, -math.inf
+
+    def add(self, theirs: Any, ours: Any) -> None:
+        """Logits along one answer (tokens, vocabulary). A gap that is no number stays the worst."""
+        gaps = abs(ours - theirs)
+        gap = float(gaps.max())
+        self.worst = max(self.worst, gap) if math.isfinite(gap) else gap
+        self.total, self.count = self.total + float(gaps.sum(dtype="float64")), self.count + gaps.size
+        self.low, self.high = min(self.low, float(theirs.min())), max(self.high, float(theirs.max()))
 
 
 def _nats(logits: Any, right: list[int]) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from core.export.graphs import builder
+from core.export.graphs import blocks, builder
 from core.export.options import Options
 from tests import factory
 
@@ -39,16 +39,18 @@ def test_it_is_the_builders_own(family, precision, extra, tmp_path, monkeypatch)
     from core.models.load import load_base
 
     base = factory.tiny_model(family, tmp_path / "base")
-    options = Options("cpu", precision)
-    seen = []
+    options, seen, quantized = Options("cpu", precision), [], []
+    real = blocks.quantized
+    monkeypatch.setattr(blocks, "quantized", lambda model: quantized.append(model) or real(model))
     for name in ("theirs", "ours"):
         with monkeypatch.context() as patch:
             if name == "theirs":
                 patch.setattr(builder, "one_at_a_time", contextlib.nullcontext)
-            taken = load_base(str(base)) if name == "ours" else None
-            loaded = None if taken is None else lambda model=taken: model
+            holder = [load_base(str(base))]  # given away: nobody keeps it
+            loaded = holder.pop if name == "ours" else None
             builder.build(base, "cpu", options, tmp_path / name, end_ids=[1], pad_id=0, extra=extra, loaded=loaded)
         seen.append(graph_of(tmp_path / name))
+        assert (len(holder), len(quantized)) == ((1, 0) if name == "theirs" else (0, 1))
     (nodes, tensors, outputs), (our_nodes, our_tensors, our_outputs) = seen
     assert our_nodes == nodes and our_outputs == outputs and our_tensors.keys() == tensors.keys()
     assert any(kind == "MatMulNBits" for kind, *_ in nodes.values())

@@ -248,6 +248,22 @@ def test_batches_filled_on_the_right(tuned_run, tiny_llama):
         assert alone[: len(found)] == found[: len(alone)]
 
 
+def test_what_was_read_is_not_read_again_and_says_the_same(tuned_run, tiny_llama):
+    from core.export.packages.run_writer import Package
+
+    run = tuned_run(tiny_llama)
+    build(run, precision="int4")
+    package = Package(run.export_dir("cpu", "int4"))
+    prompt, answers = [1, 30, 40, 50, 60, 70], ([33, 44, 55], [9], list(range(30, 90)))
+    alone = [Package(package.folder).logits(prompt, answer) for answer in answers]
+    first = list(package.generate(prompt))
+    for answer, want in zip(answers, alone, strict=True):
+        found = package.logits(prompt, answer)
+        assert found.shape == want.shape and abs(found - want).max() < 1e-4
+    assert list(package.generate(prompt)) == first
+    assert abs(package.logits([1, 30, 41], [33]) - Package(package.folder).logits([1, 30, 41], [33])).max() == 0
+
+
 def test_a_stopped_export_leaves_the_earlier_package(tuned_run, tiny_llama, monkeypatch):
     run = tuned_run(tiny_llama)
     build(run)
