@@ -295,7 +295,7 @@ def test_a_failed_comparison_is_told_and_leaves_the_earlier_package(tuned_run, t
     real = builder.build
 
     def other(folder, *args, **more):
-        real(factory.tiny_model("llama", folder.parent / "other", seed=7), *args, **more)
+        real(factory.tiny_model("llama", folder.parent / "other", seed=7), *args, **more | {"loaded": None})
 
     monkeypatch.setattr(builder, "build", other)
     report = build(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -18,6 +19,7 @@ from ui.tabs.data.refresh import QUIET
 PAGE = 10  # rows of the table
 WIDE = 8  # columns of the table
 CELL = 400  # characters of a cell that are sent
+SAMPLE, SHORT = 50, 12  # rows that are looked at for columns of so few characters: numbers, ids, names of classes
 TABLE_JS = """
 element.addEventListener('click', e => {
   const b = e.target.closest('button'), tr = e.target.closest('tr[data-row]');
@@ -61,10 +63,11 @@ def drawn(draft: Draft, first: int, at: int) -> str:
     total, names = len(data.rows), data.columns[:WIDE]
     first = max(0, min(first, (total - 1) // PAGE * PAGE))
     more = f" and {len(data.columns) - WIDE} more columns" if len(data.columns) > WIDE else ""
-    heads = "".join(f'<th scope="col">{escape(str(c))}</th>' for c in names)
+    narrow = {c: ' class="short"' if _is_short(c, data.rows[:SAMPLE]) else "" for c in names}
+    heads = "".join(f'<th scope="col"{narrow[c]}>{escape(str(c))}</th>' for c in names)
     body = []
     for row, values in enumerate(data.rows[first : first + PAGE], first):
-        cells = "".join(f"<td>{_cell(values.get(c))}</td>" for c in names)
+        cells = "".join(f"<td{narrow[c]}>{_cell(values.get(c))}</td>" for c in names)
         on = ' class="on"' if row == at else ""
         pressed = "true" if row == at else "false"
         body.append(
@@ -84,6 +87,10 @@ def drawn(draft: Draft, first: int, at: int) -> str:
         f'<thead><tr><th scope="col" class="num">row</th>{heads}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def _is_short(column: Any, rows: Sequence[dict[str, Any]]) -> bool:
+    return all(len(str(text)) <= SHORT for text in (column, *(row.get(column) for row in rows)))
 
 
 def _cell(value: Any) -> str:
