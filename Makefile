@@ -36,7 +36,7 @@ slow: $(VENV)/.dev
 	$(PYTEST) -q $(SHARED_OUT) -m "slow and not browser" --durations=10
 
 browser: $(VENV)/.dev $(VENV)/.browser
-	$(PYTEST) -q -m browser --durations=10
+	$(PYTEST) -q -n 2 --dist worksteal -m browser --durations=10
 
 thorough: $(VENV)/.dev $(VENV)/.browser  ## All tests, with the further cases that `make test` leaves out (an hour)
 	TUNESMITH_THOROUGH=1 $(PYTEST) -q --durations=20

@@ -44,6 +44,7 @@ THOROUGH = (
     "test_decoders_families.py::test_families_of_the_exporter[bloom-",
     "test_demo.py::test_fields_on_known_and_on_new_names",
     "test_demo.py::test_summary",
+    "test_demo.py::test_tone",
     "test_devices_readers.py::test_openvino_says_what_onnxruntime_says[",
     "test_faults.py::test_a_signal_in_the_middle_of_the_build[15-",
     "test_folds.py::test_a_fold_is_the_run_of_its_own_settings",

@@ -27,9 +27,9 @@ def core(runs: Path, *words: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def tuned_and_base(runs: Path, name: str) -> dict[str, Any]:
+def tuned_and_base(runs: Path, name: str, *more: str) -> dict[str, Any]:
     """The evaluation of a run of the demo set's own config: the tuned model and its base on the held-out rows."""
-    trained = core(runs, "train", f"assets/configs/{name}.yaml")
+    trained = core(runs, "train", f"assets/configs/{name}.yaml", *more)
     assert trained["state"] == "done"
     result = core(runs, "evaluate", trained["run"])
     assert result["data"]["which"] == "held-out"
@@ -43,6 +43,13 @@ def result(tmp_path: Path, request: pytest.FixtureRequest) -> dict[str, Any]:
     found = tuned_and_base(tmp_path, name)
     print(f"{name}: base {found['baseline']}\n{name}: tuned {found['metrics']} {found['groups']}")
     return found
+
+
+def test_one_epoch_learns_most_of_it(tmp_path: Path) -> None:
+    result = tuned_and_base(tmp_path, "tone", "--set", "training.num_train_epochs=1")
+    assert result["metrics"]["accuracy"] >= 0.9
+    assert result["difference"]["accuracy"]["low"] > 0
+    assert result["metrics"]["stopped_by_itself"] >= 0.95
 
 
 def test_tone(result: dict[str, Any]) -> None:
