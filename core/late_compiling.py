@@ -16,13 +16,10 @@ NAME = "bitsandbytes"
 
 
 class _Finder:
-    """Finds bitsandbytes as the others do, and runs it with a torch.compile that waits. It serves once."""
+    """Finds bitsandbytes as the others do, and runs it with a torch.compile that waits."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
-        if name != NAME:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target) if name == NAME else None
         if spec is not None and spec.loader is not None:
             loader: Any = spec.loader
             loader.exec_module = _calmly(loader.exec_module)
