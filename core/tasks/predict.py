@@ -6,27 +6,26 @@ and the positions leave the filling out. Numbers are those of the weights' type:
 
 from __future__ import annotations
 
+import copy
 import functools
-import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
+from core.data.encoded import IGNORED
 from core.models.tokenizer import end_ids, pad_id
-from core.runs.state import Stopped
 from core.tasks import encoder_decoder
 from core.tasks.base import Answer
+from core.tasks.batched import MOST_NUMBERS, accepts, batches, check, forward, left, places_of
 
-IGNORED = -100
 MOST_ROWS = 32  # in a batch
-MOST_TOKENS = 16_384  # in a batch
 MOST_PAIRS = 64  # rows times labels in a batch: each has its own copy of the prompt's keys and values
-MOST_NUMBERS = 2**26  # in a batch's logits: 256 MB
 
 Progress = Callable[[float], None]
 OnLogits = Callable[[Sequence[int], torch.Tensor], None]
+OnNats = Callable[[int, float], None]
 
 
 def write(
@@ -40,6 +39,8 @@ def write(
     on_progress: Progress | None = None,
     on_token: Callable[[int], None] | None = None,
     on_logits: OnLogits | None = None,
+    rights: Sequence[Sequence[int]] | None = None,
+    on_nats: OnNats | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> list[Answer]:
     """The greedy answer to each prompt: always the likeliest token, until an end token or the limit.
@@ -49,7 +50,9 @@ def write(
     arguments. adapters: PEFT's name of the one that answers each prompt ("__base__": none); None: the active one.
     on_token: of a single prompt, told each token as it is chosen, the end too. on_logits: told, before each choice,
     which prompts are still answered and their logits (prompts, vocabulary); those of a batch are all told of before any
-    of the next, and a batch then is small enough for all its logits to be kept.
+    of the next, and a batch then is small enough for all its logits to be kept. rights, on_nats: an answer to each
+    prompt (token ids), and told which prompt's has how many nats, by the keys and values that the prompt has already;
+    models without those, and encoder-decoders, tell of none.
     """
     ends = end_ids(tokenizer) if ends is None else ends
     answers: list[Answer | None] = [None if len(p) else Answer("", "", [], False) for p in prompts]
@@ -57,11 +60,15 @@ def write(
     done = len(prompts) - len(asked)
     with torch.inference_mode():
         lengths = [len(prompts[i]) + max_new_tokens for i in asked]
-        kept = max_new_tokens * int(model.config.get_text_config().vocab_size) if on_logits else 0
-        for places in _batches(lengths, MOST_ROWS, [kept] * len(asked)):
+        columns = [max_new_tokens * bool(on_logits) + len(rights[i] if rights else ()) for i in asked]
+        vocabulary = int(model.config.get_text_config().vocab_size)
+        for places in batches(lengths, MOST_ROWS, [count * vocabulary for count in columns]):
             batch = [asked[place] for place in places]
             names = [adapters[i] for i in batch] if adapters is not None else None
             greedy = encoder_decoder.greedy if model.config.is_encoder_decoder else _greedy
+            more: dict[str, Any] = {}
+            if rights is not None and on_nats is not None and not model.config.is_encoder_decoder:
+                more = {"after": functools.partial(_judged, model, batch, [rights[i] for i in batch], on_nats)}
             ids, stopped = greedy(
                 model,
                 [prompts[i] for i in batch],
@@ -72,6 +79,7 @@ def write(
                 names,
                 on_token,
                 on_logits and functools.partial(_told, on_logits, batch),
+                **more,
             )
             for i, new, end in zip(batch, ids, stopped, strict=True):
                 text = str(tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
@@ -104,8 +112,8 @@ def surprise(
     columns = [len(labels) if beside else _asked(labels) + 1 for _, labels in examples]
     nll = encoder_decoder.nll if beside else _nll
     with torch.inference_mode():
-        for batch in _batches(lengths, MOST_ROWS, [count * vocabulary for count in columns]):
-            _check(should_stop)
+        for batch in batches(lengths, MOST_ROWS, [count * vocabulary for count in columns]):
+            check(should_stop)
             made = nll(model, [examples[i] for i in batch], pad_id(tokenizer))
             for i, one in zip(batch, made, strict=True):
                 found[i] = one
@@ -118,11 +126,11 @@ def surprise(
 def _nll(model: Any, rows: Sequence[tuple[Sequence[int], Sequence[int]]], pad: int) -> list[tuple[float, int]]:
     """(nats summed, tokens counted) of each row of a batch of (input_ids, labels)."""
     keep = max(_asked(labels) for _, labels in rows) + 1
-    ids, mask = _left([ids for ids, _ in rows], pad, model.device)
-    labels, _ = _left([labels for _, labels in rows], IGNORED, model.device)
+    ids, mask = left([ids for ids, _ in rows], pad, model.device)
+    labels, _ = left([labels for _, labels in rows], IGNORED, model.device)
     for row, (_, own) in enumerate(rows):  # a row's own first token, wherever the filling ends
         labels[row, labels.shape[1] - len(own)] = IGNORED
-    logits = _forward(model, ids, mask, _positions(mask), keep=keep)[0][:, -keep:]
+    logits = forward(model, ids, mask, places_of(mask), keep=keep)[0][:, -keep:]
     nll = torch.nn.functional.cross_entropy(
         logits[:, :-1].float().transpose(1, 2), labels[:, labels.shape[1] - logits.shape[1] + 1 :],
         ignore_index=IGNORED, reduction="none",
@@ -144,16 +152,16 @@ def likelihoods(
     The prompt goes through the model once; its keys and values serve all completions.
     """
     table: list[list[float]] = [[] for _ in prompts]
-    if "past_key_values" not in _accepts(model) and not model.config.is_encoder_decoder:
+    if "past_key_values" not in accepts(model) and not model.config.is_encoder_decoder:
         return _without_cache(model, tokenizer, prompts, completions, on_progress, should_stop)
     longest, vocabulary = max(map(len, completions)), int(model.config.get_text_config().vocab_size)
     chunk = max(1, min(MOST_PAIRS, len(completions), MOST_NUMBERS // (longest * vocabulary)))
     rows = max(1, min(MOST_ROWS, MOST_PAIRS // chunk, MOST_NUMBERS // (chunk * longest * vocabulary)))
     done = 0
     with torch.inference_mode():
-        for batch in _batches([len(p) for p in prompts], rows):
+        for batch in batches([len(p) for p in prompts], rows):
             for start in range(0, len(completions), chunk):
-                _check(should_stop)
+                check(should_stop)
                 part = completions[start : start + chunk]
                 score = encoder_decoder.scores if model.config.is_encoder_decoder else _score
                 scores = score(model, [prompts[i] for i in batch], part, pad_id(tokenizer))
@@ -167,27 +175,46 @@ def likelihoods(
 
 def _score(model: Any, prompts: list[Sequence[int]], completions: Sequence[Sequence[int]], pad: int) -> torch.Tensor:
     """Log-likelihoods [prompts, completions] of one batch."""
-    ids, mask = _left(prompts, pad, model.device)
-    logits, cache = _forward(model, ids, mask, _positions(mask), use_cache=True)
-    rows, count, longest = len(prompts), len(completions), max(map(len, completions))
-    wanted = torch.full((count, longest), IGNORED, device=ids.device)
-    for i, completion in enumerate(completions):
-        wanted[i, : len(completion)] = torch.tensor(completion, device=ids.device)
-    there = wanted != IGNORED
-    target = wanted.clamp(min=0)
-    first = logits[:, -1].float().log_softmax(-1)
-    total = first[:, target[:, 0]].double() * there[:, 0]
-    if longest > 1:
+    ids, mask = left(prompts, pad, model.device)
+    logits, cache = forward(model, ids, mask, places_of(mask), use_cache=True)
+    rows, count = len(prompts), len(completions)
+    if max(map(len, completions)) > 1:
         cache.batch_repeat_interleave(count)
-        fed, fed_mask = target[:, :-1].repeat(rows, 1), there[:, :-1].repeat(rows, 1).long()
-        full = torch.cat([mask.repeat_interleave(count, 0), fed_mask], dim=1)
-        positions = mask.sum(-1).repeat_interleave(count)[:, None] + torch.arange(longest - 1, device=ids.device)
-        logits, _ = _forward(model, fed, full, positions, cache=cache, use_cache=True, keep=longest - 1)
-        later = torch.nn.functional.cross_entropy(
-            logits[:, -(longest - 1) :].float().transpose(1, 2), wanted[:, 1:].repeat(rows, 1),
-            ignore_index=IGNORED, reduction="none",
-        )  # fmt: skip
-        total = total - later.double().sum(-1).reshape(rows, count)
+    first, mask = logits[:, -1].repeat_interleave(count, 0), mask.repeat_interleave(count, 0)
+    return -_behind(model, first, mask, cache, list(completions) * rows).reshape(rows, count)
+
+
+def _judged(
+    model: Any, batch: Sequence[int], rights: Sequence[Sequence[int]], on_nats: OnNats,
+    logits: torch.Tensor, mask: torch.Tensor, cache: Any,
+) -> None:  # fmt: skip
+    """Tell of the right answers behind the prompts of a batch that was just read, whose cache stays as it is."""
+    if cache is not None:
+        own = copy.deepcopy(cache) if max(map(len, rights)) > 1 else cache
+        for i, nats in zip(batch, _behind(model, logits[:, -1], mask, own, rights).tolist(), strict=True):
+            on_nats(i, nats)
+
+
+def _behind(
+    model: Any, first: torch.Tensor, mask: torch.Tensor, cache: Any, answers: Sequence[Sequence[int]]
+) -> torch.Tensor:
+    """Nats of an answer behind each prompt that a cache holds (rows); the cache is written to.
+
+    first: the logits behind the prompts (rows, vocabulary). mask: of the prompts (rows, columns).
+    """
+    longest = max(1, *map(len, answers))
+    wanted = torch.full((len(answers), longest), IGNORED)
+    for row, answer in enumerate(answers):
+        wanted[row, : len(answer)] = torch.tensor(list(answer))
+    wanted = wanted.to(first.device)
+    nats = functools.partial(torch.nn.functional.cross_entropy, ignore_index=IGNORED, reduction="none")
+    total = nats(first.float(), wanted[:, 0]).double()
+    if longest > 1:
+        full = torch.cat([mask, (wanted[:, :-1] != IGNORED).long()], dim=1)
+        positions = mask.sum(-1)[:, None] + torch.arange(longest - 1, device=first.device)
+        fed = wanted[:, :-1].clamp(min=0)
+        logits, _ = forward(model, fed, full, positions, cache=cache, use_cache=True, keep=longest - 1)
+        total += nats(logits[:, -(longest - 1) :].float().transpose(1, 2), wanted[:, 1:]).double().sum(-1)
     return total
 
 
@@ -215,17 +242,24 @@ def _greedy(
     names: list[str] | None = None,
     on_token: Callable[[int], None] | None = None,
     on_logits: OnLogits | None = None,
+    after: Callable[[torch.Tensor, torch.Tensor, Any], None] | None = None,
 ) -> tuple[list[list[int]], list[bool]]:
-    """New tokens of each prompt without the end token, and whether there was one."""
-    ids, mask = _left(prompts, pad, model.device)
+    """New tokens of each prompt without the end token, and whether there was one.
+
+    after: called when the prompts are read, with logits, mask and cache.
+    """
+    ids, mask = left(prompts, pad, model.device)
     new: list[list[int]] = [[] for _ in prompts]
     stopped = [False] * len(prompts)
     live = list(range(len(prompts)))
-    keeps = "past_key_values" in _accepts(model)
-    positions, cache, fed = _positions(mask), None, ids
+    keeps = "past_key_values" in accepts(model)
+    positions, cache, fed = places_of(mask), None, ids
     for _ in range(most):
-        _check(should_stop)
-        logits, cache = _forward(model, fed, mask, positions, cache=cache, use_cache=keeps, names=names)
+        check(should_stop)
+        logits, cache = forward(model, fed, mask, positions, cache=cache, use_cache=keeps, names=names)
+        if after is not None:
+            after(logits, mask, cache)
+            after = None
         if on_logits is not None:
             on_logits(live, logits[:, -1])
         chosen = logits[:, -1].argmax(-1)
@@ -250,7 +284,7 @@ def _greedy(
         mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=1)
         ids = torch.cat([ids, chosen[:, None]], dim=1)
         fed = chosen[:, None] if keeps else ids
-        positions = positions[:, -1:] + 1 if keeps else _positions(mask)
+        positions = positions[:, -1:] + 1 if keeps else places_of(mask)
     return new, stopped
 
 
@@ -259,69 +293,7 @@ def _told(on_logits: OnLogits, batch: Sequence[int], live: Sequence[int], logits
     on_logits([batch[row] for row in live], logits)
 
 
-def _forward(
-    model: Any, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, *,
-    cache: Any = None, use_cache: bool = False, keep: int = 1, names: list[str] | None = None,
-) -> tuple[torch.Tensor, Any]:  # fmt: skip
-    """(logits of at least the last `keep` columns, cache). Arguments that an architecture does not know stay away."""
-    known = _accepts(model)
-    more: dict[str, Any] = {"use_cache": use_cache}
-    if cache is not None:
-        more["past_key_values"] = cache
-    if names is not None:
-        more["adapter_names"] = names
-    if "position_ids" in known:
-        more["position_ids"] = positions
-    if "logits_to_keep" in known:
-        more["logits_to_keep"] = keep
-    out = model(input_ids=ids, attention_mask=mask, **more)
-    return out.logits, out.past_key_values if use_cache else None
-
-
-def _accepts(model: Any) -> set[str]:
-    """The arguments of the architecture's own forward; an adapter's wrapper hands all of them on."""
-    inner = model if isinstance(model, PreTrainedModel) else model.get_base_model()
-    return set(inspect.signature(inner.forward).parameters)
-
-
-def _batches(lengths: Sequence[int], most_rows: int, numbers: Sequence[int] | None = None) -> Iterator[list[int]]:
-    """Row numbers in batches of like length, the longest first: what does not fit into memory shows at once."""
-    batch: list[int] = []
-    widest = 0
-    for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        wide = max(widest, numbers[i] if numbers else 0)
-        size = len(batch) + 1
-        if batch and (size > most_rows or size * lengths[batch[0]] > MOST_TOKENS or size * wide > MOST_NUMBERS):
-            yield batch
-            batch, wide = [], numbers[i] if numbers else 0
-        batch.append(i)
-        widest = wide
-    if batch:
-        yield batch
-
-
-def _left(rows: Sequence[Sequence[int]], fill: int, device: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows filled on the left to the longest [rows, longest], and the mask: 1 where a row is."""
-    longest = max(map(len, rows))
-    ids = torch.full((len(rows), longest), fill, dtype=torch.long)
-    mask = torch.zeros((len(rows), longest), dtype=torch.long)
-    for n, row in enumerate(rows):
-        if len(row):
-            ids[n, longest - len(row) :] = torch.tensor(list(row))
-            mask[n, longest - len(row) :] = 1
-    return ids.to(device), mask.to(device)
-
-
-def _positions(mask: torch.Tensor) -> torch.Tensor:
-    return (mask.cumsum(-1) - 1).clamp(min=0)
-
-
 def _asked(labels: Sequence[int]) -> int:
     """How many columns from the first label to the end."""
     first = next((i for i, label in enumerate(labels) if label != IGNORED), len(labels))
     return len(labels) - first
-
-
-def _check(should_stop: Callable[[], bool] | None) -> None:
-    if should_stop is not None and should_stop():
-        raise Stopped

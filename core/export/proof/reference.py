@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from core.tasks import encoder_decoder, predict
 from core.tasks.vectors import fill
@@ -63,8 +62,11 @@ def answer(
         on_row: called with rows done so far.
     """
     write = partial(predict.write, model, tokenizer, ends=set(end_ids), should_stop=should_stop)
-    kept = _Kept(folder, wanted)
-    write(prompts, max_new_tokens=max_new_tokens, on_logits=kept.take, on_progress=partial(kept.batch, on_row))
+    kept, nats = _Kept(folder), dict[int, float]()
+    write(
+        prompts, max_new_tokens=max_new_tokens, on_logits=kept.take, on_progress=partial(kept.batch, on_row),
+        rights=wanted, on_nats=nats.__setitem__,
+    )  # fmt: skip
     shortest = min(range(len(prompts)), key=lambda row: len(prompts[row]))
     minds = kept.differs(shortest, along(model, prompts[shortest], kept.answers[shortest]))
     for row in range(len(prompts)) if minds else sorted(kept.unsure):
@@ -72,11 +74,9 @@ def answer(
         kept.batch(None, 0)
     nll = None
     if wanted is not None:
-        others = [row for row, right in enumerate(wanted) if right and row not in kept.nll]
-        rows = [_example(model, prompts[row], wanted[row]) for row in others]
-        nll = sum(kept.nll.values()) + sum(
-            n for n, _ in predict.surprise(model, tokenizer, rows, should_stop=should_stop)
-        )
+        rows = [_example(model, prompts[row], right) for row, right in enumerate(wanted) if right and row not in nats]
+        read = predict.surprise(model, tokenizer, rows, should_stop=should_stop)  # of models without a cache
+        nll = sum(nats.values()) + sum(n for n, _ in read)
     began, first, made = time.perf_counter(), list[float](), 0
     for prompt in prompts[:TIMED_ROWS]:
         if len(first) > 1 and time.perf_counter() - began > TIMED_S:
@@ -97,11 +97,10 @@ def _clock(times: list[float], token: int) -> None:
 class _Kept:
     """What is kept of the logits along the answers, a batch at a time."""
 
-    def __init__(self, folder: Path, wanted: Sequence[list[int]] | None) -> None:
-        self.folder, self.wanted = folder, wanted
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.answers: dict[int, list[int]] = {}
         self.files: dict[int, Path] = {}
-        self.nll: dict[int, float] = {}  # of rows whose answer is the right one
         self.unsure: set[int] = set()
         self._steps: dict[int, list[torch.Tensor]] = {}
         self._room = LOGIT_BYTES
@@ -132,12 +131,7 @@ class _Kept:
         return bool(np.abs(logits.numpy() - theirs).max() > UNSURE * max(1e-9, float(theirs.max() - theirs.min())))
 
     def _row(self, row: int, logits: torch.Tensor) -> None:
-        tokens = logits.argmax(-1).tolist()
-        self.answers[row] = tokens
-        if self.wanted is not None and tokens == self.wanted[row]:
-            self.nll[row] = float(functional.cross_entropy(logits, torch.tensor(tokens), reduction="sum"))
-        else:
-            self.nll.pop(row, None)
+        self.answers[row] = logits.argmax(-1).tolist()
         best = logits.topk(2, -1).values
         if float((best[:, 0] - best[:, 1]).min()) < UNSURE * float(logits.max() - logits.min()):
             self.unsure.add(row)

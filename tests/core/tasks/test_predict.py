@@ -100,6 +100,23 @@ def test_likelihoods_equal_reading_every_pair_whole(loaded: tuple[Any, Any], mon
         assert whole == pytest.approx(want, rel=1e-4)
 
 
+def test_right_answers_are_judged_behind_the_prompts_that_were_read(loaded: tuple[Any, Any]) -> None:
+    """Prompts longer than Gemma's window among them; the answers that are written stay what they were."""
+    model, tokenizer = loaded
+    prompts, rights = ids(tokenizer, [*PROMPTS, PROMPTS[2] * 3]), ids(tokenizer, [*LABELS[:4], "", LABELS[3] * 4])
+    found: dict[int, float] = {}
+    rows = predict.write(
+        model, tokenizer, prompts, max_new_tokens=6, ends=set(), rights=rights, on_nats=found.__setitem__
+    )
+    assert rows == predict.write(model, tokenizer, prompts, max_new_tokens=6, ends=set())
+    assert found.pop(4) == 0
+    want = {
+        n: naive_nll(model, p + right, [-100] * len(p) + right)
+        for n, (p, right) in enumerate(zip(prompts, rights, strict=True)) if right
+    }  # fmt: skip
+    assert found == pytest.approx(want, rel=1e-4)
+
+
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT 0.21 asks transformers 5.23
 def test_an_adapter_is_asked_like_any_model(tiny_llama: Path) -> None:
     from peft import LoraConfig, get_peft_model
