@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -93,4 +94,6 @@ def main(argv: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     mask_output()
-    sys.exit(main())
+    status = main()
+    gc.freeze()  # the end does not look through it all once more: three seconds with the libraries of a training
+    sys.exit(status)

@@ -69,4 +69,6 @@ def _listen(given: queue.Queue[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    gc.freeze()  # see core.__main__
+    sys.exit(status)

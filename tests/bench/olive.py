@@ -91,9 +91,12 @@ def _clicked(run: Path, out: Path) -> tuple[float, float]:
     began, before = time.perf_counter(), os.times()
     line = ["export", str(run), "--device", "cpu", "--precision", "int4", "--out", str(out), "--json"]
     process = standby.start(line, standby.environment(), out.with_suffix(".log"), piped=True)
+    pipe = process.stdout
+    said = pipe.readline() if pipe is not None else b""  # the package is in its place, and the page says so
+    seconds = time.perf_counter() - began
     process.communicate()
-    seconds, after = time.perf_counter() - began, os.times()
-    if process.returncode:
+    after = os.times()
+    if process.returncode or not said:
         raise RuntimeError(out.with_suffix(".log").read_text(encoding="utf-8")[-3000:])
     return seconds, sum(after[2:4]) - sum(before[2:4]) - spent
 
