@@ -37,7 +37,19 @@ def _plain(model: Any) -> bool:
         and not (model.int4_customized_weight_config or model.exact_quant_overrides or model.exact_quant_override_names)
         and not model.matmul_attrs["weights_prepacked"] > 0
         and set(attrs["op_types_to_quantize"]) <= set(WEIGHT)
+        and all(len(weight.const_value.shape) == 2 for _, weight in _chosen(model))
     )
+
+
+def _chosen(model: Any) -> list[tuple[Any, Any]]:
+    """The nodes whose weight is quantised, each with that weight."""
+    attrs, found = model.quant_attrs, []
+    for node in model.model.graph:
+        if node.op_type in attrs["op_types_to_quantize"] and node.name not in attrs["nodes_to_exclude"]:
+            weight = node.inputs[WEIGHT[node.op_type]]
+            if weight is not None and weight.const_value is not None:
+                found.append((node, weight))
+    return found
 
 
 def quantized(model: Any) -> Any:
@@ -46,13 +58,9 @@ def quantized(model: Any) -> Any:
     The nodes, names and numbers are those of `Model.to_nbits` (held by tests/core/export/test_blocks.py).
     """
     give_back()  # the builder's PyTorch model is held in circles; from here on its weights are the graph's alone
-    graph, attrs = model.model.graph, model.quant_attrs
+    graph = model.model.graph
     model.model.opset_imports.setdefault("com.microsoft", 1)
-    for node in list(graph):
-        kept = node.name in attrs["nodes_to_exclude"] or node.op_type not in attrs["op_types_to_quantize"]
-        weight = None if kept else node.inputs[WEIGHT[node.op_type]]
-        if weight is None or weight.const_value is None:
-            continue
+    for node, weight in _chosen(model):
         _replace(graph, node, weight, _alone(model, node, weight))
         _drop(graph, weight)
     for weight in list(graph.initializers.values()):

@@ -26,20 +26,21 @@ def graph_of(folder):
 
 
 @pytest.mark.parametrize(
-    ("family", "precision", "extra"),
+    ("family", "precision", "extra", "device"),
     [
-        ("llama", "int4", ()),
-        ("llama", "int8", ()),
-        ("qwen2", "int4", ()),
-        ("gemma3_text", "int4", ("shared_embeddings=false",)),
-        ("phi3", "int4", ("op_types_to_quantize=MatMul/Gather",)),
+        ("llama", "int4", (), "cpu"),
+        ("llama", "int8", (), "cpu"),
+        ("llama", "int4", (), "cuda"),
+        ("qwen2", "int4", (), "cpu"),
+        ("gemma3_text", "int4", ("shared_embeddings=false",), "cpu"),
+        ("phi3", "int4", ("op_types_to_quantize=MatMul/Gather",), "cpu"),
     ],
 )
-def test_it_is_the_builders_own(family, precision, extra, tmp_path, monkeypatch):
+def test_it_is_the_builders_own(family, precision, extra, device, tmp_path, monkeypatch):
     from core.models.load import load_base
 
     base = factory.tiny_model(family, tmp_path / "base")
-    options, seen, quantized = Options("cpu", precision), [], []
+    options, seen, quantized = Options(device, precision), [], []
     real = blocks.quantized
     monkeypatch.setattr(blocks, "quantized", lambda model: quantized.append(model) or real(model))
     for name in ("theirs", "ours"):
@@ -48,7 +49,7 @@ def test_it_is_the_builders_own(family, precision, extra, tmp_path, monkeypatch)
                 patch.setattr(builder, "one_at_a_time", contextlib.nullcontext)
             holder = [load_base(str(base))]  # given away: nobody keeps it
             loaded = holder.pop if name == "ours" else None
-            builder.build(base, "cpu", options, tmp_path / name, end_ids=[1], pad_id=0, extra=extra, loaded=loaded)
+            builder.build(base, device, options, tmp_path / name, end_ids=[1], pad_id=0, extra=extra, loaded=loaded)
         seen.append(graph_of(tmp_path / name))
         assert (len(holder), len(quantized)) == ((1, 0) if name == "theirs" else (0, 1))
     (nodes, tensors, outputs), (our_nodes, our_tensors, our_outputs) = seen
