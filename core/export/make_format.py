@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import time
@@ -12,6 +11,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.export import bundle, format_card, formats, weights
+from core.export.frugal import give_back
 from core.export.gguf import around, families, vocab
 from core.export.gguf import write as gguf_file
 from core.export.make import ROWS, not_good, staging
@@ -66,7 +66,7 @@ def make(
         count = sum(p.numel() for p in model.parameters())
         asked, truth, told = truth_of(subject, model, work, rows, data, say, progress, should_stop)
         del model
-        gc.collect()  # adapters hold on to their base in circles, and the next step loads it again
+        give_back()  # adapters hold on to their base in circles, and the next step loads it again
         heed()
         say("building")
         progress(0, 0)

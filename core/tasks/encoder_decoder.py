@@ -14,7 +14,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from core.data.encoded import IGNORED
-from core.runs.state import Stopped
+from core.tasks.batched import check
 from core.tasks.vectors import fill
 
 Progress = Callable[[float], None]
@@ -63,7 +63,7 @@ def greedy(
     new: list[list[int]] = [[] for _ in prompts]
     stopped, live, cache = [False] * len(prompts), list(range(len(prompts))), None
     for _ in range(most):
-        _check(should_stop)
+        check(should_stop)
         write = model if names is not None else _inner(model)
         out = write(
             encoder_outputs=(hidden,), attention_mask=mask, decoder_input_ids=fed, past_key_values=cache,
@@ -128,8 +128,3 @@ def _named(names: Sequence[str] | None) -> dict[str, Any]:
 def _inner(model: Any) -> Any:
     """The model itself, with what an adapter changed in it."""
     return model if isinstance(model, PreTrainedModel) else model.get_base_model()
-
-
-def _check(should_stop: Callable[[], bool] | None) -> None:
-    if should_stop is not None and should_stop():
-        raise Stopped

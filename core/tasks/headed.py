@@ -21,8 +21,8 @@ from core.evaluation.rows import Prepared
 from core.losses.weights import balanced
 from core.models.load import Precision
 from core.models.tokenizer import pad_id
-from core.runs.state import Stopped
 from core.tasks.base import Answer
+from core.tasks.batched import check
 from core.tasks.objective import Batch, Objective, Row
 from core.training.batches import by_length
 from core.training.validation import quiet
@@ -145,8 +145,7 @@ class Headed(Objective):
         asked = [self.asked(rows, i) for i in range(len(rows.prompts))]
         found, done = dict[int, Answer](), 0
         for places, _, logits in self.look(model, asked):
-            if should_stop is not None and should_stop():
-                raise Stopped
+            check(should_stop)
             for n, i in enumerate(places):
                 found[i] = self.chosen(logits[n], asked[i], rows.wants[i])
             done += len(places)

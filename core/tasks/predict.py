@@ -19,6 +19,7 @@ from core.models.tokenizer import end_ids, pad_id
 from core.tasks import encoder_decoder
 from core.tasks.base import Answer
 from core.tasks.batched import MOST_NUMBERS, accepts, batches, check, forward, left, places_of
+from core.tasks.vectors import fill
 
 MOST_ROWS = 32  # in a batch
 MOST_PAIRS = 64  # rows times labels in a batch: each has its own copy of the prompt's keys and values
@@ -189,7 +190,7 @@ def _judged(
     logits: torch.Tensor, mask: torch.Tensor, cache: Any,
 ) -> None:  # fmt: skip
     """Tell of the right answers behind the prompts of a batch that was just read, whose cache stays as it is."""
-    if cache is not None:
+    if cache is not None and any(rights):
         own = copy.deepcopy(cache) if max(map(len, rights)) > 1 else cache
         for i, nats in zip(batch, _behind(model, logits[:, -1], mask, own, rights).tolist(), strict=True):
             on_nats(i, nats)
@@ -202,15 +203,12 @@ def _behind(
 
     first: the logits behind the prompts (rows, vocabulary). mask: of the prompts (rows, columns).
     """
-    longest = max(1, *map(len, answers))
-    wanted = torch.full((len(answers), longest), IGNORED)
-    for row, answer in enumerate(answers):
-        wanted[row, : len(answer)] = torch.tensor(list(answer))
-    wanted = wanted.to(first.device)
+    wanted, there = (part.to(first.device) for part in fill(answers, IGNORED))
+    longest = wanted.shape[1]
     nats = functools.partial(torch.nn.functional.cross_entropy, ignore_index=IGNORED, reduction="none")
     total = nats(first.float(), wanted[:, 0]).double()
     if longest > 1:
-        full = torch.cat([mask, (wanted[:, :-1] != IGNORED).long()], dim=1)
+        full = torch.cat([mask, there[:, :-1]], dim=1)
         positions = mask.sum(-1)[:, None] + torch.arange(longest - 1, device=first.device)
         fed = wanted[:, :-1].clamp(min=0)
         logits, _ = forward(model, fed, full, positions, cache=cache, use_cache=True, keep=longest - 1)

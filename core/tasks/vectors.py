@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from core.runs.state import Stopped
+from core.tasks.batched import check
 
 MOST_ROWS, MOST_TOKENS = 64, 16_384  # in a batch
 
@@ -61,8 +61,7 @@ def vectors(
     start = 0
     with torch.no_grad():
         while start < len(order):
-            if should_stop is not None and should_stop():
-                raise Stopped
+            check(should_stop)
             size = max(1, min(MOST_ROWS, MOST_TOKENS // max(1, len(texts[order[start]]))))
             batch = order[start : start + size]
             ids, mask = fill([texts[i] for i in batch], pad)
