@@ -48,16 +48,20 @@ const draw = moved => {
   box.querySelector('output').innerHTML = `<b>At most ${cut.toLocaleString('en')} tokens.</b> ${words}`;
   costs(box, cut);
 };
-const sent = []; let wait = 0, last = 0;
-const late = cut => sent.includes(cut) && cut !== sent.at(-1) && Date.now() - last < 20000;
-const fresh = () => {  // what was drawn for an earlier move does not take the thumb out of the hand
+let hand = 0, sent = null, base = 0, wait = 0, last = 0;  // hand: where the thumb was put; base: the limit before
+const asked = () => sent !== null && Date.now() - last < 10000;
+const fresh = () => {  // what was drawn before a move, or for an earlier one, does not take the thumb out of the hand
   const { box, range } = parts(); if (!range) return;
-  if (wait || late(+box.dataset.cut)) return draw(true);
-  sent.length = 0; range.value = range.getAttribute('value'); draw(false); };
-element.addEventListener('input', () => draw(true));
-element.addEventListener('change', e => {  // arrow keys come fast
-  const cut = +e.target.value; clearTimeout(wait);
-  wait = setTimeout(() => { wait = 0; last = Date.now(); sent.push(cut); trigger('input', { cut }); }, 150); });
+  const cut = +box.dataset.cut, stale = asked() && cut === base;
+  if (!stale) sent = null;
+  if (stale || wait) { range.value = hand; return draw(true); }
+  range.value = range.getAttribute('value'); draw(false); };
+const send = () => {  // one at a time: of events that wait for an earlier one, Gradio repeats the earlier one's data
+  if (asked()) { wait = setTimeout(send, 50); return; }
+  wait = 0; base = +parts().box.dataset.cut;
+  if (hand !== base) { sent = hand; last = Date.now(); trigger('input', { cut: hand }); } };
+element.addEventListener('input', e => { hand = +e.target.value; draw(true); });
+element.addEventListener('change', () => { clearTimeout(wait); wait = setTimeout(send, 150); });  // keys come fast
 watch('value', fresh); fresh();
 """
 

@@ -211,10 +211,11 @@ def page(new_page: Callable[..., Any], server: Server) -> Any:
 
 
 def open_page(page: Any, url: str) -> Any:
-    """Go to a page of the app and wait until it and its fonts are there; returns the page."""
+    """Go to a page of the app and wait until it, its fonts and the draft in its forms are there; returns the page."""
     page.goto(url)
     page.wait_for_selector("#top", state="visible")
     page.wait_for_selector("[role=tab]", state="visible")
+    page.wait_for_selector("html.filled")
     page.evaluate("document.fonts.ready.then(() => true)")
     return page
 

@@ -219,12 +219,37 @@ def test_the_draft_is_found_again_after_a_reload(ready: Any, server: Server, wat
     expect(ready.locator("#job")).to_contain_text("summary")
     tab(ready, "model")
     ready.locator("input[type=radio][value=full]").check()
+    rate = ready.get_by_label("Learning rate")
+    expect(rate).to_have_value("")  # that of LoRA would be too high
+    rate.fill("0.00007")
+    rate.blur()
     expect(ready.locator("#job")).to_contain_text("Full")
-    ready.wait_for_timeout(500)
+    ready.get_by_text("The same settings as YAML").click()
+    expect(ready.locator("#yaml .cm-content")).to_contain_text("learning_rate: 7.0e-05")
     open_page(ready, server.url)
     expect(ready.locator("#job")).to_contain_text("summary · 1,000 rows")
     expect(ready.locator("#job")).to_contain_text("Full")
     expect(card(ready, "summary")).to_be_checked()
+    expect(ready.get_by_label("Learning rate")).to_have_value("0.00007")
+
+
+def test_nothing_can_be_typed_before_the_draft_is_there_to_overwrite_it(
+    new_page: Callable[..., Any], server: Server
+) -> None:
+    page, held, late = new_page(), [], True
+    page.route("**/queue/join*", lambda route: held.append(route) if late else route.continue_())
+    page.goto(server.url)
+    tab(page, "model")
+    rate = page.get_by_label("Learning rate")
+    expect(rate).to_be_visible()
+    assert not rate.evaluate("field => (field.focus(), document.activeElement === field)")
+    late = False
+    for request in held:
+        request.continue_()
+    page.wait_for_selector("html.filled")
+    rate.fill("-1")
+    rate.press("Tab")
+    expect(page.locator("#job")).to_contain_text("to fix")
 
 
 def test_radios_are_one_stop_and_arrow_keys_move(ready: Any) -> None:

@@ -58,7 +58,8 @@ def wire(tab: DataTab, shared: Shared) -> None:
     tab.go.click(None, None, shared.tabs, js="() => ({__type__: 'update', selected: 'model'})")
     outputs = [*tab.source.filled, *tab.rows.kept.filled, *tab.words.filled, *tab.augment.filled]
     outputs += [tab.lengths.limit, tab.at, tab.first]
-    refresh.everything(filled.change(fill, [draft, tab.at], outputs, **QUIET))
+    whole = filled.change(fill, [draft, tab.at], outputs, **QUIET)
+    refresh.everything(whole.then(None, js="() => tune.filled('data')", api_visibility="private"))
     refresh.everything(shared.panels["data"].select(lambda: None, None, None, **QUIET))  # another model, another seed
     source.wire(tab.source, shared, refresh)
     rows.wire(tab.rows, shared, tab.at, tab.first)

@@ -13,7 +13,7 @@ from core.models.memory import CutOff
 from ui import dataset, form, tokens
 from ui.parts import titled
 from ui.shared import Shared
-from ui.tabs.data.refresh import QUIET, Refresh
+from ui.tabs.data.refresh import EACH, QUIET, Refresh
 from ui.telling import clock, size
 
 FIELDS = {s.path: s for s in form.settings(DataConfig, "data")}
@@ -48,7 +48,7 @@ def wire(part: LengthsPart, shared: Shared, refresh: Refresh) -> None:
     """The limit is moved, or typed."""
     draft, newest = shared.draft, QUIET | {"trigger_mode": "always_last"}
     refresh.quick(gr.on([part.limit.blur, part.limit.submit], put_limit, [part.limit, draft], draft, **newest))
-    refresh.quick(part.histogram.input(cut_moved, draft, [draft, part.limit], **newest))
+    refresh.quick(part.histogram.input(cut_moved, draft, [draft, part.limit], **EACH))
 
 
 def fill(draft: Draft) -> float | None:

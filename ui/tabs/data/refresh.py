@@ -8,6 +8,9 @@ from typing import Any
 import gradio as gr
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+# For events that bring data of their own (a row, a page, a limit): each is taken, in their order. With "always_last"
+# Gradio repeats the data of the event before instead of the last one's.
+EACH: dict[str, Any] = QUIET | {"trigger_mode": "multiple", "concurrency_limit": 1}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ui import dataset
 from ui.parts import head, plural
 from ui.shared import Shared
 from ui.tabs.data import kept
-from ui.tabs.data.refresh import QUIET
+from ui.tabs.data.refresh import EACH
 
 PAGE = 10  # rows of the table
 WIDE = 8  # columns of the table
@@ -47,8 +47,7 @@ def layout() -> RowsPart:
 
 def wire(part: RowsPart, shared: Shared, at: gr.State, first: gr.State) -> None:
     """The pages of the table; a click on a row is wired where rows are looked at."""
-    newest: dict[str, Any] = QUIET | {"trigger_mode": "always_last"}
-    part.table.input(turn_page, [shared.draft, at], [part.table, first], **newest)
+    part.table.input(turn_page, [shared.draft, at], [part.table, first], **EACH)
 
 
 def turn_page(draft: Draft, at: int, event: gr.EventData) -> tuple[str, int]:

@@ -19,7 +19,7 @@ from ui import bubbles, dataset, form, tokens
 from ui.parts import html, nothing, titled
 from ui.shared import Shared
 from ui.tabs.data import rows
-from ui.tabs.data.refresh import QUIET, Refresh
+from ui.tabs.data.refresh import EACH, QUIET, Refresh
 
 FIELDS = {s.path: s for s in form.settings(DataConfig, "data")}
 KINDS = [("Text with {columns}", "text"), ("The model's chat template", "chat"), ("A known format", "named")]
@@ -152,9 +152,9 @@ def wire(part: WordsPart, shared: Shared, refresh: Refresh, at: gr.State, first:
     def led(event: Any) -> None:
         event.then(shown_row, [draft, first, at], [part.view, part.row, table], **QUIET)
 
-    led(table.select(pick, draft, at, **newest))
+    led(table.select(pick, draft, at, **EACH))
     for name, button in part.steps.items():
-        led(button.click(partial(step, name), [draft, at], at, **newest))
+        led(button.click(partial(step, name), [draft, at], at, **EACH))
     led(gr.on([part.row.submit, part.row.blur], go_to, [draft, part.row], at, **newest))
     part.ids.input(None, part.ids, None, js="on => document.documentElement.toggleAttribute('data-ids', on)")
 

@@ -52,7 +52,11 @@ def wire(tab: ModelTab, shared: Shared) -> None:
     values = {**part.fields, "draft": shared.draft, "method": part.method}
     columns = [column for _, column in part.columns]
 
-    triggers: list[Any] = [part.method.input]
+    rate = part.fields["training__learning_rate"]
+    # A learning rate is its method's own: emptied in the browser before the form is sent; what is typed next stays
+    emptied = part.method.input(None, None, rate, js="() => null", api_visibility="private")
+    emptied.then(collect, inputs_kwargs=values, outputs=shared.draft, **newest)
+    triggers: list[Any] = []
     for component in part.fields.values():
         if isinstance(component, (gr.Dropdown, gr.Checkbox)):
             triggers.append(component.input)
@@ -60,8 +64,6 @@ def wire(tab: ModelTab, shared: Shared) -> None:
             triggers += [component.blur, component.submit]
     gr.on(triggers, collect, inputs_kwargs=values, outputs=shared.draft, **newest)
     part.method.input(lambda m: of_method(part, m), part.method, columns, **newest)
-    rate = part.fields["training__learning_rate"]  # in the browser: at once
-    part.method.input(None, None, rate, js="() => null", api_visibility="private")
     base.wire(tab.base, shared)
     presets.wire(tab.presets, shared)
     text.wire(tab.text, shared)
@@ -71,7 +73,7 @@ def wire(tab: ModelTab, shared: Shared) -> None:
         shared.draft,
         [tab.base.cards, tab.base.path, tab.base.revision, part.method, *part.fields.values(), *columns],
         **quiet,
-    )
+    ).then(None, js="() => tune.filled('model')", api_visibility="private")
     gr.on(
         [shared.filled.change, shared.draft.change, shared.token.change],
         lambda draft, token: derived(tab, draft, token),
@@ -83,9 +85,7 @@ def wire(tab: ModelTab, shared: Shared) -> None:
 
 
 def collect(*, draft: Draft, method: str, **values: Any) -> Draft:
-    """The draft with what the whole form holds. A learning rate is its method's own: another method has its default."""
-    if method != form.method_of(draft):
-        values["training__learning_rate"] = None
+    """The draft with what the whole form holds."""
     return form.collected(draft, method, values)
 
 

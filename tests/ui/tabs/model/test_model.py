@@ -47,15 +47,14 @@ def test_everything_is_checked_at_once() -> None:
     assert "3 things to fix first" in words and "On the Data tab" in words and "Learning rate" in words
 
 
-def test_a_learning_rate_is_its_methods_own() -> None:
+def test_another_method_is_taken_with_what_its_form_holds() -> None:
     draft = first_draft()
     values, rate = form.filled(draft), form.value_of(draft, "training.learning_rate")
     assert form.value_of(model.collect(draft=draft, method="lora", **values), "training.learning_rate") == rate
-    full = model.collect(draft=draft, method="full", **values)
-    assert rate and form.value_of(full, "training.learning_rate") is None and build(full)
-    assert model.check(draft=draft, method="full", **values)[0] == full, "clicked before the form has followed"
-    again = model.collect(draft=full, method="full", **values | {"training__learning_rate": 1e-4})
-    assert form.value_of(again, "training.learning_rate") == 1e-4
+    full = model.collect(draft=draft, method="full", **values | {"training__learning_rate": None})
+    assert rate and form.value_of(full, "training.learning_rate") is None and build(full).method.name == "full"
+    typed = model.collect(draft=draft, method="full", **values | {"training__learning_rate": 1e-4})
+    assert form.value_of(typed, "training.learning_rate") == 1e-4, "typed before the form was sent"
 
 
 @pytest.fixture(scope="module")
