@@ -230,6 +230,7 @@ def test_the_draft_is_found_again_after_a_reload(ready: Any, server: Server, wat
     expect(ready.locator("#job")).to_contain_text("summary · 1,000 rows")
     expect(ready.locator("#job")).to_contain_text("Full")
     expect(card(ready, "summary")).to_be_checked()
+    tab(ready, "model")
     expect(ready.get_by_label("Learning rate")).to_have_value("0.00007")
 
 
