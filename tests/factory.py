@@ -22,6 +22,7 @@ Chat = Literal["masked", "plain"]
 
 PAD, BOS, EOS, START, END = "<pad>", "<s>", "</s>", "<|im_start|>", "<|im_end|>"
 SPECIALS = [PAD, BOS, EOS, START, END]
+OF_BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 # ChatML. "masked" marks what the assistant says for apply_chat_template(return_assistant_tokens_mask=True).
 _TURN = "{{ '<|im_start|>' + m['role'] + '\n' }}"
@@ -70,14 +71,14 @@ def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def _pieces() -> dict[str, int]:
-    """A WordPiece vocabulary of 400: letters, the most frequent endings and words of CORPUS. Counted here, since the
+    """A WordPiece vocabulary of at most 400: letters, frequent endings and words of CORPUS. Counted here, since the
     trainer of the tokenizers library settles ties by chance, and each run of the tests would have another model."""
     text = normalizers.BertNormalizer(lowercase=True).normalize_str(" ".join(CORPUS))
     words = Counter(word for word, _ in pre_tokenizers.BertPreTokenizer().pre_tokenize_str(text))
     ends = Counter({f"##{word[-n:]}": times for word, times in words.items() for n in (2, 3) if len(word) > n})
     letters = sorted({letter for word in words for letter in word})
     common = [piece for piece, _ in sorted((words + ends).items(), key=lambda item: (-item[1], item[0]))]
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters), *common]
+    pieces = [*OF_BERT, *letters, *(f"##{letter}" for letter in letters), *common]
     return {piece: n for n, piece in enumerate([*dict.fromkeys(pieces)][:400])}
 
 
@@ -100,7 +101,7 @@ def _trained(kind: Kind) -> str:
         tok.normalizer = normalizers.BertNormalizer(lowercase=True)
         tok.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         tok.decoder = decoders.WordPiece()
-        tok.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+        tok.add_special_tokens(OF_BERT)
         return str(tok.to_str())
     else:
         scheme: Literal["always", "never"] = "always" if kind == "unigram" else "never"

@@ -22,6 +22,7 @@ import pytest
 
 from tests.conftest import ROOT
 
+FILLED = "tune.unfilled.size === 0"  # the forms of the page hold the draft
 LOCAL = re.compile(r"^(https?|wss?)://(127\.0\.0\.1|localhost)(:\d+)?(/|$)|^(data|blob|about):")
 # Without these Chromium itself looks for the network at every start.
 ARGUMENTS = [
@@ -215,7 +216,7 @@ def open_page(page: Any, url: str) -> Any:
     page.goto(url)
     page.wait_for_selector("#top", state="visible")
     page.wait_for_selector("[role=tab]", state="visible")
-    page.wait_for_selector("html.filled")
+    page.wait_for_function(FILLED)
     page.evaluate("document.fonts.ready.then(() => true)")
     return page
 

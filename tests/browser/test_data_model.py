@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Server, Watch, axe_violations, open_page
+from tests.browser.conftest import FILLED, Server, Watch, axe_violations, open_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -247,7 +247,7 @@ def test_nothing_can_be_typed_before_the_draft_is_there_to_overwrite_it(
     late = False
     for request in held:
         request.continue_()
-    page.wait_for_selector("html.filled")
+    page.wait_for_function(FILLED)
     rate.fill("-1")
     rate.press("Tab")
     expect(page.locator("#job")).to_contain_text("to fix")

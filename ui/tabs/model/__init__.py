@@ -55,14 +55,15 @@ def wire(tab: ModelTab, shared: Shared) -> None:
     rate = part.fields["training__learning_rate"]
     # A learning rate is its method's own: emptied in the browser before the form is sent; what is typed next stays
     emptied = part.method.input(None, None, rate, js="() => null", api_visibility="private")
-    emptied.then(collect, inputs_kwargs=values, outputs=shared.draft, **newest)
+    whole: dict[str, Any] = {"inputs_kwargs": values, "outputs": shared.draft, "concurrency_limit": 1}  # in their order
+    emptied.then(collect, **whole, **newest)
     triggers: list[Any] = []
     for component in part.fields.values():
         if isinstance(component, (gr.Dropdown, gr.Checkbox)):
             triggers.append(component.input)
         else:
             triggers += [component.blur, component.submit]
-    gr.on(triggers, collect, inputs_kwargs=values, outputs=shared.draft, **newest)
+    gr.on(triggers, collect, **whole, **newest)
     part.method.input(lambda m: of_method(part, m), part.method, columns, **newest)
     base.wire(tab.base, shared)
     presets.wire(tab.presets, shared)
