@@ -112,15 +112,30 @@ _LOADING = threading.Lock()  # two threads that import transformers at once get 
 
 @functools.lru_cache(maxsize=8)
 def _load(folder: str, stamps: tuple[tuple[str, int], ...]) -> PreTrainedTokenizerFast:
-    from transformers import PreTrainedTokenizerFast
+    import core.limited.tokenizer as limited  # not "from": a package carries this module, and loads no tokenizer by it
 
     try:
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+        tokenizer = limited.TokenizersBackend.from_pretrained(folder, local_files_only=True)
+        _check(tokenizer)
         traits(tokenizer)
+    except InputError:
+        raise
     except Exception as error:  # tokenizers raises bare Exception; the words of the cause are in it
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise InputError(f"The tokenizer in {folder!r} cannot be read: {reason}.", FIELD) from None
+    except BaseException as error:
+        raise limited.panicked(error, "cannot be read") or error from None
     return tokenizer
+
+
+def _check(tokenizer: PreTrainedTokenizerFast) -> None:
+    """Whether the values of tokenizer_config.json that are used here are of their kinds. TypeError: the first is not."""
+    template, longest = tokenizer.chat_template, tokenizer.model_max_length
+    texts = list(template.values()) if isinstance(template, dict) else [template] if template is not None else []
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("the chat template is no text")
+    if isinstance(longest, bool) or not isinstance(longest, int | float) or not longest >= 1:
+        raise TypeError(f"model_max_length is {longest!r:.60}, where a number of tokens is meant")
 
 
 def model_folder(path: str | Path, revision: str | None = None) -> Path:

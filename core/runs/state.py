@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from core.errors import InputError
+from core.errors import InputError, Overran
 from core.runs.failures import explain, of_dead
 from core.runs.files import locked, read_json, tail, write_json
 
@@ -166,7 +166,7 @@ class StateFile:
                 except BaseException as error:
                     _quiet(over, beat)
                     reason, sentence = explain(error, self.folder)
-                    field = error.field if isinstance(error, InputError) else ""
+                    field = error.field if isinstance(error, InputError | Overran) else ""
                     job._end("failed", error=sentence, reason=reason, field=field)
                     raise
 
