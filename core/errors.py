@@ -21,8 +21,8 @@ class InputError(ValueError):
 class Overran(BaseException):
     """A template or a tokenizer took more than it may. `str(error)` is the sentence, `field` as of an InputError.
 
-    No Exception: nothing may take it for the fault of one row, leave that row out and go on. Where an InputError is told,
-    so is this.
+    No Exception: nothing may take it for the fault of one row, leave that row out and go on. It is told like an
+    InputError.
     """
 
     def __init__(self, sentence: str = "It took too long.", field: str = "") -> None:

@@ -77,7 +77,7 @@ class Backend:
         return _answered(lambda: self._own.encode_batch_fast(texts, add_special_tokens=add_special_tokens))
 
 
-class TokenizersBackend(transformers.PreTrainedTokenizerFast):  # type: ignore[misc]
+class TokenizersBackend(transformers.PreTrainedTokenizerFast):
     """transformers' fast tokenizer, watched. It keeps the name, which transformers writes into what it saves."""
 
     @property

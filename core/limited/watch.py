@@ -1,10 +1,10 @@
-"""A watch over calls into somebody's template or tokenizer, in the process that makes them: none of them goes on for ever.
+"""A watch over calls into somebody's template or tokenizer, in the process that makes them: none goes on for ever.
 
 A thread looks at the calls that are under way. One that takes too long, or with which the process grows too much, is
-interrupted between two steps of Python: it ends in `core.errors.Overran`, which is no Exception, so that nothing takes it
-for the fault of one row. One that is deep in native code cannot be interrupted; after some grace the process says why and
-ends with status 2. Native code of tokenizers lets other threads run meanwhile, and what a template can compute in a
-single step of Python is bounded (`bound_arithmetic`).
+interrupted between two steps of Python: it ends in `core.errors.Overran`, which is no Exception, so that nothing takes
+it for the fault of one row. One that is deep in native code cannot be interrupted; after some grace the process says
+why and ends with status 2. Native code of tokenizers lets other threads run meanwhile, and what an operator in a
+template can compute in a single step of Python is bounded (`bound_arithmetic`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
@@ -45,7 +45,7 @@ class _Call:
     what: str
     field: str
     thread: int
-    began: float = field(default_factory=time.monotonic)
+    began: float
     size: int | None = None  # of the process when it was first looked at
     reason: str = ""
     done: bool = False
@@ -91,7 +91,7 @@ def watched(what: str, field: str) -> Iterator[None]:
         return
     if not _STARTED.is_set():
         _start()
-    call = _CALLS[thread] = _Call(what, field, thread)
+    call = _CALLS[thread] = _Call(what, field, thread, time.monotonic())
     try:
         yield
     except Overran:
@@ -160,7 +160,7 @@ def end_process(error: Overran) -> None:
 def bound_arithmetic() -> None:
     """In this process no template computes for minutes in a single step, such as 9 ** 9 ** 9 or a text times 10 ** 12.
 
-    Jinja's sandbox lets operators be replaced; one that is replaced is not computed while a template is compiled either.
+    Jinja's sandbox lets operators be replaced; one that is replaced is not computed at compile time either.
     """
     from jinja2.sandbox import SandboxedEnvironment
 

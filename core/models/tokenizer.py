@@ -98,13 +98,26 @@ def load_tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedT
     Raises:
         InputError: no such folder, a folder that is no model, an adapter, no tokenizer.json, the Hub out of reach.
     """
+    return load_folder(tokenizer_folder(path, revision))
+
+
+def tokenizer_folder(path: str | Path, revision: str | None = None) -> Path:
+    """The folder of a model that has a tokenizer.json. Raises InputError as `load_tokenizer`, which reads it."""
     folder = model_folder(path, revision)
-    main = folder / "tokenizer.json"
-    if not main.is_file():
+    if not (folder / "tokenizer.json").is_file():
         raise InputError(_no_tokenizer(path, folder), FIELD)
-    stamps = tuple((f, (folder / f).stat().st_mtime_ns) for f in FILES if (folder / f).is_file())
+    return folder
+
+
+def load_folder(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer in a folder; see `load_tokenizer`."""
     with _LOADING:
-        return _load(str(folder), stamps)
+        return _load(str(folder), stamps(folder))
+
+
+def stamps(folder: Path) -> tuple[tuple[str, int], ...]:
+    """What tells the state of a tokenizer's files from another."""
+    return tuple((f, (folder / f).stat().st_mtime_ns) for f in FILES if (folder / f).is_file())
 
 
 _LOADING = threading.Lock()  # two threads that import transformers at once get half of it each
@@ -129,7 +142,7 @@ def _load(folder: str, stamps: tuple[tuple[str, int], ...]) -> PreTrainedTokeniz
 
 
 def _check(tokenizer: PreTrainedTokenizerFast) -> None:
-    """Whether the values of tokenizer_config.json that are used here are of their kinds. TypeError: the first is not."""
+    """Look whether the values of tokenizer_config.json that are used here are of their kinds. TypeError: one is not."""
     template, longest = tokenizer.chat_template, tokenizer.model_max_length
     texts = list(template.values()) if isinstance(template, dict) else [template] if template is not None else []
     if not all(isinstance(text, str) for text in texts):
