@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict
 from pathlib import Path
@@ -14,13 +16,12 @@ from core.data.checks.finding import Finding, Remedy
 from core.data.encode import Preview
 from core.data.hubsets import fetched
 from core.data.template import Wording
-from core.errors import InputError
 from core.limited.pool import Pool, pool
 from core.limited.process import Subject
 from core.models.remarks import of_files, writes
 from core.models.tokenizer import stamps, tokenizer_folder
 from core.paths import ROOT, cache_dir
-from core.runs.files import write_json
+from core.runs.files import read_json, write_json
 
 if TYPE_CHECKING:
     from core.data.formats import Layout
@@ -105,36 +106,49 @@ def _finding(values: dict[str, Any]) -> Finding:
 # Before a command or a job renders by itself
 
 
-def try_first(config: RunConfig, source: Source) -> None:
-    """Have a child render and cut the first row, before this process does it with all of them.
+def try_tokenizer(path: str | Path, revision: str | None = None) -> None:
+    """Have a child load a tokenizer, before this process does.
 
-    What is bundled is not tried, nor a state of a model's files that went well before on this machine; that is noted in
-    the cache.
+    What is bundled is not tried, nor files that went well before on this machine: that is noted in the cache.
+
+    Raises:
+        InputError: it takes too much, crashes, or cannot be read.
+    """
+    asked = Asked(path, revision)
+    _once(asked, "loaded", asked.check)
+
+
+def try_first(config: RunConfig, source: Source) -> None:
+    """Have a child render and cut the first row, before this process does so with all of them; as `try_tokenizer`.
 
     Raises:
         InputError: the template or the tokenizer takes too much, or cannot be read.
     """
     asked = Asked(config.model.path, config.model.revision, Wording.of(config.data))
-    note = _note(asked)
-    if asked.subject.trusted or note.exists() or not len(source.rows):
+    if len(source.rows):
+        what = "its own template" if asked.subject.template else "a template"
+        _once(asked, what, lambda: asked.first(source.rows[0], source.layout))
+
+
+def _once(asked: Asked, what: str, ask: Callable[[], None]) -> None:
+    if asked.subject.trusted:
         return
-    asked.first(source.rows[0], source.layout)
-    try:
-        write_json(note, {"model": str(config.model.path)})
-    except OSError:
-        return  # nothing can be written there: it is tried again the next time
+    note = cache_dir() / "tried" / f"{_digest(asked.folder, stamps(asked.folder))}.json"
+    known = read_json(note) or {}
+    if known.get(what) is True:
+        return
+    ask()
+    with contextlib.suppress(OSError):  # where nothing can be written it is tried again the next time
+        note.parent.mkdir(parents=True, exist_ok=True)
+        write_json(note, {**known, "loaded": True, what: True})
 
 
-def _note(asked: Asked) -> Path:
-    digest = hashlib.sha256(repr(asked.subject.mark).encode()).hexdigest()[:32]
-    return cache_dir() / "tried" / f"{digest}.json"
-
-
-def try_model(path: str | Path, revision: str | None = None) -> None:
-    """Have a child load a tokenizer before this process does. Raises InputError as `try_first`."""
-    asked = Asked(path, revision)
-    if not asked.subject.trusted:
-        asked.check()
-
-
-__all__ = ["Asked", "InputError", "asker", "try_first", "try_model"]
+@functools.lru_cache(maxsize=16)
+def _digest(folder: Path, state: tuple[tuple[str, int], ...]) -> str:
+    """Of the content of a tokenizer's files: those of a copy are known, too."""
+    found = hashlib.sha256()
+    for name, _ in state:
+        if name not in ("config.json", "generation_config.json"):
+            with open(folder / name, "rb") as file:
+                found.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\0".encode())
+    return found.hexdigest()[:32]

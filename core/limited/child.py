@@ -76,8 +76,8 @@ def _bound(most_bytes: int) -> None:
     if sys.platform == "linux":
         import resource
 
-        limit = psutil.Process().memory_info().vms + most_bytes
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        limit = psutil.Process().memory_info().data + most_bytes  # not RLIMIT_AS: files that are mapped take none
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -12,11 +12,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 import psutil
 
+from core.limited import watch
 from core.limited.child import ENVIRONMENT
 from core.limited.watch import too_large, too_slow
 from core.paths import ROOT
@@ -45,11 +46,11 @@ class Bounds:
         wait_seconds: so long one waits for a child. remembered_seconds: so long what overran is refused at once.
     """
 
-    seconds: float = 5.0
+    seconds: float = field(default_factory=watch.seconds)
     long_seconds: float = 60.0
     loading_seconds: float = 20.0
     start_seconds: float = 60.0
-    bytes: int = 2 * 2**30
+    bytes: int = 2**30
     question: int = 128 * 2**20
     answer: int = 64 * 2**20
     wait_seconds: float = 60.0

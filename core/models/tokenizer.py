@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import InputError, nearest
+from core.errors import InputError, Overran, nearest
 from core.models.hub import fetch
 from core.paths import resolve
 
@@ -98,7 +98,11 @@ def load_tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedT
     Raises:
         InputError: no such folder, a folder that is no model, an adapter, no tokenizer.json, the Hub out of reach.
     """
-    return load_folder(tokenizer_folder(path, revision))
+    folder = tokenizer_folder(path, revision)
+    import core.limited.asks as limited  # not "from": a package carries this module, and loads no tokenizer by it
+
+    limited.try_tokenizer(path, revision)
+    return load_folder(folder)
 
 
 def tokenizer_folder(path: str | Path, revision: str | None = None) -> Path:
@@ -110,7 +114,7 @@ def tokenizer_folder(path: str | Path, revision: str | None = None) -> Path:
 
 
 def load_folder(folder: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer in a folder; see `load_tokenizer`."""
+    """The tokenizer in a folder, whoever made it; see `load_tokenizer`, which has it tried before."""
     with _LOADING:
         return _load(str(folder), stamps(folder))
 
@@ -125,7 +129,7 @@ _LOADING = threading.Lock()  # two threads that import transformers at once get 
 
 @functools.lru_cache(maxsize=8)
 def _load(folder: str, stamps: tuple[tuple[str, int], ...]) -> PreTrainedTokenizerFast:
-    import core.limited.tokenizer as limited  # not "from": a package carries this module, and loads no tokenizer by it
+    import core.limited.tokenizer as limited
 
     try:
         tokenizer = limited.TokenizersBackend.from_pretrained(folder, local_files_only=True)
@@ -272,7 +276,7 @@ def turn_end(tokenizer: PreTrainedTokenizerFast, chat_template: str | None = Non
         talk = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "zqxj"}]
         try:
             text = str(tokenizer.apply_chat_template(talk, chat_template=chat_template, tokenize=False))
-        except Exception:  # a template that cannot render two turns says so where a row is rendered
+        except (Exception, Overran):  # a template that cannot render two turns says so where a row is rendered
             text = ""
         match = specials.match(text.rpartition("zqxj")[2].lstrip())
         found = match.group() if match else ""

@@ -13,6 +13,7 @@ from core.data.encode_report import EncodeReport
 from core.data.split import split_source
 from core.errors import InputError
 from core.evaluation.rows import Chosen
+from core.limited.asks import try_first
 from core.models.remarks import remarks
 from core.models.tokenizer import load_tokenizer
 from core.tasks.objective import Objective, Probe, Row, objective_of
@@ -51,7 +52,6 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
         InputError: with its field: the data, the model's tokenizer or the template cannot be used, or nothing is left
             to train on or to validate with.
     """
-    tokenizer = load_tokenizer(config.model.path, config.model.revision)
     source = open_examples(config)
     count = len(source.rows)
     if not count:
@@ -61,6 +61,8 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
             "There is one row only, so none can be kept back: add rows, or set the validation share to 0.",
             "data.validation",
         )
+    try_first(config, source)
+    tokenizer = load_tokenizer(config.model.path, config.model.revision)
     parts = split_source(source, config)
     objective = objective_of(config, tokenizer, source, parts.train)
     planned = plan(source, parts.train, config)
