@@ -127,16 +127,23 @@ class Child:
 
     def _hear(self, seconds: float, most: int) -> dict[str, Any]:
         """The next thing that it says; {"ended": why} where it takes too much or is gone."""
-        until = time.monotonic() + seconds
+        began, computed = time.monotonic(), self._computed()
         while True:
             with contextlib.suppress(queue.Empty):
                 heard = self._heard.get(timeout=LOOK_S)
                 return heard if heard is not None else {"ended": self._end_in_words()}
-            if time.monotonic() > until:
+            if watch.spent(time.monotonic() - began, self._computed() - computed) > seconds:
                 return {"ended": too_slow(seconds)}
             with contextlib.suppress(psutil.Error):
                 if self._size and psutil.Process(self.process.pid).memory_info().rss - self._size > most:
                     return {"ended": too_large(most)}
+
+    def _computed(self) -> float:
+        """Seconds that it has computed so far; 0 where it is gone."""
+        with contextlib.suppress(psutil.Error):
+            times = psutil.Process(self.process.pid).cpu_times()
+            return float(times.user + times.system)
+        return 0.0
 
     def _end_in_words(self) -> str:
         """Why it is gone, after what it was asked."""

@@ -14,7 +14,8 @@ import transformers
 from transformers.utils import chat_template_utils
 
 from core.errors import InputError
-from core.limited.watch import LIMITS, bound_arithmetic, overran, watched
+from core.limited import watch
+from core.limited.watch import bound_arithmetic, overran, watched
 
 TEMPLATE, MODEL = "data.template", "model.path"
 T = TypeVar("T")
@@ -27,7 +28,7 @@ def _rendered(render: Callable[[], T], own: bool) -> T:
     with watched(what, TEMPLATE):
         made = render()
     written = len(made) if isinstance(made, str) else 0
-    if written > LIMITS.text:
+    if written > watch.LIMITS.text:
         raise overran(what, f"wrote {written:,} characters for one conversation", TEMPLATE)
     return made
 

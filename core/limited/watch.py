@@ -53,12 +53,14 @@ class _Call:
     field: str
     thread: int
     began: float
+    computed: float = 0.0  # seconds of the process when it was first looked at
     size: int | None = None  # of the process when it was first looked at
     reason: str = ""
     done: bool = False
 
 
 _CALLS: dict[int, _Call] = {}  # thread -> the call that is under way in it
+_LATE: dict[int, _Call] = {}  # thread -> the call that was interrupted last in it
 _LOCK = threading.Lock()
 _STARTED = threading.Event()
 
@@ -70,6 +72,27 @@ def overran(what: str, reason: str, field: str) -> Overran:
 
 def _remedy(field: str) -> str:
     return "model, or write a text template" if field == "data.template" else "model"
+
+
+class _Late(Overran):
+    """What a call ends in: made in its own thread, without arguments."""
+
+    def __init__(self) -> None:
+        call = _LATE[threading.get_ident()]
+        made = overran(call.what, call.reason, call.field)
+        super().__init__(str(made), made.field)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, as what it says."""
+        return Overran, (str(self), self.field)
+
+
+def spent(passed: float, computed: float) -> float:
+    """The seconds that count of a call: those in which it computed, on a machine that has other things to do.
+
+    A call that waits, which none should, has ten times as long.
+    """
+    return max(min(passed, computed), passed / 10)
 
 
 def too_slow(seconds: float) -> str:
@@ -101,10 +124,6 @@ def watched(what: str, field: str) -> Iterator[None]:
     call = _CALLS[thread] = _Call(what, field, thread, time.monotonic())
     try:
         yield
-    except Overran:
-        if not call.reason:  # of something else, such as a limit that was remembered
-            raise
-        raise overran(what, call.reason, field) from None
     except MemoryError:
         raise overran(what, "needs more memory than there is", field) from None
     finally:
@@ -121,7 +140,7 @@ def _finish(call: _Call) -> None:
         with _LOCK:
             call.done = True
             _CALLS.pop(call.thread, None)
-        raise overran(call.what, call.reason, call.field) from None
+        raise
     if call.reason:
         _interrupt(call.thread, None)  # where it has not come yet, it does not come any more
 
@@ -138,16 +157,18 @@ def _look() -> None:
     while True:
         time.sleep(LOOK_S)
         for call in list(_CALLS.values()):
-            passed, size = time.monotonic() - call.began, me.memory_info().rss
+            size, times = me.memory_info().rss, me.cpu_times()
             if call.size is None:
-                call.size = size
+                call.size, call.computed = size, times.user + times.system
+            passed = spent(time.monotonic() - call.began, times.user + times.system - call.computed)
             reason = too_slow(LIMITS.seconds) if passed > LIMITS.seconds else ""
             if size - call.size > LIMITS.bytes:
                 reason = too_large(LIMITS.bytes)
             with _LOCK:
                 if reason and not call.done and not call.reason:
                     call.reason = reason
-                    _interrupt(call.thread, Overran)
+                    _LATE[call.thread] = call
+                    _interrupt(call.thread, _Late)
             if call.reason and not call.done and passed > LIMITS.seconds + GRACE_S:
                 end_process(overran(call.what, call.reason, call.field))
 

@@ -132,10 +132,34 @@ def shape_of(config: dict[str, Any], counted: int | None = None, size: int | Non
         sizes = kind.sizes(values)
     except KeyError as error:
         raise InputError(f"The config.json of {name!r} does not say {error.args[0]!r}.", FIELD) from None
+    except (TypeError, ValueError, ZeroDivisionError):  # such as sizes that differ from layer to layer
+        raise InputError(f"The sizes in the config.json of {name!r} are not those of {family!r}.", FIELD) from None
     tied = bool(values["tie_word_embeddings"])
     inside = sizes.layers * sum(linear.inputs * linear.outputs for linear in sizes.linears)
     computed = inside + sizes.others + sizes.hidden * sizes.vocabulary * (1 if tied else 2)
     return Shape(family, known, *sizes[:-1], parameters=counted or computed, tied=tied, saved=kind.saved, bytes=size)
+
+
+def mismatch(folder: Path) -> str:
+    """Why the weights in a folder cannot be those of its config.json, as the end of a sentence; "" where they may be.
+
+    Of families that are known here alone: a model is built as its config.json says before a weight is looked at, and
+    that may take all memory. Raises InputError as `read_shape`.
+    """
+    if not (folder / "config.json").is_file():
+        return ""
+    config = read_config(folder, folder)
+    config |= config.get("text_config") or {}
+    counted, _, _ = weights(folder)
+    if not counted or config.get("model_type") not in FAMILIES or config.get("quantization_config"):
+        return ""
+    said = shape_of(config, name=str(folder)).parameters
+    if said <= MOST_TIMES * counted + SPARE_WEIGHTS:
+        return ""
+    return f"has incomplete weights: by its config.json there are {said:,}, and its files hold {counted:,}"
+
+
+MOST_TIMES, SPARE_WEIGHTS = 3, 2**26  # an encoder alone has half of what its config.json describes
 
 
 # Families

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 import threading
 import weakref
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InputError, Overran, nearest
+from core.models.bounds import MOST_TOKENIZER_BYTES, check_adapter, read_object
 from core.models.hub import fetch
 from core.paths import resolve
 
@@ -110,6 +110,9 @@ def tokenizer_folder(path: str | Path, revision: str | None = None) -> Path:
     folder = model_folder(path, revision)
     if not (folder / "tokenizer.json").is_file():
         raise InputError(_no_tokenizer(path, folder), FIELD)
+    size = (folder / "tokenizer.json").stat().st_size
+    if size > MOST_TOKENIZER_BYTES:
+        raise InputError(f"The tokenizer.json of {str(path)!r} has {size / 2**20:,.0f} MB, which none needs.", FIELD)
     return folder
 
 
@@ -164,9 +167,9 @@ def model_folder(path: str | Path, revision: str | None = None) -> Path:
     folder = resolve(path, FIELD)
     if folder.is_dir():
         if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
-            base = (
-                _json(folder / "adapter_config.json").get("base_model_name_or_path") or "a base that it does not name"
-            )
+            said = read_object(folder / "adapter_config.json", str(path))
+            check_adapter(said, str(path))
+            base = said.get("base_model_name_or_path") or "a base that it does not name"
             raise InputError(
                 f"{str(path)!r} holds an adapter, not a model: it sits on {base!r}. Give that model here.", FIELD
             )
@@ -239,14 +242,6 @@ def _no_tokenizer(path: str | Path, folder: Path) -> str:
     return f"{str(path)!r} is no model folder: it has neither config.json nor tokenizer.json.{hint}"
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path.name} in {str(path.parent)!r} cannot be read: {error}.", FIELD) from None
-    return value if isinstance(value, dict) else {}
-
-
 def end_ids(
     tokenizer: PreTrainedTokenizerFast, path: str | Path | None = None, chat_template: str | None = None
 ) -> set[int]:
@@ -257,8 +252,8 @@ def end_ids(
     """
     ids = {tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set()
     if path is not None and (file := resolve(path) / "generation_config.json").is_file():
-        named = _json(file).get("eos_token_id")
-        ids |= {i for i in (named if isinstance(named, list) else [named]) if isinstance(i, int)}
+        named = read_object(file, str(path)).get("eos_token_id")
+        ids |= {i for i in (named if isinstance(named, list) else [named]) if type(i) is int and i >= 0}
     turn = turn_end(tokenizer, chat_template)
     return ids | ({traits(tokenizer).ids[turn]} if turn else set())
 

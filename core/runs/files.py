@@ -62,7 +62,7 @@ def read_json(path: str | Path) -> dict[str, Any] | None:
     """The object in a JSON file, or None where there is no such file or it holds none."""
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -1,4 +1,4 @@
-"""Folders of models that mean no good: the demo model's tokenizer with another template, regular expression or config."""
+"""Folders of models that mean no good: the demo model's tokenizer with another template, regular expression, config."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from tests.conftest import ROOT
 DEMO = ROOT / "assets" / "demo-model"
 LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}"
 END = "{% endfor %}{% endfor %}"
+GROW = "{% set ns = namespace(s='ab') %}{% for i in range(60) %}"
 ENDLESS = {  # name -> a template that would go on for hours, or fill the memory
     "loop": f"{LOOP}{END}",
     "writes": f"{LOOP}{'a' * 500}{END}",
-    "doubles": "{% set ns = namespace(s='ab') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}",
+    "doubles": f"{GROW}{{% set ns.s = ns.s ~ ns.s %}}{{% endfor %}}{{{{ ns.s }}}}",
     "lists": "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
     "macros": "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(80) }}",
-    "replaces": "{% set ns = namespace(s='ab') %}{% for i in range(60) %}{% set ns.s = ns.s.replace('a', 'aaaa') %}{% endfor %}",
+    "replaces": f"{GROW}{{% set ns.s = ns.s.replace('a', 'aaaa') %}}{{% endfor %}}",
 }
 REFUSED = {  # name -> (a template, what is said of it)
     "power": ("{{ 9 ** (9 ** 9) }}", "a number in it becomes too large"),
