@@ -49,7 +49,7 @@ def main(most_bytes: int, most_answer: int) -> None:
         watch.LIMITS = watch.Limits(float(question["seconds"]), most_bytes, most_answer)
         line = json.dumps(_answer(answers.ANSWERS[question["ask"]], question["values"]))
         if len(line) > most_answer:
-            line = json.dumps({"error": f"{TOO_MUCH} {len(line):,} characters.", "field": "", "overran": True})
+            line = json.dumps({"error": f"{TOO_MUCH} {len(line):,} characters.", "field": "data.path"})
         _write(out, line)
 
 

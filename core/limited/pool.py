@@ -49,7 +49,7 @@ class Pool:
         Raises:
             InputError: the answer is one; or it took too much, or did lately; or every child is at work for too long.
         """
-        self._refuse(subject, asker)
+        self._refuse(subject, asker, what)
         line = json.dumps({"ask": what, "values": values, "seconds": self._seconds(long)}, default=str)
         if len(line) > self.bounds.question:
             raise InputError(
@@ -57,7 +57,7 @@ class Pool:
                 f"{self.bounds.question / 2**20:,.0f} MB): look at a part of them.",
                 "data.path",
             )
-        child = self._take(_Turn(asker, subject, not long and self.is_proven(subject)))
+        child = self._take(_Turn(asker, subject, what, not long and self.is_proven(subject)))
         began, answer = time.monotonic(), None
         try:
             answer = child.answer(line, subject, self._seconds(long), self.bounds)
@@ -66,7 +66,7 @@ class Pool:
         if "error" in answer:
             error = InputError(answer["error"], answer.get("field", "") or MODEL)
             if answer.get("overran"):
-                self._remember(subject, asker, error)
+                self._remember(subject, asker, what, error)
             raise error
         with self._free:
             _put(self._proven, subject.mark, True, 512)
@@ -110,7 +110,7 @@ class Pool:
                     if time.monotonic() > until:
                         raise InputError("Too many models are being looked at just now: try again in a minute.", MODEL)
                     self._free.wait(LOOK_S)
-                    self._refuse(turn.subject, turn.asker)
+                    self._refuse(turn.subject, turn.asker, turn.what)
                 child = self._idle(turn.subject.mark)
                 child.turn = turn
                 return child
@@ -169,18 +169,20 @@ class Pool:
 
     # What overran
 
-    def _key(self, subject: Subject, asker: str) -> Hashable:
-        """What is refused: a model for everybody; one that has answered others, for this asker alone."""
-        return (subject.mark, asker if self.is_proven(subject) else None)
+    def _key(self, subject: Subject, asker: str, what: str) -> Hashable:
+        """What is refused: all questions about a model, to everybody; about one that has answered others, the one kind
+        of question to this asker, whose rows may be at fault."""
+        return (subject.mark, asker, what) if self.is_proven(subject) else subject.mark
 
-    def _refuse(self, subject: Subject, asker: str) -> None:
-        until, error = self._refused.get(self._key(subject, asker), (0.0, None))
+    def _refuse(self, subject: Subject, asker: str, what: str) -> None:
+        until, error = self._refused.get(self._key(subject, asker, what), (0.0, None))
         if error is not None and time.monotonic() < until:
             raise InputError(str(error), error.field)
 
-    def _remember(self, subject: Subject, asker: str, error: InputError) -> None:
-        until = time.monotonic() + self.bounds.remembered_seconds
-        key = self._key(subject, asker)
+    def _remember(self, subject: Subject, asker: str, what: str, error: InputError) -> None:
+        if subject.trusted:
+            return
+        key, until = self._key(subject, asker, what), time.monotonic() + self.bounds.remembered_seconds
         with self._free:
             _put(self._refused, key, (until, error), 512)
 
@@ -195,8 +197,8 @@ def _put(kept: OrderedDict[Any, Any], key: Hashable, value: Any, most: int) -> N
 class _Turn:
     """Somebody who waits for a child, or has one."""
 
-    def __init__(self, asker: str, subject: Subject, quick: bool) -> None:
-        self.asker, self.subject, self.quick, self.since = asker, subject, quick, time.monotonic()
+    def __init__(self, asker: str, subject: Subject, what: str, quick: bool) -> None:
+        self.asker, self.subject, self.what, self.quick, self.since = asker, subject, what, quick, time.monotonic()
 
 
 _POOL: Pool | None = None

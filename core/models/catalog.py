@@ -128,8 +128,7 @@ def tensors(folder: Path) -> dict[str, tuple[tuple[int, ...], str]]:
                 header = json.loads(stream.read(length))
             if not isinstance(header, dict) or len(header) > MOST_TENSORS:
                 raise ValueError("its header holds no tensors")
-            room = file.stat().st_size - 8 - length
-            found |= {n: check_tensor(n, tensor, room) for n, tensor in header.items() if n != "__metadata__"}
+            found |= {n: check_tensor(n, tensor) for n, tensor in header.items() if n != "__metadata__"}
         except RecursionError:
             sentence = f"The weights in {file.name} of {folder.name!r} are damaged: the header is nested too deeply."
             raise InputError(sentence, FIELD) from None

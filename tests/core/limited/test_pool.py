@@ -104,10 +104,11 @@ def test_a_child_that_dies_is_a_sentence_and_is_replaced(pool, tmp_path):
 
 
 def test_an_answer_has_a_most(pool, tmp_path):
-    with pytest.raises(InputError, match="too much to be shown|wrote"):
-        asked(pool, model(tmp_path / "m", "{% for i in range(900) %}" + "a " * 500 + "{% endfor %}")).preview(
-            ROW, LAYOUT, 512
-        )
+    writes = "{{ messages[-1].content }}{% for i in range(3000) %}" + "a " * 500 + "{% endfor %}"
+    with pytest.raises(InputError, match="wrote 3,0.* characters for one conversation"):
+        asked(pool, model(tmp_path / "m", writes)).preview(ROW, LAYOUT, 512)
+    with pytest.raises(InputError, match="too much to be shown: .* characters"):
+        asked(pool, DEMO).preview({**ROW, "prompt": "4 " * 60_000}, LAYOUT, 512)
     with pytest.raises(InputError, match="too much to be looked at here") as caught:
         asked(pool, DEMO).tokens([{**ROW, "prompt": "a" * 2**20}], LAYOUT)
     assert caught.value.field == "data.path"
