@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from queue import Queue
+from queue import Empty, Queue
 from typing import Any
 
 import psutil
@@ -33,8 +33,8 @@ ENVIRONMENT = {
 }
 
 
-def main(most_bytes: int, most_answer: int) -> None:
-    """Answer until nobody asks. Args: bytes of memory and of an answer that a question may take."""
+def main(most_bytes: int, most_answer: int, idle_s: float) -> None:
+    """Answer until nobody asks for so many seconds. Args: bytes of memory and of an answer that a question may take."""
     out = os.dup(1)
     os.dup2(2, 1)  # nothing but answers goes to whoever asked
     from core.limited import answers  # brings the libraries
@@ -45,7 +45,10 @@ def main(most_bytes: int, most_answer: int) -> None:
     questions: Queue[dict[str, Any]] = Queue()
     threading.Thread(target=_listen, args=(questions,), name="questions", daemon=True).start()
     while True:
-        question = questions.get()
+        try:
+            question = questions.get(timeout=idle_s)
+        except Empty:
+            return
         watch.LIMITS = watch.Limits(float(question["seconds"]), most_bytes, most_answer)
         line = json.dumps(_answer(answers.ANSWERS[question["ask"]], question["values"]))
         if len(line) > most_answer:
@@ -101,4 +104,4 @@ def _listen(questions: Queue[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

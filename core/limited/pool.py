@@ -13,13 +13,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
 from core.errors import InputError
 from core.limited.process import MODEL, Bounds, Child, Subject
 
 LOOK_S = 0.1  # how often whoever waits looks whether it is their turn
-IDLE_S = 600.0  # so long a child that nobody needs is kept; the last one stays
+PAGE_IDLE_S = 1800.0  # so long a child of a page waits; one is started whenever a page is opened
 
 
 class Pool:
@@ -57,12 +58,14 @@ class Pool:
                 f"{self.bounds.question / 2**20:,.0f} MB): look at a part of them.",
                 "data.path",
             )
-        child = self._take(_Turn(asker, subject, what, not long and self.is_proven(subject)))
-        began, answer = time.monotonic(), None
-        try:
-            answer = child.answer(line, subject, self._seconds(long), self.bounds)
-        finally:
-            self._give_back(child, asker, time.monotonic() - began, whole=answer is not None)
+        answer: dict[str, Any] = {}
+        while not answer:
+            child = self._take(_Turn(asker, subject, what, not long and self.is_proven(subject)))
+            began = time.monotonic()
+            try:
+                answer = child.answer(line, subject, self._seconds(long), self.bounds)
+            finally:
+                self._give_back(child, asker, time.monotonic() - began, whole=bool(answer))
         if "error" in answer:
             error = InputError(answer["error"], answer.get("field", "") or MODEL)
             if answer.get("overran"):
@@ -78,8 +81,10 @@ class Pool:
             return subject.trusted or subject.mark in self._proven
 
     def warm(self) -> None:
-        """Have a child wait, for the first who asks."""
+        """Have a child wait, for the first who asks in a page; from now on they wait for long."""
         with self._free:
+            self.bounds = replace(self.bounds, idle_seconds=PAGE_IDLE_S)
+            self._tidy()
             if not self._children and not self._closed:
                 self._children.append(Child(self.bounds))
 
@@ -147,10 +152,8 @@ class Pool:
         return idle[0]
 
     def _tidy(self) -> None:
-        """Without children that have died, and those that nobody has needed for long."""
-        idle = sorted((c for c in self._children if c.turn is None), key=lambda c: c.since)
-        old = [c for c in idle[:-1] if time.monotonic() - c.since > IDLE_S]
-        for child in [c for c in idle if c in old or not c.alive]:
+        """Without children that have ended."""
+        for child in [c for c in self._children if c.turn is None and not c.alive]:
             child.end()
             self._children.remove(child)
 
@@ -159,7 +162,7 @@ class Pool:
             for name in self._used:
                 self._used[name] *= 0.9
             _put(self._used, asker, self._used.get(asker, 0.0) + seconds, 512)
-            child.turn, child.since = None, time.monotonic()
+            child.turn = None
             if not whole or not child.alive:
                 child.end()
                 if child in self._children:  # no longer, where the pool was closed meanwhile

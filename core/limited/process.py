@@ -43,7 +43,8 @@ class Bounds:
         seconds: of a question that somebody waits for. long_seconds: of one about many rows. loading_seconds: before
             that, to load the tokenizer. start_seconds: before that, for a new child to come up.
         bytes: of memory, beyond what the child takes by itself. question, answer: bytes of JSON.
-        wait_seconds: so long one waits for a child. remembered_seconds: so long what overran is refused at once.
+        idle_seconds: so long a child waits for a question. wait_seconds: so long one waits for a child.
+        remembered_seconds: so long what overran is refused at once.
     """
 
     seconds: float = field(default_factory=watch.seconds)
@@ -53,6 +54,7 @@ class Bounds:
     bytes: int = 2**30
     question: int = 128 * 2**20
     answer: int = 64 * 2**20
+    idle_seconds: float = 20.0
     wait_seconds: float = 60.0
     remembered_seconds: float = 300.0
 
@@ -79,9 +81,15 @@ class Child:
     def __init__(self, bounds: Bounds) -> None:
         self.turn: Any = None  # whose it is, while it is at work
         self.loaded: deque[Hashable] = deque(maxlen=LOADED)
-        self.since = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "core.limited.child", str(bounds.bytes), str(bounds.answer)],
+            [
+                sys.executable,
+                "-m",
+                "core.limited.child",
+                str(bounds.bytes),
+                str(bounds.answer),
+                str(bounds.idle_seconds),
+            ],
             cwd=ROOT,
             env={name: os.environ[name] for name in KEPT if name in os.environ} | ENVIRONMENT,
             stdin=subprocess.PIPE,
@@ -102,7 +110,10 @@ class Child:
         return self.process.poll() is None
 
     def answer(self, line: str, subject: Subject, seconds: float, bounds: Bounds) -> dict[str, Any]:
-        """What it says to a question. One that takes too much ends it, and that is the answer."""
+        """What it says to a question; {} where it has just ended for want of any.
+
+        One that takes too much ends it, and that is the answer.
+        """
         field = TEMPLATE if subject.template else MODEL
         if not self._ready and (why := self._hear(bounds.start_seconds, bounds.bytes).get("ended")):
             self.end()
@@ -118,6 +129,8 @@ class Child:
         if "loaded" in heard:
             self.loaded.append(subject.mark)
             heard = self._hear(seconds + GRACE_S, bounds.bytes)
+        if "ended" in heard and self.process.poll() == 0:
+            return {}
         if "ended" in heard:
             self.end()
             what = f"The chat template or the tokenizer of {subject.name!r}"

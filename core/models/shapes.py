@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from core.errors import InputError
+from core.models.bounds import SIZES
 from core.models.catalog import read_config, weights
 from core.models.tokenizer import FIELD, model_folder
 
@@ -129,11 +130,14 @@ def shape_of(config: dict[str, Any], counted: int | None = None, size: int | Non
     kind = FAMILIES.get(family, _LLAMA)
     values = kind.defaults | {key: value for key, value in config.items() if value is not None}
     try:
+        if lists := [key for key in SIZES if isinstance(values.get(key), list)]:
+            raise TypeError(f"{lists[0]} differs from layer to layer")
         sizes = kind.sizes(values)
     except KeyError as error:
         raise InputError(f"The config.json of {name!r} does not say {error.args[0]!r}.", FIELD) from None
-    except (TypeError, ValueError, ZeroDivisionError):  # such as sizes that differ from layer to layer
-        raise InputError(f"The sizes in the config.json of {name!r} are not those of {family!r}.", FIELD) from None
+    except (TypeError, ValueError, ArithmeticError) as error:
+        sentence = f"The sizes in the config.json of {name!r} are not those of the family {family!r}: {error}."
+        raise InputError(sentence, FIELD) from None
     tied = bool(values["tie_word_embeddings"])
     inside = sizes.layers * sum(linear.inputs * linear.outputs for linear in sizes.linears)
     computed = inside + sizes.others + sizes.hidden * sizes.vocabulary * (1 if tied else 2)

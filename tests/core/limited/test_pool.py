@@ -1,10 +1,12 @@
 """Children that answer about hostile models: ended, answered in words, replaced, and nobody else waits for them."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import psutil
 import pytest
@@ -17,6 +19,7 @@ from core.limited.asks import Asked
 from core.limited.pool import Pool
 from core.limited.process import KEPT, Bounds
 from core.models.tokenizer import load_tokenizer
+from tests.conftest import ROOT
 from tests.core.limited.hostile import DEMO, ENDLESS, REFUSED, model
 
 LAYOUT = Layout("prompt_completion", {"prompt": "prompt", "completion": "completion"}, "by name")
@@ -134,6 +137,30 @@ def test_eight_endless_templates_hold_up_nobody_with_another_model(pool, tmp_pat
         held.append(sum(a.done() for a in attacks) < 8)
         assert all("end" in a.result() for a in attacks)
     assert held == [True]  # the visitor did not wait for the end of the attack
+
+
+def test_a_child_ends_by_itself_and_the_next_question_does_not_notice():
+    fresh = Pool(2, replace(TIGHT, idle_seconds=0.1))
+    try:
+        first = asked(fresh, DEMO).preview(ROW, LAYOUT, 512)
+        [pid] = fresh.pids
+        psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=30)
+        assert asked(fresh, DEMO).preview(ROW, LAYOUT, 512) == first
+        assert pid not in fresh.pids
+        assert fresh.warm() is None and fresh.bounds.idle_seconds > 600
+    finally:
+        fresh.close()
+
+
+def test_no_child_outlives_a_process_that_is_killed():
+    code = (
+        "import os, signal\nfrom core.limited.pool import pool\nfrom core.limited.asks import Asked\n"
+        f"Asked({str(DEMO)!r}).end_token()\nprint(*pool().pids, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=110)
+    [pid] = map(int, done.stdout.split())
+    gone, there = psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=30)
+    assert not there
 
 
 def test_a_child_knows_no_secret(pool):
