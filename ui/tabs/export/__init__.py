@@ -18,7 +18,7 @@ from ui.tabs.export import hub, options, tryout, workflow
 from ui.tabs.export.hub import Hub
 from ui.tabs.export.job import busy, cancel, start, start_all
 from ui.tabs.export.options import OptionsPart
-from ui.tabs.export.packages import detail, made_before, overview
+from ui.tabs.export.packages import detail, made_before, overview, proven
 from ui.tabs.export.tryout import Tryout
 from ui.tabs.export.workflow import Workflow
 from ui.telling import named
@@ -160,9 +160,9 @@ def label(place: Place, precision: str, again: bool = False) -> str:
     return f"Export {precision} again" if again else f"Export {precision} for {place.label}"
 
 
-def place_card(place: Place) -> str:
-    """A place as a choice: its name, and whether a package can be proven here."""
-    return f"{place.label.partition(' (')[0]}\n{place.mark}"
+def place_card(place: Place, run: Run | None = None) -> str:
+    """A place as a choice: its name, and what was verified for it; before that, whether it can be."""
+    return f"{place.label.partition(' (')[0]}\n{(proven(run, place) if run else '') or place.mark}"
 
 
 def about_place(place: Place) -> str:
@@ -209,7 +209,7 @@ def show(run_id: str, device: str, precision: str) -> tuple[Any, ...]:
         gr.Column(visible=not ready),
         empty_words(run),
         gr.Column(visible=ready),
-        gr.Radio([(place_card(p), p.name) for p in known.values()], value=place.name),
+        gr.Radio([(place_card(p, run if ready else None), p.name) for p in known.values()], value=place.name),
         refused or about_place(place),
         gr.Radio(list(place.precisions), value=precision),
         gr.Column(visible=work is not None),
