@@ -15,8 +15,10 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 def main() -> int:
     """Serve the page until interrupted. Host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT."""
+    from core.runs.sweep import hourly
     from ui.page import LAUNCH, build
 
+    os.environ.pop("TUNESMITH_FOR", None)  # this process answers whoever asks
     demo = build()
     try:
         _, url, _ = demo.launch(**LAUNCH, prevent_thread_lock=True, quiet=True)
@@ -25,6 +27,7 @@ def main() -> int:
         return 1
     print(f"Tunesmith is at {url}", flush=True)
     Thread(target=_warm, daemon=True).start()
+    hourly()
     demo.block_thread()
     return 0
 

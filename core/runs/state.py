@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from core import limits
 from core.errors import InputError
 from core.runs.failures import explain, of_dead
 from core.runs.files import locked, read_json, tail, write_json
@@ -21,6 +23,7 @@ from core.runs.files import locked, read_json, tail, write_json
 BEAT_S = 1.0
 HUNG_S = 60.0
 START_S = 30.0
+GRACE_S = 300.0  # for what a job still does when its time is up: saving its weights and loading them back
 CLOCK_S = 30.0  # a clock that is set moves the times at which processes were made, too
 UNDER_WAY = ("queued", "running", "stopping")
 
@@ -39,7 +42,8 @@ class State:
     total: float = 0.0
     error: str = ""  # one sentence, when it failed
     field: str = ""  # the config field that the error concerns, or ""
-    reason: str = ""  # input, error, killed, restarted, disk_full, out_of_memory, never_started, unreadable
+    # input, error, killed, restarted, disk_full, out_of_memory, never_started, unreadable; stopped: time_limit
+    reason: str = ""
     pid: int | None = None
     created: float | None = None  # when the process was made, which tells it from a later one with its number
     started: float | None = None
@@ -65,6 +69,8 @@ class Job:
         self._file, self._values = file, values
         self._writing = threading.Lock()
         self._signalled = False
+        self._minutes = limits.here("minutes")
+        self._until = time.monotonic() + self._minutes * 60 if self._minutes else None
 
     def progress(self, done: float, total: float, what: str = "") -> None:
         """How far it is. Costs nothing: the next heartbeat, at most a second away, writes it down."""
@@ -84,6 +90,17 @@ class Job:
         """Raise Stopped when somebody asked it to end."""
         if self.stop_asked:
             raise Stopped
+
+    def keep_time(self) -> None:
+        """Ask this job to end when its minutes are up, on a page that gives its visitors only so many; then end it."""
+        if self._until is None or time.monotonic() < self._until:
+            return
+        if self._values.get("reason") != "time_limit":
+            sentence = f"Stopped after {self._minutes:,.0f} minutes, the most for one job on this page."
+            self._file.stop_file.touch()
+            self._values.update(reason="time_limit", error=sentence)
+        elif time.monotonic() > self._until + GRACE_S:
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def finish(self, state: str) -> None:
         """How it will have ended when the block is left without an error: "done" (as it would anyway) or "stopped"."""
@@ -118,12 +135,17 @@ class StateFile:
         self.log = self.folder / "output.log"
         self.reserve = self.folder / ".reserve"
 
-    def queue(self) -> None:
-        """Write that the job is about to start, and forget an earlier request to stop."""
+    def queue(self, what: str = "") -> None:
+        """Write that the job is about to start, or waits as `what` says, and forget an earlier request to stop."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.stop_file.unlink(missing_ok=True)
         self.job.unlink(missing_ok=True)
-        write_json(self.path, {"state": "queued", "heartbeat": time.time()})
+        write_json(self.path, {"state": "queued", "what": what, "heartbeat": time.time()})
+
+    def wait(self, what: str) -> None:
+        """Write that the job still waits, and for what. On a full disk it waits without words."""
+        with contextlib.suppress(OSError):
+            write_json(self.path, {"state": "queued", "what": what, "heartbeat": time.time()})
 
     @contextlib.contextmanager
     def working(
@@ -234,6 +256,7 @@ def _beat(job: Job, over: threading.Event, on_beat: Callable[[], None] | None) -
     """Write the state once a second. A full disk is not its business: the work itself will meet it, and say so."""
     while not over.wait(BEAT_S):
         with contextlib.suppress(OSError):
+            job.keep_time()
             job._write(sync=False)
             if on_beat is not None:
                 on_beat()

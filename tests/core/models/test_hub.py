@@ -263,18 +263,18 @@ def test_the_hub_is_not_asked_anew_and_files_are_fetched_once(answers):
 
 def test_a_token_is_of_its_session(monkeypatch):
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    assert token_mark("dataset") == ""
+    assert token_mark() == ""
     with session_token(" one "):
-        one = token_mark("dataset")
+        one = token_mark()
         with session_token("two"):
-            assert token_mark("dataset") not in ("", one)
-        assert token_mark("dataset") == one and "one" not in one
+            assert token_mark() not in ("", one)
+        assert token_mark() == one and "one" not in one
     with session_token(None):
-        assert token_mark("dataset") == ""
+        assert token_mark() == ""
     monkeypatch.setenv("HF_TOKEN", "machine")
-    assert token_mark("dataset") != ""
+    assert token_mark() != ""
     monkeypatch.setenv("SPACE_ID", "a/b")
-    assert token_mark("dataset") == "" and token_mark("model") != ""
+    assert token_mark() == ""
 
 
 def test_a_token_that_is_none_is_refused_without_being_shown():

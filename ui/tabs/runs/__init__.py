@@ -13,9 +13,12 @@ import gradio as gr
 
 from core.errors import InputError
 from core.runs import jobs
+from core.runs.rights import may
 from core.runs.state import State
-from core.runs.store import Run, data_name, delete, list_runs, open_run
+from core.runs.store import Run, data_name, list_runs, open_run
 from core.settings import in_words
+from core.visitors import Visitor
+from ui.door import visitor
 from ui.parts import badge, head, html, lead, nothing, say
 from ui.shared import Shared
 from ui.tabs.runs import adapters
@@ -60,8 +63,8 @@ class RunsTab:
 def layout(shared: Shared) -> RunsTab:
     """Draw the tab."""
 
-    def drawn_now(chosen: Any = "") -> str:
-        return drawn(str(chosen or ""))
+    def drawn_now(chosen: Any = "", request: gr.Request | None = None) -> str:
+        return drawn(str(chosen or ""), visitor(request))
 
     [go] = lead("Runs", "Every run is a folder. It goes on without this page, and is found again.", "Set up a new run")
     with gr.Column(elem_classes="card"):
@@ -74,7 +77,7 @@ def wire(tab: RunsTab, shared: Shared) -> None:
     """Events."""
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     tab.go.click(None, None, shared.tabs, js="() => ({__type__: 'update', selected: 'data'})")
-    gr.on([shared.panels["runs"].select, shared.run.change, shared.again.change], drawn, shared.run, tab.list, **quiet)
+    gr.on([shared.panels["runs"].select, shared.run.change, shared.again.change], shown, shared.run, tab.list, **quiet)
     adapters.wire(tab.adapters, shared)
     tab.list.submit(
         act,
@@ -84,31 +87,39 @@ def wire(tab: RunsTab, shared: Shared) -> None:
     )
 
 
-def act(chosen: str, again: int, token: str, event: gr.EventData) -> tuple[Any, Any, str, str, Any]:
+def shown(chosen: str, request: gr.Request | None = None) -> str:
+    """The list as whoever asks may see it."""
+    return drawn(chosen, visitor(request))
+
+
+def act(
+    chosen: str, again: int, token: str, event: gr.EventData, request: gr.Request | None = None
+) -> tuple[Any, Any, str, str, Any]:
     """Open, stop, resume or delete a run; the id comes from the browser, so it is looked up, never used as a path."""
+    who = visitor(request)
     try:
         run, what = open_run(str(event.run)), str(event.act)
         if what == "open":
-            return run.id, again + 1, "", drawn(run.id), gr.update(selected="train")
+            return run.id, again + 1, "", drawn(run.id, who), gr.update(selected="train")
         if what == "stop":
-            jobs.stop(run)
+            jobs.stop(run, who)
         elif what == "resume":
-            jobs.resume(run, token)
-            return run.id, again + 1, "", drawn(run.id), gr.update(selected="train")
+            jobs.resume(run, token, who)
+            return run.id, again + 1, "", drawn(run.id, who), gr.update(selected="train")
         elif what == "delete":
-            delete(run)
+            jobs.delete(run, who)
             chosen = "" if chosen == run.id else chosen
-        return chosen, again + 1, "", drawn(chosen), gr.skip()
+        return chosen, again + 1, "", drawn(chosen, who), gr.skip()
     except InputError as error:
-        return gr.skip(), gr.skip(), say("bad", "That did not work", escape(str(error))), drawn(chosen), gr.skip()
+        return gr.skip(), gr.skip(), say("bad", "That did not work", escape(str(error))), drawn(chosen, who), gr.skip()
 
 
-def drawn(chosen: str) -> str:
-    """The list, or what will be here."""
+def drawn(chosen: str, who: Visitor | None = None) -> str:
+    """The list, or what will be here. who: sees it, with the buttons that are theirs; None: see core.runs.rights."""
     runs = list_runs()
     if not runs:
         return nothing("No runs yet", "A run that you start is listed here, with its curve and its best loss.", DRAWING)
-    rows = "".join(_row(run, chosen) for run in runs[:MOST])
+    rows = "".join(_row(run, chosen, who) for run in runs[:MOST])
     more = f", the newest {MOST} shown" if len(runs) > MOST else ""
     return (
         head(f"{len(runs):,} run{'s' * (len(runs) != 1)}{more}")
@@ -121,7 +132,7 @@ def drawn(chosen: str) -> str:
     )
 
 
-def _row(run: Run, chosen: str) -> str:
+def _row(run: Run, chosen: str, who: Visitor | None) -> str:
     state = run.state()
     live = " data-live" if state.under_way else ""
     try:
@@ -147,7 +158,7 @@ def _row(run: Run, chosen: str) -> str:
         f"{title}</button>"
         f'<br><span class="quiet small">{ago(run.created)}{about}</span>{why}</td><td>{_badge(state)}</td>'
         f"<td>{escape(method)}</td><td>{escape(base)}</td><td>{spark(points, state.state != 'failed')}</td>"
-        f'<td class="num">{best}</td><td class="acts">{_acts(run, state, title)}</td></tr>'
+        f'<td class="num">{best}</td><td class="acts">{_acts(run, state, title) if may(run, who) else ""}</td></tr>'
     )
 
 
