@@ -7,6 +7,7 @@ import inspect
 import traceback
 from collections.abc import Callable
 from functools import wraps
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -31,33 +32,47 @@ class Page(gr.Blocks):
     async def process_api(self, block_fn: Any, inputs: list[Any], state: Any = None, *args: Any, **kw: Any) -> Any:
         """Gradio's: values to Python, the function, its results to values."""
         fn = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
-        if _is_forgotten(self, kw.get("session_hash")):
-            raise gr.Error(FORGOTTEN, print_exception=False)
+        holder = self.state_holder if self.is_running else None
+        if isinstance(holder, Sessions) and kw.get("session_hash") in holder.forgotten:
+            raise _said(FORGOTTEN)  # its states would be those of a first visit
         try:
             return await super().process_api(fn, inputs, state, *args, **kw)
         except (gr.Error, *ENDS):
             raise
         except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise _said(str(error)) from error
         except BaseException as error:  # a panic of a tokenizer is no Exception, and whoever asked would wait for ever
-            raise gr.Error(_words(error, _unfit(fn, inputs)), print_exception=False) from error
+            raise _said(_words(error, _unfit(fn, inputs))) from error
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kw: Any) -> Any:
+        """Gradio's. What it cannot do with a value is the value's fault."""
+        try:
+            return await super().preprocess_data(block_fn, inputs, *args, **kw)
+        except (gr.Error, *ENDS):
+            raise
+        except Exception as error:
+            raise _said(LACKING.format(what=_unfit(block_fn, inputs) or "values of another kind")) from error
 
 
-def _is_forgotten(blocks: gr.Blocks, session: str | None) -> bool:
-    """Whether the server let go of the states of this page: they would be those of a first visit."""
-    holder = blocks.state_holder if isinstance(blocks, Page) and blocks.is_running else None
-    return isinstance(holder, Sessions) and session in holder.forgotten
+def _said(sentence: str) -> gr.Error:
+    """An error that shows a sentence as it stands: what Gradio shows is read as HTML."""
+    return gr.Error(escape(sentence), print_exception=False)
 
 
 def _unfit(fn: Any, inputs: list[Any]) -> str:
-    """What of the values cannot have come from the page: too few of them, none where one always stands."""
-    wanted = len(fn.inputs)
-    if len(inputs) != wanted:
-        return f"{len(inputs)} values in the place of {wanted}"
+    """What of the values cannot have come from the page, or "": too few, none where one stands, one of another kind."""
+    if len(inputs) != len(fn.inputs):
+        return f"{len(inputs)} values in the place of {len(fn.inputs)}"
     for block, value in zip(fn.inputs, inputs, strict=True):
-        if value is None and not block.stateful and getattr(block, "value", None) is not None:
-            return f"no value of {str(getattr(block, 'label', None) or block.get_block_name())!r}"
+        first = None if block.stateful else getattr(block, "value", None)
+        if first is not None and _kind(first) != _kind(value):
+            return f"{_kind(value)} for {str(getattr(block, 'label', None) or block.get_block_name())!r}"
     return ""
+
+
+def _kind(value: Any) -> str:
+    kinds: dict[str, Any] = {"no value": type(None), "an object": dict, "a list": (list, tuple), "a text": str}
+    return next((name for name, kind in kinds.items() if isinstance(value, kind)), "a number")
 
 
 def _words(error: BaseException, unfit: str) -> str:
@@ -77,14 +92,14 @@ def guard(demo: gr.Blocks) -> None:
 
 
 def _guarded(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The function, behind a check of its one argument: an object where it says `dict`, a text where it says nothing."""
+    """The function, behind a check of its one argument: an object where it says `dict`, else a text."""
     [argument] = inspect.signature(fn).parameters.values()
     wants = dict if "dict" in str(argument.annotation) else str
 
     @wraps(fn)
     def guarded(request: Any = None) -> Any:
         if not isinstance(request, wants) and (wants is dict or request is not None):
-            raise HTTPException(400, LACKING.format(what=f"a {type(request).__name__}"))
+            raise HTTPException(400, LACKING.format(what=_kind(request)))
         try:
             return fn(request)
         except InputError as error:

@@ -1,4 +1,4 @@
-"""What may be sent to the page: bodies are counted while they come, and what is no request of the page goes no further."""
+"""What may be sent to the page: bodies are counted while they come, what no page sends goes no further."""
 
 from __future__ import annotations
 

@@ -251,8 +251,8 @@ def _owners_link(scope: Scope, https: bool, public: bool) -> list[Message] | Non
 
 
 def _answer(status: int, sentence: str, scope: Scope) -> list[Message]:
-    """A refusal in words; as JSON where the page's own code reads it. The connection ends: what is unread is not read."""
-    if str(scope.get("path", "")).startswith(API) and status not in (403, 421) and not scope["path"].endswith("upload"):
+    """A refusal in words; as JSON where Gradio's answers are. The connection ends: what is unread is not read."""
+    if str(scope["path"]).startswith(API) and not scope["path"].endswith("/upload"):
         kind, body = b"application/json", json.dumps({"detail": sentence}).encode()
     else:
         kind, body = b"text/plain; charset=utf-8", sentence.encode()

@@ -1,4 +1,4 @@
-"""Under which names the page may be asked for: a foreign name that is pointed at this machine (DNS rebinding) is none."""
+"""Under which names the page may be asked for: not under a foreign one that points here (DNS rebinding)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Host:
-    """A name or an address as one writes it (lower case, no final dot, addresses in their shortest form), and a port."""
+    """A name or an address (lower case, no final dot, addresses in their shortest form), and a port."""
 
     name: str
     port: int | None = None

@@ -37,7 +37,9 @@ def _hash(script: bytes) -> str:
 
 def of_page(html: bytes) -> str:
     """The Content-Security-Policy of the page, without who may frame it."""
-    own = _hash((ASSETS / "js" / "page.js").read_text(encoding="utf-8").encode())  # Gradio puts it into the page's head in the browser
+    own = _hash(
+        (ASSETS / "js" / "page.js").read_text(encoding="utf-8").encode()
+    )  # Gradio puts it into the page's head in the browser
     scripts = " ".join(["'self'", "'unsafe-eval'", own, *hashes(html)])
     return (
         f"default-src 'none'; script-src {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
