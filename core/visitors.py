@@ -28,7 +28,7 @@ ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Visitor:
-    """One visitor. `id` may be kept beside what they start: knowing it opens nothing. "" is nobody, who owns nothing."""
+    """One visitor. `id` is kept beside what they start, and opens nothing; "" is nobody, who owns nothing."""
 
     id: str
     owner: bool

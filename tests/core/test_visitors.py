@@ -39,8 +39,8 @@ def test_no_cookie_can_be_made_or_changed() -> None:
     other_id, other_signed = other.split(".")
     owner_signed = owners.split(".")[2]
     for forged in ("", None, ".", "..", id, f"{id}.", f"{other_id}.{signed}", f"{id}.{other_signed}", mine[:-1],
-                   mine + "0", mine.upper(), f"{id}\n.{signed}", "a" * 100_000, "é\udcff.\udcff", f"{id}.{owner_signed}",
-                   Visitors(b"K" * 32, "the owner's secret").issue()):  # fmt: skip
+                   mine + "0", mine.upper(), f"{id}\n.{signed}", "a" * 100_000, "é\udcff.\udcff",
+                   f"{id}.{owner_signed}", Visitors(b"K" * 32, "the owner's secret").issue()):  # fmt: skip
         assert ours.read(forged) is None, forged
     for stranger in (mine + ".", mine + ".1", f"{mine}.{signed}", f"{mine}.{owner_signed}", f"{owners}.x"):
         read = ours.read(stranger)
