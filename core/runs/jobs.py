@@ -62,8 +62,11 @@ def start_training(
             rights.sign(run, who)
             command = ["train", str(run.dir / "config.yaml"), "--run-dir", str(run.dir)]
             _launch(StateFile(run.dir / "state.json"), "training", command, token, who)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(run.dir, ignore_errors=True)
+            if isinstance(error, OSError):
+                reason = (error.strerror or str(error)).lower()
+                raise InputError(f"The training cannot be started: {reason}.") from None
             raise
         now = time.monotonic()
         for key in [key for key, (then, _) in _STARTED.items() if now - then > TWICE_S]:

@@ -162,7 +162,7 @@ def _read(path: Path) -> Ticket | None:
     """A ticket, or None where it is gone or is none."""
     values = read_json(path) or {}
     pid, created = values.get("pid"), values.get("created")
-    if not isinstance(pid, int) or pid <= 0 or not path.stem.isdigit():
+    if type(pid) is not int or pid <= 0 or not path.stem.isdigit():
         return None
     started = float(created) if isinstance(created, (int, float)) else None
     return Ticket(path, pid, started, str(values.get("starter") or ""), str(values.get("state") or ""))

@@ -117,9 +117,9 @@ def test_no_secret_of_the_machine_and_nothing_that_leads_to_one(monkeypatch, tmp
     monkeypatch.setenv("TUNESMITH_PUBLIC", "1")
     monkeypatch.setenv("TUNESMITH_CACHE", str(tmp_path))
     secret = dict.fromkeys(
-        ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY", "OAUTH_CLIENT_SECRET", "HF_OIDC_RESOURCE",
-         "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "DB_PASSWORD", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "hf_token",
-         "WANDB_MODE", "TRACKIO_SPACE_ID", "GITHUB_TOKEN", "OPENAI_APIKEY"),
+        ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY", "OAUTH_CLIENT_SECRET", "hf_token",
+         "HF_OIDC_RESOURCE", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "DB_PASSWORD", "HF_HUB_CACHE",
+         "HUGGINGFACE_HUB_CACHE", "WANDB_MODE", "TRACKIO_SPACE_ID", "GITHUB_TOKEN", "OPENAI_APIKEY"),
         "planted",
     )  # fmt: skip
     plain = {
