@@ -88,7 +88,8 @@ def test_rows(rows_file, public, monkeypatch):
     monkeypatch.setenv("TUNESMITH_MAX_ROWS", "24")
     assert len(choose(settings, None, None, 200).places) == 24
     assert prepare(settings, lambda done, total: None).data["rows"] == 24
-    more = settings.model_copy(update={"augmentation": settings.augmentation.model_copy(update={"copies": 2, "swap": 0.5})})
+    copies = settings.augmentation.model_copy(update={"copies": 2, "swap": 0.5})
+    more = settings.model_copy(update={"augmentation": copies})
     with pytest.raises(InputError, match="rows, and this page") as error:
         prepare(more, lambda done, total: None)
     assert error.value.field == "augmentation"
