@@ -33,11 +33,10 @@ def sweep(kept_s: float = KEPT_S) -> list[str]:
         return []
     root, now = uploads_dir(), time.time()
     old = [path for path in _uploads(root) if _newest(path) < now - kept_s]
-    gone = []
-    if not old or (named := _named()) is None:
-        return gone
-    for path in old:
-        if path.name.removeprefix(GOING) in named:
+    gone = list[str]()
+    named = _named() if old else None
+    for path in old if named is not None else ():
+        if named is None or path.name.removeprefix(GOING) in named:
             _back(path)
             continue
         going = path if path.name.startswith(GOING) else path.with_name(GOING + path.name)

@@ -98,8 +98,8 @@ def place(tmp_path: Path) -> Iterator[tuple[Server, FakeHub]]:
     (tmp_path / "hf" / "token").write_text(GOOD)
     with serve(hub) as address:
         app = Server(
-            tmp_path, TUNESMITH_PUBLIC="1", TUNESMITH_OWNER=SECRET, TUNESMITH_STANDBY="0", HF_ENDPOINT=address, HF_TOKEN=GOOD,
-            HF_HOME=str(tmp_path / "hf"), HF_HUB_OFFLINE="0", HF_HUB_DISABLE_XET="1", NO_PROXY="*",
+            tmp_path, TUNESMITH_PUBLIC="1", TUNESMITH_OWNER=SECRET, TUNESMITH_STANDBY="0", HF_ENDPOINT=address,
+            HF_TOKEN=GOOD, HF_HOME=str(tmp_path / "hf"), HF_HUB_OFFLINE="0", HF_HUB_DISABLE_XET="1", NO_PROXY="*",
         )  # fmt: skip
         try:
             yield app.start(), hub
