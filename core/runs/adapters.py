@@ -12,6 +12,7 @@ from core.models.heads import BY_TASK_TYPE, CAUSAL
 from core.runs import store
 from core.runs.files import read_json, write_json
 from core.runs.store import Run
+from core.runs.versions import OfVersion, version
 
 BASE = "base"  # the name of the base itself among those that are asked
 LONGEST_NAME = 80
@@ -47,9 +48,14 @@ class AdapterInfo:
     label: str
 
 
+KNOWN: OfVersion[AdapterInfo | None] = OfVersion(10_000)
+
+
 def adapter_of(run: Run) -> AdapterInfo | None:
     """What a run's adapter says of itself; None for a run without a model, and for one that was tuned whole."""
-    return read_adapter(run.dir / "model", run)
+    place = f"{run.dir}/model"
+    versions = (version(f"{place}/adapter_config.json"), version(f"{place}/base.json"))
+    return KNOWN.get(place, versions, lambda: read_adapter(run.dir / "model", run)) if versions[0] else None
 
 
 def read_adapter(folder: Path, run: Run) -> AdapterInfo | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,20 @@ from core import config as configs
 from core.config import RunConfig
 from core.errors import InputError, nearest
 from core.paths import portable, resolve, runs_dir
-from core.runs import checkpoints
+from core.runs import checkpoints, eventlog
+from core.runs.about import about
+from core.runs.about import data_name as data_name
+from core.runs.about import describe_config as describe_config
 from core.runs.curve import Curve
 from core.runs.environment import describe
 from core.runs.files import read_json, tail, write_json, write_text
 from core.runs.state import State, StateFile, read
-from core.settings import in_words
+from core.runs.versions import OfVersion, version
 
 ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z._-]{0,120}$")
 STAMP = re.compile(r"^(\d{8}-\d{6})(?:-|$)")
+HINTED = 100  # ids that an unknown one is compared with letter by letter
+_CONFIGS: OfVersion[RunConfig] = OfVersion(256)
 
 
 @dataclass(frozen=True)
@@ -42,26 +47,19 @@ class Run:
         """When it was made, in seconds since 1970: from its id, or else from the directory."""
         found = STAMP.match(self.id)
         try:
-            if found:
-                return datetime.strptime(found[1], "%Y%m%d-%H%M%S").replace(tzinfo=UTC).timestamp()
-            return self.dir.stat().st_mtime
+            return _seconds(found[1]) if found else self.dir.stat().st_mtime
         except (ValueError, OSError):
             return 0.0
 
     @property
     def title(self) -> str:
         """What to call it: the name that it was given, or its data and method, or its id."""
-        name = str(self.environment().get("name") or "")
-        if name:
-            return name
-        try:
-            return describe_config(self.config())
-        except InputError:
-            return self.id
+        return about(self.dir).title
 
     def config(self) -> RunConfig:
         """The settings, as they were run. Raises InputError when config.yaml is missing or broken."""
-        return configs.load(self.dir / "config.yaml")
+        path = self.dir / "config.yaml"
+        return _CONFIGS.get(str(path), (version(path),), lambda: configs.load(path))
 
     def pinned(self) -> RunConfig:
         """The settings, with the commit of the Hub's model that this run began with, where it is known."""
@@ -128,24 +126,11 @@ class Run:
         A line that is still being written is left for the next call; one that is broken for good is passed over.
         A number that is not finite (a loss that has become NaN) is None.
         """
-        try:
-            with open(self.dir / "events.jsonl", "rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                since_byte = since_byte if 0 <= since_byte <= size else 0
-                file.seek(since_byte)
-                data = file.read()
-        except OSError:
-            return [], 0
-        end = data.rfind(b"\n") + 1
-        found = []
-        for line in data[:end].splitlines():
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict):
-                found.append(event)
-        return found, since_byte + end
+        found: list[dict[str, Any]] = []
+        at = 0
+        for events, at in eventlog.read(self.dir / "events.jsonl", since_byte):
+            found += events
+        return found, at
 
     def curve(self, max_points: int = 1000) -> dict[str, Any]:
         """The whole course so far, thinned for a first look: see `Curve.thinned`; with `next_byte` for `events`."""
@@ -157,21 +142,6 @@ class Run:
     def log(self, last: int = 200) -> list[str]:
         """The last lines that the training process printed."""
         return tail(self.dir / "output.log")[-last:]
-
-
-def describe_config(config: RunConfig) -> str:
-    """A config in a few words: "fields · LoRA r 16"."""
-    return f"{data_name(config.data.path)} · {in_words(config.method)}"
-
-
-def data_name(path: str) -> str:
-    """What to call the data of a config: the file's name, or its folder's where the file is only `train`."""
-    text = re.sub(r"\[[^\]]*\]$", "", path.strip()).replace("\\", "/").rstrip("/")
-    parts = [p for p in text.split("/") if p]
-    stem = re.sub(r"\.[A-Za-z0-9]{1,8}$", "", parts[-1]) if parts else ""
-    if stem in ("train", "data", "dataset") and len(parts) > 1:
-        stem = parts[-2]
-    return stem or "data"
 
 
 def create(config: RunConfig, name: str = "", directory: Path | None = None) -> Run:
@@ -221,8 +191,9 @@ def open_run(run_id: str) -> Run:
     """The run with an id. Raises InputError unless it is the plain name of a directory in `runs_dir()`."""
     root = runs_dir()
     path = root / run_id if ID.match(run_id) else None
-    if path is None or not path.is_dir() or path.resolve().parent != root:
-        hint = nearest(run_id[:200], [run.id for run in list_runs()])
+    if path is None or not path.is_dir() or (path.is_symlink() and path.resolve().parent != root):
+        ids = sorted((run.id for run in list_runs()), key=lambda id_: -_alike(run_id, id_))
+        hint = nearest(run_id[:200], ids[:HINTED])
         raise InputError(f"There is no run {run_id[:200]!r}." + (f" Did you mean {hint!r}?" if hint else ""))
     return Run(path)
 
@@ -241,10 +212,27 @@ def list_runs() -> list[Run]:
     root = runs_dir()
     if not root.is_dir():
         return []
-    found = [
-        Run(p) for p in root.iterdir() if ID.match(p.name) and p.is_dir() and p.resolve().parent == root and _is_run(p)
-    ]
+    with os.scandir(root) as entries:  # says what is a folder without a look at each
+        names = [entry.name for entry in entries if ID.match(entry.name) and _is_folder(entry, root)]
+    found = [Run(root / name) for name in names if _is_run(f"{root}/{name}")]
     return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
+
+
+def _is_folder(entry: os.DirEntry[str], root: Path) -> bool:
+    if entry.is_symlink():
+        path = Path(entry.path)
+        return path.is_dir() and path.resolve().parent == root
+    return entry.is_dir()
+
+
+@lru_cache(maxsize=10_000)
+def _seconds(stamp: str) -> float:
+    return datetime.strptime(stamp, "%Y%m%d-%H%M%S").replace(tzinfo=UTC).timestamp()
+
+
+def _alike(a: str, b: str) -> int:
+    """How many characters two ids have in common at their beginnings and ends."""
+    return len(os.path.commonprefix((a, b))) + len(os.path.commonprefix((a[::-1], b[::-1])))
 
 
 def delete(run: Run) -> None:
@@ -264,8 +252,8 @@ def delete(run: Run) -> None:
         raise InputError(f"The run {run.id} cannot be deleted: {(error.strerror or str(error)).lower()}.") from None
 
 
-def _is_run(path: Path) -> bool:
-    return any((path / name).is_file() for name in ("config.yaml", "state.json", "events.jsonl"))
+def _is_run(path: str | Path) -> bool:
+    return any(os.path.isfile(f"{path}/{name}") for name in ("config.yaml", "state.json", "events.jsonl"))
 
 
 def _new(base: str) -> Path:
