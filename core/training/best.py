@@ -92,6 +92,7 @@ class Best:
         best = self.found()
         if best is not None and not self.measure.better(value, best["metric_value"]):
             return
+        self.folder.mkdir(exist_ok=True)
         with whole_folder(self.folder / f"best-{step}") as work:
             save(work)
             note = {"step": step, "validation_loss": loss, "metric": self.measure.name, "metric_value": value}
