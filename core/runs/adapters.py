@@ -9,8 +9,9 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.models.heads import BY_TASK_TYPE, CAUSAL
-from core.runs import store
-from core.runs.files import read_json, write_json
+from core.runs import records, store
+from core.runs.files import write_json
+from core.runs.records import Unreadable
 from core.runs.store import Run
 
 BASE = "base"  # the name of the base itself among those that are asked
@@ -54,10 +55,13 @@ def adapter_of(run: Run) -> AdapterInfo | None:
 
 def read_adapter(folder: Path, run: Run) -> AdapterInfo | None:
     """The same for a folder with an adapter in it."""
-    said = read_json(folder / "adapter_config.json")
+    said = records.ADAPTER.find(folder / "adapter_config.json")
     if said is None or not said.get("base_model_name_or_path"):
         return None
-    note = read_json(folder / "base.json") or {}
+    try:
+        note = records.BASE.read(folder / "base.json") or {}
+    except Unreadable:
+        return None  # what it stands on is not known: it goes with nothing
     quantization = note.get("quantization")
     kind = str(said.get("peft_type") or "")
     head = str(note.get("head") or BY_TASK_TYPE.get(said.get("task_type") or "", CAUSAL).name)
@@ -70,7 +74,7 @@ def read_adapter(folder: Path, run: Run) -> AdapterInfo | None:
         json.dumps(quantization, sort_keys=True) if quantization else "",
     )
     label = KINDS.get(kind, kind)
-    return AdapterInfo(run, base, kind, f"{label} r {said['r']}" if kind == "LORA" else label)
+    return AdapterInfo(run, base, kind, f"{label} r {said.get('r', '?')}" if kind == "LORA" else label)
 
 
 def by_base() -> dict[Base, list[AdapterInfo]]:
@@ -99,13 +103,15 @@ def rename(run: Run, name: str) -> None:
     """Give a run another name, as the page and the command line show it; its id and its folder stay.
 
     Raises:
-        InputError: the name is empty, too long, or holds what cannot be seen; or the run's folder cannot be written.
+        InputError: the name is empty, too long, or holds what cannot be seen; or the run's folder cannot be written, or
+            its environment.json not be read.
     """
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or _HIDDEN.search(name):
         what = "is empty" if not name else "is too long" if len(name) > LONGEST_NAME else "holds hidden characters"
         raise InputError(f"The name {name[:LONGEST_NAME]!r} {what}: write 1 to {LONGEST_NAME} characters on one line.")
+    known = records.ENVIRONMENT.read(run.dir / "environment.json") or {}  # one that cannot be read is not written over
     try:
-        write_json(run.dir / "environment.json", run.environment() | {"name": name})
+        write_json(run.dir / "environment.json", known | {"name": name})
     except OSError as error:
         raise InputError(f"The run {run.id} cannot be renamed: {(error.strerror or str(error)).lower()}.") from None

@@ -70,8 +70,11 @@ def open_file(path: str | Path, append: bool = False) -> BinaryIO:
     """
     ways = os.O_WRONLY | os.O_APPEND | os.O_CREAT if append else os.O_RDONLY
     number = os.open(path, ways | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0), 0o666)
-    if not stat.S_ISREG(os.fstat(number).st_mode):
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode):
         os.close(number)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         raise OSError(errno.EINVAL, "It is no plain file", str(path))
     return open(number, "ab" if append else "rb", buffering=0 if append else -1)
 
