@@ -120,8 +120,8 @@ def resolve(path: str | Path, field: str = "") -> Path:
 def _closed(text: str, field: str) -> InputError:
     """What a stranger is told of a path that is not for all: the same, whatever the reason."""
     return InputError(
-        f"{quoted(text)} cannot be used here: this page is open to everybody, so it reads only the demo files, uploads, "
-        "runs and the Hub. Upload the file, or run Tunesmith on your own machine.",
+        f"{quoted(text)} cannot be used here: this page is open to everybody, so it reads only the demo files, "
+        "uploads, runs and the Hub. Upload the file, or run Tunesmith on your own machine.",
         field,
     )
 

@@ -53,6 +53,7 @@ def summary(found: Run) -> dict[str, Any]:
         "title": found.title,
         "state": state.state,
         "error": state.error,
+        "damage": found.damage(),
         "created": datetime.fromtimestamp(found.created, UTC).isoformat(),
         "seconds": round(state.seconds, 1),
         "step": last[0]["step"] if last else 0,
@@ -70,12 +71,17 @@ def show(result: dict[str, Any]) -> str:
         if not result["runs"]:
             return f"No runs in {portable(result['dir'])}."
         rows = [
-            (r["run"], r["state"], f"{r['step']:,}/{r['max_steps']:,}", _loss(r), r["title"]) for r in result["runs"]
+            (r["run"], r["state"], f"{r['step']:,}/{r['max_steps']:,}", _loss(r), _titled(r)) for r in result["runs"]
         ]
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         return "\n".join("  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[4]]) for row in rows)
     lines = [f"{key:<16}{value}" for key, value in result.items() if key != "log" and value not in ("", None)]
     return "\n".join([*lines, *(["", *result["log"]] if result.get("log") else [])])
+
+
+def _titled(row: dict[str, Any]) -> str:
+    """The title, and that something of the run is damaged, where it is: `runs show` says what."""
+    return f"{row['title']} (damaged)" if row["damage"] else str(row["title"])
 
 
 def _loss(row: dict[str, Any]) -> str:

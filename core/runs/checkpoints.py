@@ -33,7 +33,7 @@ def damage(folder: Path, hashes: bool = False) -> str:
     try:
         return _damage(folder, hashes)
     except Unreadable as error:
-        return str(error).rstrip(".")
+        return f"its {error}".rstrip(".")
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         return f"it cannot be read: {(getattr(error, 'strerror', None) or str(error)).lower()}"
 
