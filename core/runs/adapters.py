@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -49,19 +50,20 @@ class AdapterInfo:
 
 
 def adapter_of(run: Run) -> AdapterInfo | None:
-    """What a run's adapter says of itself; None for a run without a model, and for one that was tuned whole."""
+    """What a run's adapter says of itself; None for a run without a model, and for one that was tuned whole.
+
+    Raises:
+        Unreadable: it is there, and does not say what an adapter says.
+    """
     return read_adapter(run.dir / "model", run)
 
 
 def read_adapter(folder: Path, run: Run) -> AdapterInfo | None:
     """The same for a folder with an adapter in it."""
-    said = records.ADAPTER.find(folder / "adapter_config.json")
+    said = records.ADAPTER.read(folder / "adapter_config.json")
     if said is None or not said.get("base_model_name_or_path"):
         return None
-    try:
-        note = records.BASE.read(folder / "base.json") or {}
-    except Unreadable:
-        return None  # what it stands on is not known: it goes with nothing
+    note = records.BASE.read(folder / "base.json") or {}
     quantization = note.get("quantization")
     kind = str(said.get("peft_type") or "")
     head = str(note.get("head") or BY_TASK_TYPE.get(said.get("task_type") or "", CAUSAL).name)
@@ -81,8 +83,9 @@ def by_base() -> dict[Base, list[AdapterInfo]]:
     """All runs with an adapter by what they stand on, the newest first; the base that was used last stands first."""
     found: dict[Base, list[AdapterInfo]] = {}
     for run in store.list_runs():
-        if (info := adapter_of(run)) is not None:
-            found.setdefault(info.base, []).append(info)
+        with contextlib.suppress(Unreadable):  # what it stands on is not known: its row in the list of runs says why
+            if (info := adapter_of(run)) is not None:
+                found.setdefault(info.base, []).append(info)
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from core.runs.files import plain
+from core.runs.files import open_file, plain
 from core.runs.masking import mask
 
 RESOURCES_S = 5.0
@@ -37,8 +37,8 @@ class EventLog:
         self._process.cpu_percent()
         self._measured = time.monotonic()
         self._step = 0
-        self._file = open(path, "ab", buffering=0)
-        with open(path, "rb") as file:
+        self._file = open_file(path, append=True)
+        with open_file(path) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
             if file.read() not in (b"", b"\n"):
                 self._file.write(b"\n")  # a killed process left half a line: the next one starts afresh

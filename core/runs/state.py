@@ -156,7 +156,7 @@ class StateFile:
 
     @contextlib.contextmanager
     def working(
-        self, what: str = "", *, graceful: bool = False, on_beat: Callable[[], None] | None = None
+        self, what: str = "", *, graceful: bool = False, forget: bool = False, on_beat: Callable[[], None] | None = None
     ) -> Iterator[Job]:
         """Do the work in this block: state.json says so, beats once a second, and ends in done, stopped or failed.
 
@@ -164,13 +164,15 @@ class StateFile:
         `job.stop_asked`, and the block ends by itself in its own good time (a second Ctrl-C does not wait).
 
         Args:
-            what: what is being done, in words. on_beat: called from the heartbeat's thread once a second.
+            what: what is being done, in words. forget: where nobody had queued it and what is asked is wrong, nothing is
+            left behind: whoever gave the command reads why. on_beat: called from the heartbeat's thread once a second.
 
         Raises:
             InputError: another process is at work here, or nothing can be written here. Stopped: somebody asked it to
                 end. Removed: the folder was deleted; nothing more is written, and a main thread that does not listen
                 is ended.
         """
+        forget = forget and not os.path.lexists(self.path)
         with locked(self.lock) as mine:
             if not mine:
                 raise InputError(f"Another process is at work in {self.folder}. Wait for it, or stop it first.")
@@ -199,10 +201,20 @@ class StateFile:
                 except BaseException as error:
                     _quiet(over, beat)
                     _still_there(job)
+                    if forget and isinstance(error, InputError):
+                        self._forget()
+                        raise
                     reason, sentence = explain(error, self.folder)
                     field = error.field if isinstance(error, InputError) else ""
                     job._end("failed", error=sentence, reason=reason, field=field)
                     raise
+
+    def _forget(self) -> None:
+        """Remove what this job has written, and its folder where that held nothing else."""
+        with contextlib.suppress(OSError):
+            for file in (self.path, self.reserve, self.stop_file, self.lock):
+                file.unlink(missing_ok=True)
+            self.folder.rmdir()
 
 
 def read(path: str | Path) -> State | None:
@@ -233,8 +245,9 @@ def _judge(state: State, file: StateFile) -> State:
         age = math.inf
     if pid is None and age < START_S:
         return replace(state, state="stopping" if stop else "queued")
-    if pid is not None and alive(pid, created):
-        return replace(state, state="stopping" if stop else state.state, pid=pid, hung=began and age > HUNG_S)
+    if pid is not None and created is not None and alive(pid, created):
+        now = "stopping" if stop else state.state
+        return replace(state, state=now, pid=pid, created=created, hung=began and age > HUNG_S)
     again = records.STATE.find(file.path) or {}
     if again.get("state") not in (*UNDER_WAY, None) or (not began and again.get("state") == "running"):
         return read(file.path) or state  # it wrote its end between our two looks
@@ -353,7 +366,14 @@ def ask_to_stop(path: str | Path) -> None:
     asked = time.time() - os.lstat(file.stop_file).st_mtime
     stubborn = not first and not -BEAT_S <= asked <= START_S  # a time to come: the clock was set back since
     waiting = records.STATE.find(file.path) or {}
-    if state.pid is not None and alive(state.pid, state.created) and (waiting.get("state") == "queued" or stubborn):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(state.pid)
-            process.kill() if stubborn else process.terminate()
+    if waiting.get("state") == "queued" or stubborn:
+        end(state, kill=stubborn)
+
+
+def end(state: State, kill: bool = False) -> None:
+    """End the process of a job by a signal; only if it is surely this one, by the time at which it was made."""
+    if state.pid is None or state.created is None or not alive(state.pid, state.created):
+        return
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        process = psutil.Process(state.pid)
+        process.kill() if kill else process.terminate()

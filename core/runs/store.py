@@ -80,6 +80,8 @@ class Run:
     def damage(self) -> str:
         """Which of the small files of the run cannot be read, and why, in sentences; "" where all can be."""
         found = [records.ENVIRONMENT.damage(self.dir / "environment.json"), *self._config_damage()]
+        found += [records.ADAPTER.damage(self.dir / "model" / "adapter_config.json")]
+        found += [records.BASE.damage(self.dir / "model" / "base.json")]
         state = read(self.dir / "state.json")
         found += [state.error] if state is not None and state.reason == "unreadable" else []
         return " ".join(sentence for sentence in found if sentence)
@@ -227,9 +229,20 @@ def create(config: RunConfig, name: str = "", directory: Path | None = None) -> 
     return Run(path)
 
 
-def discard(run: Run) -> None:
-    """Remove a run that this process has just made, and that came to nothing, with all that is in it."""
+def discard(run: Run, there: set[Path]) -> None:
+    """Remove a run that this process has just made, and that came to nothing.
+
+    Args:
+        there: the folders that were there before it: they stay, and those that were made around it go if empty.
+    """
     shutil.rmtree(run.dir, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        if run.dir in there:
+            run.dir.mkdir()
+        for folder in run.dir.parents:
+            if folder in there:
+                break
+            folder.rmdir()
 
 
 def _take_back(path: Path | None, made: list[Path]) -> None:
