@@ -51,6 +51,7 @@ def summary(row: RunSummary) -> dict[str, Any]:
         "title": row.title,
         "state": row.state.state,
         "error": row.state.error,
+        "damage": row.damage,
         "created": datetime.fromtimestamp(row.created, UTC).isoformat(),
         "seconds": round(row.state.seconds, 1),
         "step": course.step,
@@ -68,12 +69,17 @@ def show(result: dict[str, Any]) -> str:
         if not result["runs"]:
             return f"No runs in {portable(result['dir'])}."
         rows = [
-            (r["run"], r["state"], f"{r['step']:,}/{r['max_steps']:,}", _loss(r), r["title"]) for r in result["runs"]
+            (r["run"], r["state"], f"{r['step']:,}/{r['max_steps']:,}", _loss(r), _titled(r)) for r in result["runs"]
         ]
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         return "\n".join("  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[4]]) for row in rows)
     lines = [f"{key:<16}{value}" for key, value in result.items() if key != "log" and value not in ("", None)]
     return "\n".join([*lines, *(["", *result["log"]] if result.get("log") else [])])
+
+
+def _titled(row: dict[str, Any]) -> str:
+    """The title, and that something of the run is damaged, where it is: `runs show` says what."""
+    return f"{row['title']} (damaged)" if row["damage"] else str(row["title"])
 
 
 def _loss(row: dict[str, Any]) -> str:

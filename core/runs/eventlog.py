@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
 import psutil
 
-from core.runs.files import plain
+from core.runs import records
+from core.runs.files import open_file, plain
 from core.runs.masking import mask
+from core.runs.records import Unreadable
 
 RESOURCES_S = 5.0
-PIECE = 1 << 20  # bytes that are read at a time
+MOST_OF_A_LINE = 4 * 2**20  # bytes of events.jsonl; sample answers of many rows have some 100 kB
+AT_A_TIME = 4096  # events
 
 Event = dict[str, Any]
 
@@ -39,8 +41,8 @@ class EventLog:
         self._process.cpu_percent()
         self._measured = time.monotonic()
         self._step = 0
-        self._file = open(path, "ab", buffering=0)
-        with open(path, "rb") as file:
+        self._file = open_file(path, append=True)
+        with open_file(path) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
             if file.read() not in (b"", b"\n"):
                 self._file.write(b"\n")  # a killed process left half a line: the next one starts afresh
@@ -71,41 +73,28 @@ class EventLog:
 
 
 def read(path: Path, since_byte: int = 0) -> Iterator[tuple[list[Event], int]]:
-    """The events after a byte, a megabyte of the file at a time, each with the byte that the next reading begins at.
+    """The events after a byte, some thousand at a time, each time with the byte that the next reading begins at.
 
-    A line that is still being written is left for the next reading; one that is broken for good is passed over. A file
-    that is shorter than `since_byte` was written anew and is read from its beginning.
+    A line that is still being written is left for the next reading; one that is broken for good, or that says what no
+    event says, is passed over. A file that is shorter than `since_byte` was written anew, and is read from its beginning.
+    Where it cannot be read nothing comes.
     """
+    found: list[Event] = []
     try:
-        file = open(path, "rb")
+        with open_file(path) as file:
+            size = file.seek(0, os.SEEK_END)
+            at = file.seek(since_byte if 0 <= since_byte <= size else 0)
+            while line := file.readline(MOST_OF_A_LINE):
+                if not line.endswith(b"\n") and len(line) < MOST_OF_A_LINE:
+                    break
+                at += len(line)
+                try:
+                    found.append(records.EVENT.parse(line, "events.jsonl"))
+                except Unreadable:
+                    continue
+                if len(found) == AT_A_TIME:
+                    yield found, at
+                    found = []
     except OSError:
         return
-    with file:
-        size = file.seek(0, os.SEEK_END)
-        at = since_byte if 0 <= since_byte <= size else 0
-        file.seek(at)
-        rest, first = b"", True
-        while piece := file.read(PIECE):
-            piece = rest + piece
-            end = piece.rfind(b"\n") + 1
-            rest, at = piece[end:], at + end
-            if end:
-                first = False
-                yield _events(piece[:end]), at
-        if first:
-            yield [], at
-
-
-def _events(lines: bytes) -> list[Event]:
-    found = []
-    for line in lines.splitlines():
-        try:
-            event = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            try:
-                event = json.loads(line)  # takes what orjson refuses, such as NaN
-            except (ValueError, RecursionError):
-                continue
-        if isinstance(event, dict):
-            found.append(event)
-    return found
+    yield found, at

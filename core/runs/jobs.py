@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -13,9 +14,10 @@ from core.config import RunConfig
 from core.errors import InputError
 from core.models.hub import checked_token
 from core.paths import is_public
-from core.runs import standby
-from core.runs.files import locked, read_json, write_json
-from core.runs.state import State, StateFile, ask_to_stop, read
+from core.runs import records, standby
+from core.runs.failures import explain
+from core.runs.files import locked, write_json
+from core.runs.state import State, StateFile, ask_to_stop, end, read
 from core.runs.store import Run, create
 
 
@@ -100,7 +102,6 @@ def start_push(run: Run, what: str, repo: str, public: bool = False, token: str 
         raise InputError("Give a token of your own that may write: the one of this machine is not yours.", "export.repo")
     command = ["push", str(run.dir), "--repo", repo, "--what", what, *(["--public"] if public else [])]
     file = StateFile(run.dir / "export" / "push" / "state.json")
-    file.folder.mkdir(parents=True, exist_ok=True)
     _launch(file, "push", command, token)
 
 
@@ -133,8 +134,8 @@ def _cancel(path: Path) -> None:
     """Ask by file, and by a signal at once: these jobs have nothing to save."""
     state: State | None = read(path)
     ask_to_stop(path)
-    if state is not None and state.under_way and state.pid is not None and psutil.pid_exists(state.pid):
-        psutil.Process(state.pid).terminate()
+    if state is not None and state.under_way:
+        end(state)
 
 
 def _launch(file: StateFile, name: str, command: list[str], token: str | None = None) -> None:
@@ -144,9 +145,19 @@ def _launch(file: StateFile, name: str, command: list[str], token: str | None = 
         InputError: such a job is under way there already, or the token is none.
     """
     token = checked_token(token, "model.path")
+    try:
+        process, job = _started(file, name, command, token)
+    except OSError as error:
+        raise InputError(f"The {name} cannot be started: {_why(error, file.folder)}") from None
+    threading.Thread(target=_reap, args=(process, file.job, job), name=f"reap-{process.pid}", daemon=True).start()
+
+
+def _started(
+    file: StateFile, name: str, command: list[str], token: str | None
+) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
     with locked(file.folder / ".launch") as mine:
         state = read(file.path)
-        launched = read_json(file.job) or {}
+        launched = records.JOB.find(file.job) or {}
         fresh = state is not None and state.state == "queued" and not launched
         if not mine or (state is not None and state.under_way and not fresh):
             raise InputError(f"The {name} of this run is under way already.")
@@ -155,7 +166,13 @@ def _launch(file: StateFile, name: str, command: list[str], token: str | None = 
         process = standby.start(command, standby.environment({"HF_TOKEN": token} if token else None), file.log)
         job = {"name": name, "pid": process.pid, "created": _created(process), "log_from": start}
         write_json(file.job, job)
-    threading.Thread(target=_reap, args=(process, file.job, job), name=f"reap-{process.pid}", daemon=True).start()
+    return process, job
+
+
+def _why(error: OSError, folder: Path) -> str:
+    """The reason of an error of the system, as the end of a sentence."""
+    reason, sentence = explain(error, folder)
+    return sentence if reason != "error" else f"{(error.strerror or str(error)).lower()}."
 
 
 def _created(process: subprocess.Popen[bytes]) -> float | None:
@@ -169,7 +186,7 @@ def _reap(process: subprocess.Popen[bytes], path: Path, job: dict[str, object]) 
     """Wait for the end, so that no zombie stays, and note the exit code for whoever reads the state later."""
     code = process.wait()
     standby.STANDBY.ended()
-    if (read_json(path) or {}).get("pid") == process.pid:
+    if (records.JOB.find(path) or {}).get("pid") == process.pid:
         try:
             write_json(path, {**job, "exit": code})
         except OSError:
