@@ -89,14 +89,18 @@ class Listing:
         self._loaded: set[Path] = set()
         self._made = 0  # parts that were read since the index was written
 
-    def summaries(self, most: int | None = None) -> list[RunSummary]:
-        """The newest `most` runs, or all, newest first."""
+    def summaries(self) -> list[RunSummary]:
+        """All runs, newest first."""
+        return self.newest(None)[0]
+
+    def newest(self, most: int | None) -> tuple[list[RunSummary], int]:
+        """The newest `most` runs (None: all), newest first, and how many there are."""
         runs = list_runs()
         with self._lock:
             found = [self.summary(run) for run in runs[:most]]
             if self._made >= WORTH:
                 self._keep(runs)
-        return found
+        return found, len(runs)
 
     def summary(self, run: Run) -> RunSummary:
         """The row of one run. Never raises: a run whose files make no sense is a row that says so."""

@@ -88,8 +88,8 @@ class Job:
         self._values.update(done=done, total=total, **({"what": what} if what else {}))
 
     def say(self, what: str) -> None:
-        """What is being done now, written at once."""
-        self._values.update(what=what)
+        """What is being done now, written at once; how far the work before it was is not how far this is."""
+        self._values.update(what=what, done=0, total=0)
         self._write(sync=False)
 
     @property
