@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import threading
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import TypeAdapter, ValidationError
 
 from core.runs import records
 from core.runs.files import open_file, plain
@@ -19,7 +22,7 @@ from core.runs.records import Unreadable
 
 RESOURCES_S = 5.0
 MOST_OF_A_LINE = 4 * 2**20  # bytes of events.jsonl; sample answers of many rows have some 100 kB
-AT_A_TIME = 4096  # events
+AT_A_TIME = 1 << 18  # bytes of it that are read at once
 
 Event = dict[str, Any]
 
@@ -73,13 +76,13 @@ class EventLog:
 
 
 def read(path: Path, since_byte: int = 0) -> Iterator[tuple[list[Event], int]]:
-    """The events after a byte, some thousand at a time, each time with the byte that the next reading begins at.
+    """The events after a byte, some hundred at a time, each time with the byte that the next reading begins at.
 
     A line that is still being written is left for the next reading; one that is broken for good, or that says what no
     event says, is passed over. A file that is shorter than `since_byte` was written anew, and is read from its beginning.
     Where it cannot be read nothing comes.
     """
-    found: list[Event] = []
+    lines, held = list[bytes](), 0
     try:
         with open_file(path) as file:
             size = file.seek(0, os.SEEK_END)
@@ -87,14 +90,31 @@ def read(path: Path, since_byte: int = 0) -> Iterator[tuple[list[Event], int]]:
             while line := file.readline(MOST_OF_A_LINE):
                 if not line.endswith(b"\n") and len(line) < MOST_OF_A_LINE:
                     break
-                at += len(line)
-                try:
-                    found.append(records.EVENT.parse(line, "events.jsonl"))
-                except Unreadable:
-                    continue
-                if len(found) == AT_A_TIME:
-                    yield found, at
-                    found = []
+                lines.append(line)
+                held += len(line)
+                if held >= AT_A_TIME:
+                    at += held
+                    yield _events(lines), at
+                    lines, held = [], 0
     except OSError:
         return
-    yield found, at
+    yield _events(lines), at + held
+
+
+def _events(lines: list[bytes]) -> list[Event]:
+    """What the lines say; together where all of them are in order, which is twice as fast as one by one."""
+    found: list[Event] = []
+    with contextlib.suppress(ValidationError):
+        found = _many().validate_json(b"[" + b",".join(lines) + b"]")
+    if len(found) == len(lines):
+        return found
+    found = []
+    for line in lines:
+        with contextlib.suppress(Unreadable):
+            found.append(records.EVENT.parse(line, "events.jsonl"))
+    return found
+
+
+@functools.cache
+def _many() -> TypeAdapter[list[Event]]:
+    return TypeAdapter(list[records.Event])

@@ -144,7 +144,7 @@ def state_words(state: State) -> tuple[str, str]:
 
 def acts(run: RunSummary) -> str:
     """The buttons of what can be done with a run. Each says which run it means: two may have one title."""
-    about = f"started {when(run.created)}, {state_words(run.state)[1].lower()}, {run.id}"
+    about = f"started {when(run.created)}, {state_words(run.state)[1].lower()}, id {run.id}"
 
     def button(what: str, word: str) -> str:
         return (
