@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import math
 import threading
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
@@ -48,7 +47,8 @@ class Digest:
     def add(self, event: dict[str, Any]) -> None:
         """One line of events.jsonl; kinds that say nothing about the curve are passed over."""
         step = int(event.get("step") or 0)
-        self.max_steps = int(event.get("max_steps") or self.max_steps)
+        if most := event.get("max_steps"):
+            self.max_steps = int(most)
         match event.get("kind"):
             case "log" if _finite(loss := event.get("loss")):
                 if self.steps and step <= self.steps[-1]:
@@ -157,4 +157,4 @@ class Follower:
 
 
 def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) <= 1e300  # which no number beyond all bounds is, nor NaN
