@@ -23,13 +23,16 @@ from core.runs.turn import my_turn
 COMMANDS = (
     "check", "estimate", "presets", "train", "evaluate", "merge", "export", "play", "push", "runs", "adapters", "olive",
 )  # fmt: skip
+MOST_SAID = 400  # characters of argparse's words, which hold what was given, however long
 
 
 class Parser(argparse.ArgumentParser):
     """argparse, but a wrong word is an InputError: one sentence, exit status 2."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        raise InputError(f"{message[:1].upper()}{message[1:]}. See: {self.prog} --help")
+        said = " ".join(message.split())
+        said = said if len(said) <= MOST_SAID else f"{said[:MOST_SAID]} ..."
+        raise InputError(f"{said[:1].upper()}{said[1:]}. See: {self.prog} --help")
 
 
 def parser(argv: list[str]) -> Parser:
@@ -93,10 +96,10 @@ def _command(argv: list[str]) -> int:
         return 1
     except Exception as error:
         reason, sentence = explain(error, runs_dir())
-        if reason not in ("disk_full", "out_of_memory"):
+        if reason not in ("disk_full", "no_access", "out_of_memory"):
             raise
         print(sentence, file=sys.stderr)
-        return 2 if reason == "disk_full" else 1
+        return 1 if reason == "out_of_memory" else 2
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.paths import ROOT
+from core.runs.failures import of_dead
 from core.runs.standby import environment
 from core.visitors import Visitor
 
@@ -33,6 +34,7 @@ def command(*words: str, visitor: Visitor | None = None, env: dict[str, str] | N
         raise InputError("It took more than an hour, and was ended.") from None
     said = [line for line in done.stderr.splitlines() if line.strip()]
     if done.returncode:
-        raise InputError(said[-1] if done.returncode == 2 and said else f"It ended with the code {done.returncode}.")
+        told = bool(said) and done.returncode in (1, 2) and "Traceback (most recent call last):" not in said
+        raise InputError(said[-1] if told else of_dead(done.returncode, said, words[0], restarted=False, began=True)[1])
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer

@@ -22,12 +22,13 @@ from core import config as configs
 from core.config import RunConfig
 from core.errors import InputError
 from core.models.hub import checked_token
-from core.runs import adapters, rights, standby, store, turn
+from core.runs import adapters, records, rights, standby, store, turn
 from core.runs.commands import command as answer_of
-from core.runs.files import locked, read_json, write_json
+from core.runs.failures import explain
+from core.runs.files import locked, write_json
 from core.runs.quota import refuse_crowd, refuse_more
 from core.runs.rights import refuse_nobody, refuse_others
-from core.runs.state import State, StateFile, ask_to_stop, read
+from core.runs.state import State, StateFile, ask_to_stop, end, read
 from core.runs.store import Run, create
 from core.visitors import Visitor
 
@@ -65,8 +66,7 @@ def start_training(
         except BaseException as error:
             shutil.rmtree(run.dir, ignore_errors=True)
             if isinstance(error, OSError):
-                reason = (error.strerror or str(error)).lower()
-                raise InputError(f"The training cannot be started: {reason}.") from None
+                raise InputError(f"The training cannot be started: {_why(error, run.dir.parent)}") from None
             raise
         now = time.monotonic()
         for key in [key for key, (then, _) in _STARTED.items() if now - then > TWICE_S]:
@@ -207,7 +207,6 @@ def start_push(
         raise InputError("Give a token of your own that may write: the one of this machine is not yours.", "export.repo")
     command = ["push", str(run.dir), "--repo", repo, "--what", what, *(["--public"] if public else [])]
     file = StateFile(run.dir / "export" / "push" / "state.json")
-    file.folder.mkdir(parents=True, exist_ok=True)
     _launch(file, "push", command, token, who, waits=False)
 
 
@@ -261,8 +260,8 @@ def _cancel(path: Path) -> None:
     """Ask by file, and by a signal at once: these jobs have nothing to save."""
     state: State | None = read(path)
     ask_to_stop(path)
-    if state is not None and state.under_way and state.pid is not None and psutil.pid_exists(state.pid):
-        psutil.Process(state.pid).terminate()
+    if state is not None and state.under_way:
+        end(state)
 
 
 def _launch(
@@ -277,9 +276,19 @@ def _launch(
         InputError: such a job is under way there already, the token is none, or the visitor may have no more.
     """
     token = checked_token(token, "model.path")
+    try:
+        process, job = _started(file, name, command, token, who, waits)
+    except OSError as error:
+        raise InputError(f"The {name} cannot be started: {_why(error, file.folder)}") from None
+    threading.Thread(target=_reap, args=(process, file.job, job), name=f"reap-{process.pid}", daemon=True).start()
+
+
+def _started(
+    file: StateFile, name: str, command: list[str], token: str, who: Visitor, waits: bool
+) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
     with locked(file.folder / ".launch") as mine:
         state = read(file.path)
-        launched = read_json(file.job) or {}
+        launched = records.JOB.find(file.job) or {}
         fresh = state is not None and state.state == "queued" and not launched
         if not mine or (state is not None and state.under_way and not fresh):
             raise InputError(f"The {name} of this run is under way already.")
@@ -299,7 +308,13 @@ def _launch(
         write_json(file.job, job)
         if ticket:
             turn.hand_over(ticket, process.pid, _created(process))
-    threading.Thread(target=_reap, args=(process, file.job, job), name=f"reap-{process.pid}", daemon=True).start()
+    return process, job
+
+
+def _why(error: OSError, folder: Path) -> str:
+    """The reason of an error of the system, as the end of a sentence."""
+    reason, sentence = explain(error, folder)
+    return sentence if reason != "error" else f"{(error.strerror or str(error)).lower()}."
 
 
 def _created(process: subprocess.Popen[bytes]) -> float | None:
@@ -314,7 +329,7 @@ def _reap(process: subprocess.Popen[bytes], path: Path, job: dict[str, object]) 
     code = process.wait()
     if not turn.line():  # else the next one has begun to load
         standby.STANDBY.ended()
-    if (read_json(path) or {}).get("pid") == process.pid:
+    if (records.JOB.find(path) or {}).get("pid") == process.pid:
         try:
             write_json(path, {**job, "exit": code})
         except OSError:

@@ -24,6 +24,7 @@ import psutil
 from core.models.hub_access import FIXED, environment_for
 from core.paths import ROOT
 from core.runs.environment import threads
+from core.runs.files import open_file
 from core.visitors import Visitor
 
 IDLE_MINUTES = 15.0
@@ -169,10 +170,10 @@ def start(
         piped: its standard input and output are pipes of ours, and it ends with us; else it is detached.
         spare: whether to take the one that waits; not for a job that has to wait itself.
     """
-    process = STANDBY.take(command, env, log, piped) if spare else None
-    if process is not None:
-        return process
-    with open(log, "ab") as stream:
+    with open_file(log, append=True) as stream:
+        process = STANDBY.take(command, env, log, piped) if spare else None
+        if process is not None:
+            return process
         process = subprocess.Popen(
             [sys.executable, "-m", "core", *command],
             cwd=ROOT,
