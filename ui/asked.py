@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import traceback
 from collections.abc import Callable
 from functools import wraps
@@ -35,6 +36,8 @@ class Page(gr.Blocks):
         holder = self.state_holder if self.is_running else None
         if isinstance(holder, Sessions) and kw.get("session_hash") in holder.forgotten:
             raise _said(FORGOTTEN)  # its states would be those of a first visit
+        if fn.collects_event_data and not isinstance(getattr(kw.get("event_data"), "_data", None), dict):
+            raise _said(LACKING.format(what="no event"))
         try:
             return await super().process_api(fn, inputs, state, *args, **kw)
         except (gr.Error, *ENDS):
@@ -48,8 +51,10 @@ class Page(gr.Blocks):
         """Gradio's. What it cannot do with a value is the value's fault."""
         try:
             return await super().preprocess_data(block_fn, inputs, *args, **kw)
-        except (gr.Error, *ENDS):
+        except ENDS:
             raise
+        except gr.Error as error:
+            raise _said(error.message[:300]) from error
         except Exception as error:
             raise _said(LACKING.format(what=_unfit(block_fn, inputs) or "values of another kind")) from error
 
@@ -64,8 +69,8 @@ def _unfit(fn: Any, inputs: list[Any]) -> str:
     if len(inputs) != len(fn.inputs):
         return f"{len(inputs)} values in the place of {len(fn.inputs)}"
     for block, value in zip(fn.inputs, inputs, strict=True):
-        first = None if block.stateful else getattr(block, "value", None)
-        if first is not None and _kind(first) != _kind(value):
+        first = getattr(block, "value", None)
+        if not block.stateful and (value is None or (first is not None and _kind(first) != _kind(value))):
             return f"{_kind(value)} for {str(getattr(block, 'label', None) or block.get_block_name())!r}"
     return ""
 
@@ -78,6 +83,7 @@ def _kind(value: Any) -> str:
 def _words(error: BaseException, unfit: str) -> str:
     """The sentence for a visitor; a fault of ours goes into the log."""
     if unfit:
+        print(f"Asked with {unfit}: {type(error).__name__}: {error}"[:300], file=sys.stderr)
         return LACKING.format(what=unfit)
     traceback.print_exception(error)
     return BROKEN.format(kind=type(error).__name__)

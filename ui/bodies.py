@@ -18,6 +18,7 @@ Receive = Callable[[], Awaitable[Message]]
 JSON_MB = 2  # of a request that is no upload: twice what a draft may be
 UPLOAD_MB = LIMIT_MB + 1  # of all files of one upload together, and what the form writes around them
 DEEPEST = 100  # lists and objects in one another
+UNREAD = 500  # messages that wait for one page; an event has three or more
 SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -40,8 +41,8 @@ def too_large(what: str, most_mb: int) -> Refused:
     return Refused(413, f"{what} of more than {most_mb} MB is not taken.")
 
 
-async def read_json(receive: Receive, path: str) -> bytes:
-    """The body of a request of the page, checked, as what the page's code can do with it.
+async def read_json(receive: Receive, path: str) -> tuple[dict[str, Any], bytes]:
+    """The body of a request of the page, read and as it came, but for characters that no answer could be sent with.
 
     Raises:
         Refused: too large, not JSON, or not what the page sends there.
@@ -65,12 +66,33 @@ async def read_json(receive: Receive, path: str) -> bytes:
         raise Refused(400, "The request is not JSON.") from None
     if not isinstance(value, dict) or _depth(value) > DEEPEST:
         raise Refused(400, f"The request is no object, or has more than {DEEPEST} lists and objects in one another.")
-    if SESSION.fullmatch(str(value.get("session_hash"))) is None and not path.endswith("/reset"):
+    session = value.get("session_hash")
+    if not (isinstance(session, str) and SESSION.fullmatch(session)) and not path.endswith("/reset"):
         raise Refused(400, "The request names no session of the page.")
     if b"\\ud" in body.lower():  # half of a character pair: no answer that holds it could be sent
         text = json.dumps(value, ensure_ascii=False)
-        return SURROGATE.sub("\ufffd", text).encode()
-    return body
+        body = SURROGATE.sub("\ufffd", text).encode()
+    return value, body
+
+
+def refuse_unknown(blocks: Any, path: str, value: dict[str, Any]) -> None:
+    """Refuse a request for an event or a component that the page does not have, and from who takes no answers.
+
+    Args:
+        blocks: the page, a gr.Blocks. path: of the request. value: its body.
+    """
+    if path.endswith("/queue/join"):
+        known = type(value.get("fn_index")) is int and value["fn_index"] in blocks.fns
+        waiting = blocks._queue.pending_messages_per_session.get(value["session_hash"])
+        if waiting is not None and waiting.qsize() > UNREAD:
+            raise Refused(429, f"This page has not taken {UNREAD} answers yet: load it again.")
+    elif path.endswith("/component_server"):
+        known = type(value.get("component_id")) is int and value["component_id"] in blocks.blocks
+        known = known and isinstance(value.get("fn_name"), str) and "data" in value
+    else:
+        known = True
+    if not known:
+        raise Refused(400, "The request asks for what this page does not have: load it again.")
 
 
 def _depth(value: Any) -> int:

@@ -198,7 +198,10 @@ async def _checked_body(scope: Scope, receive: Receive, path: str, headers: Head
         if not bodies.SESSION.fullmatch(query.get("upload_id", "none")):
             raise Refused(400, "The request names no upload of the page.")
         return bodies.counted(receive)
-    return bodies.replay(await bodies.read_json(receive, path), receive)
+    value, body = await bodies.read_json(receive, path)
+    if app := scope.get("app"):
+        bodies.refuse_unknown(app.get_blocks(), path, value)
+    return bodies.replay(body, receive)
 
 
 def _is_https(scope: Scope, headers: Headers) -> bool:
