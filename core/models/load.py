@@ -27,7 +27,7 @@ from core.models.precision import precision as precision
 from core.models.quantize import bits_and_bytes, steady
 from core.models.tokenizer import load_tokenizer, looks_like_id, model_folder
 from core.paths import portable, resolve
-from core.runs import store
+from core.runs import records, store
 from core.runs.files import read_json
 from core.runs.store import Run
 
@@ -166,7 +166,7 @@ def load_run(
     if not (Path(folder) / "adapter_config.json").is_file():
         return load_base(folder, dtype=dtype, head=head), load_tokenizer(folder)
     base, revision = base_of(Path(folder))
-    note = read_json(Path(folder) / BASE_NOTE) or {}
+    note = records.BASE.read(Path(folder) / BASE_NOTE) or {}
     whole = load_base(base, revision, dtype, head, note.get("labels") or (), note.get("quantization"))
     known = note.get("fingerprint")
     if known and known != fingerprint(base, revision):
@@ -187,9 +187,9 @@ def load_run(
 
 def head_of_weights(folder: str) -> Head:
     """What the weights in a folder end in: an adapter says it by its task_type, a model by its architecture."""
-    adapter = read_json(Path(folder) / "adapter_config.json")
+    adapter = records.ADAPTER.read(Path(folder) / "adapter_config.json")
     if adapter is not None:
-        note = read_json(Path(folder) / BASE_NOTE) or {}
+        note = records.BASE.read(Path(folder) / BASE_NOTE) or {}
         return HEADS.get(note.get("head", "")) or BY_TASK_TYPE.get(adapter.get("task_type") or "", CAUSAL)
     config = read_json(resolve(folder) / "config.json")
     return head_in(config) if config is not None else CAUSAL
@@ -213,7 +213,7 @@ def weights_of(target: str | Path | Run) -> str:
 
 def base_of(adapter: Path) -> tuple[str, str | None]:
     """(path or Hub id, revision) of the base of an adapter folder. Raises InputError when it does not say."""
-    config = read_json(adapter / "adapter_config.json") or {}
+    config = records.ADAPTER.read(adapter / "adapter_config.json") or {}
     base = config.get("base_model_name_or_path")
     if not base:
         raise InputError(f"The adapter in {str(adapter)!r} does not say which base model it belongs to.", "model.path")

@@ -80,7 +80,7 @@ def test_one_job_at_a_time(new_run: Make) -> None:
 
 def test_start_hands_on_what_was_chosen(new_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     run, started = tuned(new_run("done")), []
-    monkeypatch.setattr(jobs, "start_export", lambda *args, **more: started.append((args, more)))
+    monkeypatch.setattr(jobs, "start_export", lambda *args, visitor, **more: started.append((args, more)))
     chosen = export.options.gather(64, 0, "static", True, ["other"])
     problems, count = job.start(run.id, "cpu", "int4", chosen, 1)
     assert count == 2 and not problems["visible"] and started == [((run, "cpu", "int4", ""), chosen)]
