@@ -23,6 +23,7 @@ import psutil
 
 from core.paths import ROOT
 from core.runs.environment import threads
+from core.telemetry import OFF
 
 IDLE_MINUTES = 15.0
 SETTLE_S = 2.0  # the page that was just opened comes first
@@ -32,7 +33,7 @@ LEAST_FREE = 3 * 2**30  # bytes of memory: with less a spare process, which hold
 
 def environment(more: dict[str, str] | None = None) -> dict[str, str]:
     """What a process of ours has in its environment."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads()), **(more or {})}
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads()), **(more or {}), **OFF}
 
 
 class Standby:
