@@ -20,6 +20,7 @@ ENV PATH=/home/user/.local/bin:$PATH \
     HF_HUB_DISABLE_TELEMETRY=1 \
     GRADIO_ANALYTICS_ENABLED=False \
     DO_NOT_TRACK=1 \
+    USE_HUB_KERNELS=NO \
     GRADIO_SERVER_NAME=0.0.0.0 \
     GRADIO_SERVER_PORT=7860 \
     HF_HOME=/home/user/.cache/huggingface \
