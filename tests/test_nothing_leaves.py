@@ -22,7 +22,7 @@ from tests.watched import Watch, can_trace, local
 from tests.web import packages
 from tests.web.node import modules
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 DATABASES = [f".cache/Microsoft/DeveloperTools/.onnxruntime/{name}.db" for name in ("onnxruntime-genai", "onnxruntime")]
 # What each library reports by default, and where to.
 HUB = "import huggingface_hub.utils as hub; hub.send_telemetry('tunesmith/test')"
@@ -149,7 +149,7 @@ def test_the_whole_path_asks_nobody_and_writes_where_it_may(watch: Watch, tiny_l
     assert not watch.left_at_home() and not watch.written([place])
     assert listing() == before
     seen = "\n".join(watch.processes())
-    for words in ("app.py", "-m", "run.py", "fresh"):
+    for words in ("app.py", "core.runs.waiting", "core evaluate", "core export", "core.export.proof.fresh", "run.py"):
         assert words in seen, f"{words} went by unwatched: {seen}"
 
 

@@ -28,6 +28,7 @@ from tests.conftest import ROOT
 UNSET = (
     *OFF, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HOME", "TUNESMITH_RUNS", "PYTHONPATH", "CI", "GITHUB_ACTIONS",
     "GITLAB_CI", "TF_BUILD", "TRAVIS", "JENKINS_URL", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
+    "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR",
 )  # fmt: skip
 HOOK = """
 import json, os, sys
@@ -36,7 +37,7 @@ log = os.open(os.environ["WATCHED_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND,
 
 
 def note(kind, what):
-    os.write(log, (json.dumps([kind, str(what), sys.argv[:3] if hasattr(sys, "argv") else []]) + "\\n").encode())
+    os.write(log, (json.dumps([kind, str(what)]) + "\\n").encode())
 
 
 def hook(event, args):
@@ -58,6 +59,7 @@ def hook(event, args):
             note("file", os.path.realpath(os.fsdecode(path)))
 
 
+note("start", " ".join(sys.orig_argv))
 sys.addaudithook(hook)
 """
 
@@ -134,7 +136,7 @@ class Watch:
 
     def addresses(self) -> set[str]:
         """The hosts that were looked up or spoken to, but for this machine itself."""
-        found = {what for kind, what, _ in self._notes() if kind == "address"}
+        found = {what for kind, what in self._notes() if kind == "address"}
         for file in (self.folder / "traces").iterdir():
             found |= _hosts(file)
         return {host for host in found if not local(host)}
@@ -142,7 +144,7 @@ class Watch:
     def written(self, allowed: Iterable[Path]) -> set[str]:
         """The files and folders that Python made or opened for writing, outside of those folders."""
         roots = [os.path.realpath(root) for root in (*allowed, self.folder)]
-        files = {what for kind, what, _ in self._notes() if kind == "file"}
+        files = {what for kind, what in self._notes() if kind == "file"}
         return {f for f in files if f != os.devnull and not any(Path(f).is_relative_to(root) for root in roots)}
 
     def left_at_home(self) -> list[str]:
@@ -154,9 +156,9 @@ class Watch:
             if path.is_file() and not path.is_relative_to(cache)
         )
 
-    def processes(self) -> set[str]:
-        """The first words of the Python processes that were watched, to see that none went by."""
-        return {" ".join(words) for _, _, words in self._notes()}
+    def processes(self) -> list[str]:
+        """The command lines of the Python processes that were watched, to see that none went by."""
+        return [what for kind, what in self._notes() if kind == "start"]
 
     def close(self) -> None:
         """End the collector."""
