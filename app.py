@@ -11,8 +11,6 @@ from core.errors import InputError
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported: nothing is asked of the network
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-# Statistics that nobody can ask for: Gradio would compute them over the last 10,000 events at every event.
-os.environ.update(GRADIO_ANALYTICS_MAX_EVENTS="1", GRADIO_ANALYTICS_CACHE_FREQUENCY=str(10**9))
 
 
 def main() -> int:

@@ -58,7 +58,13 @@ class Door:
             await send({"type": "websocket.close", "code": 1008})
             return
         ancestors = policy.frame_ancestors(os.environ)
-        started = False
+        started, unread = False, scope["method"] not in READ
+
+        async def reading() -> Message:
+            nonlocal unread
+            message = await receive()
+            unread = unread and bool(message.get("more_body"))
+            return message
 
         async def dressed(message: Message) -> None:
             nonlocal started
@@ -68,13 +74,13 @@ class Door:
             await send(message)
 
         try:
-            answer = await self._enter(scope, receive, dressed)
+            answer = await self._enter(scope, reading, dressed)
         except Refused as refused:
             if started:
                 raise
             answer = _answer(refused.status, refused.sentence, scope)
         if answer is not None:
-            if scope["method"] not in READ:
+            if unread:
                 await bodies.drain(receive)
             for message in answer:
                 await dressed(message)
