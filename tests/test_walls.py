@@ -28,6 +28,7 @@ HEAVY = {
 # What the page may know of the house: what says things, and nothing that works.
 KNOWN_TO_UI = ("core.config", "core.errors", "core.paths", "core.data", "core.runs", "core.export.targets")
 KNOWN_TO_UI += (
+    "core.limits",
     "core.visitors",
     "core.methods.modules",
     "core.methods.possible",

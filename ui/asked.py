@@ -103,17 +103,20 @@ def guard(demo: gr.Blocks) -> None:
                 setattr(block, name, _guarded(fn))
 
 
-def _guarded(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The function, behind a check of its one argument: an object where it says `dict`, else a text."""
-    [argument] = inspect.signature(fn).parameters.values()
+def _guarded(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, behind a check of its first argument: an object where it says `dict`, else a text.
+
+    A second one, of gr.Request, is who asks; Gradio gives it.
+    """
+    argument, *_ = inspect.signature(fn).parameters.values()
     wants = dict if "dict" in str(argument.annotation) else str
 
     @wraps(fn)
-    def guarded(request: Any = None) -> Any:
+    def guarded(request: Any = None, *asking: gr.Request) -> Any:
         if not isinstance(request, wants) and (wants is dict or request is not None):
             raise HTTPException(400, LACKING.format(what=_kind(request)))
         try:
-            return fn(request)
+            return fn(request, *asking)
         except InputError as error:
             raise HTTPException(400, str(error)) from error
         except ENDS:

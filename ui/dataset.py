@@ -23,6 +23,7 @@ from core.data.split import Split, split_source
 from core.errors import ConfigError, InputError
 from core.memo import Memo
 from core.models import suits
+from core.models.heads import head_of
 from core.models.memory import CutOff, by_cut_off
 from core.models.tokenizer import load_tokenizer
 from ui import form
@@ -169,8 +170,19 @@ def costs(draft: dict[str, Any]) -> list[CutOff]:
         return []
     kept = len(parts.validation)
     of = SomeLengths(found.tokens, rows, found.trained, max(found.tokens))
-    key = (config.model_dump_json(), found, rows, kept, int(time.time() // WEIGHED_S))
-    return COSTS.get(key, lambda: by_cut_off(config, of, kept))
+    heads = head_labels(draft)
+    key = (config.model_dump_json(), found, rows, kept, heads, int(time.time() // WEIGHED_S))
+    return COSTS.get(key, lambda: by_cut_off(config, of, kept, labels=heads))
+
+
+def head_labels(draft: dict[str, Any]) -> int:
+    """How many labels a head of its own would tell apart in the draft's rows; 0 where the model writes its answer."""
+    config, data = usable(draft), source(draft)
+    parts = counts(draft)
+    if parts is None or head_of(config).writes:
+        return 0
+    key = ("labels", data.fingerprint, str(data.layout), config.model_dump_json(include={"data"}), config.training.seed)
+    return FOUND.get(key, lambda: labels.head_labels(data, parts.train))
 
 
 def longest(draft: dict[str, Any]) -> int:

@@ -190,7 +190,9 @@ def bar(state: State, of: str = "") -> str:
     """What is being done, how far it is, and for how long."""
     figure, unit = telling.clock(state.seconds)
     share = state.done / state.total if state.total else 0.0
-    what = {"queued": "Waiting for its turn", "stopping": "Ending"}.get(state.state, state.what.strip() or "Starting")
+    what = {"queued": state.what or "Waiting for its turn", "stopping": "Ending"}.get(
+        state.state, state.what.strip() or "Starting"
+    )
     percent = f" · {share:.0%}" if state.total and state.state == "running" else ""
     words = f"{of}{what if of else what[:1].upper() + what[1:]}{percent}"
     known = f' aria-valuenow="{share * 100:.0f}" aria-valuemin="0" aria-valuemax="100"' if state.total else ""

@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from core import limits
 from core.errors import InputError
 from core.runs import records
 from core.runs.failures import explain, of_dead
@@ -27,6 +28,7 @@ from core.runs.records import Unreadable
 BEAT_S = 1.0
 HUNG_S = 60.0
 START_S = 30.0
+GRACE_S = 300.0  # for what a job still does when its time is up: saving its weights and loading them back
 LOST_S = 6.0  # from the interrupt of a main thread whose folder is gone to the end of its process
 CLOCK_S = 30.0  # a clock that is set moves the times at which processes were made, too
 UNDER_WAY = ("queued", "running", "stopping")
@@ -50,7 +52,8 @@ class State:
     total: float = 0.0
     error: str = ""  # one sentence, when it failed
     field: str = ""  # the config field that the error concerns, or ""
-    reason: str = ""  # input, error, killed, restarted, disk_full, out_of_memory, never_started, unreadable
+    # input, error, killed, restarted, disk_full, out_of_memory, never_started, unreadable; stopped: time_limit
+    reason: str = ""
     pid: int | None = None
     created: float | None = None  # when the process was made, which tells it from a later one with its number
     started: float | None = None
@@ -82,6 +85,8 @@ class Job:
         self._home = _identity(file.folder)
         self.removed = False  # whether the folder is gone
         self.in_main = False  # whether the work is in the main thread, where signals arrive
+        self._minutes = limits.here("minutes")
+        self._until = time.monotonic() + self._minutes * 60 if self._minutes else None
 
     def progress(self, done: float, total: float, what: str = "") -> None:
         """How far it is. Costs nothing: the next heartbeat, at most a second away, writes it down."""
@@ -103,6 +108,17 @@ class Job:
             raise self.loss
         if self.stop_asked:
             raise Stopped
+
+    def keep_time(self) -> None:
+        """Ask this job to end when its minutes are up, on a page that gives its visitors only so many; then end it."""
+        if self._until is None or time.monotonic() < self._until:
+            return
+        if self._values.get("reason") != "time_limit":
+            sentence = f"Stopped after {self._minutes:,.0f} minutes, the most for one job on this page."
+            self._file.stop_file.touch()
+            self._values.update(reason="time_limit", error=sentence)
+        elif time.monotonic() > self._until + GRACE_S:
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
     @property
     def loss(self) -> Removed:
@@ -147,12 +163,17 @@ class StateFile:
         self.log = self.folder / "output.log"
         self.reserve = self.folder / ".reserve"
 
-    def queue(self) -> None:
-        """Write that the job is about to start, and forget an earlier request to stop."""
+    def queue(self, what: str = "") -> None:
+        """Write that the job is about to start, or waits as `what` says, and forget an earlier request to stop."""
         self.folder.mkdir(parents=True, exist_ok=True)
         remove(self.stop_file)
         remove(self.job)
-        write_json(self.path, {"state": "queued", "heartbeat": time.time()})
+        write_json(self.path, {"state": "queued", "what": what, "heartbeat": time.time()})
+
+    def wait(self, what: str) -> None:
+        """Write that the job still waits, and for what. On a full disk it waits without words."""
+        with contextlib.suppress(OSError):
+            write_json(self.path, {"state": "queued", "what": what, "heartbeat": time.time()})
 
     @contextlib.contextmanager
     def working(
@@ -289,6 +310,7 @@ def _beat(job: Job, over: threading.Event, on_beat: Callable[[], None] | None) -
         if job.removed:
             return _give_up(job, over)
         with contextlib.suppress(OSError):
+            job.keep_time()
             job._write(sync=False)
             if on_beat is not None:
                 on_beat()

@@ -12,7 +12,9 @@ import gradio as gr
 
 from core.errors import InputError
 from core.runs import jobs
-from core.runs.store import delete, open_run
+from core.runs.rights import may
+from core.runs.store import open_run
+from ui.door import visitor
 from ui.parts import html, lead, say
 from ui.shared import Shared
 from ui.tabs.runs import adapters
@@ -41,8 +43,9 @@ class RunsTab:
 def layout(shared: Shared) -> RunsTab:
     """Draw the tab."""
 
-    def news(asked: Any = None) -> dict[str, Any]:
-        return TABLE.news(asked if isinstance(asked, dict) else {})
+    def news(asked: Any = None, request: gr.Request | None = None) -> dict[str, Any]:
+        who = visitor(request)
+        return TABLE.news(asked if isinstance(asked, dict) else {}, lambda run: may(run, who))
 
     [go] = lead("Runs", "Every run is a folder. It goes on without this page, and is found again.", "Set up a new run")
     with gr.Column(elem_classes="card"):
@@ -55,7 +58,7 @@ class RunsList(gr.HTML):
     """The table. It asks `news` (see Table.news) when it comes into sight, when its value is another one, and again and
     again while it is seen; `submit` says what is to be done with which run."""
 
-    def __init__(self, news: Callable[[Any], dict[str, Any]]) -> None:
+    def __init__(self, news: Callable[..., dict[str, Any]]) -> None:
         super().__init__(
             {},
             html_template=TEMPLATE,
@@ -85,17 +88,19 @@ def wire(tab: RunsTab, shared: Shared) -> None:
     )
 
 
-def act(chosen: str, again: int, token: str, event: gr.EventData) -> tuple[Any, Any, str, Any, Any]:
+def act(
+    chosen: str, again: int, token: str, event: gr.EventData, request: gr.Request | None = None
+) -> tuple[Any, Any, str, Any, Any]:
     """Open, stop, resume or delete a run; the id comes from the browser, so it is looked up, never used as a path."""
-    note, tab = "", gr.skip()
+    note, tab, who = "", gr.skip(), visitor(request)
     try:
         run, what = open_run(str(event.run)), str(event.act)
         if what == "stop":
-            jobs.stop(run)
+            jobs.stop(run, who)
         elif what == "resume":
-            jobs.resume(run, token)
+            jobs.resume(run, token, who)
         elif what == "delete":
-            delete(run)
+            jobs.delete(run, who)
             chosen = "" if chosen == run.id else chosen
         if what in ("open", "resume"):
             chosen, tab = run.id, gr.update(selected="train")

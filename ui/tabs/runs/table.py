@@ -125,6 +125,8 @@ def standing(run: RunSummary) -> str:
     """The badge of a state: of a run that trains with how much of its steps are done, else with what it does in words."""
     state = run.state
     kind, word = state_words(state)
+    if state.state == "queued" and state.what:
+        return f'{badge(kind, word)}<br><span class="quiet small">{escape(state.what)}</span>'
     if state.state != "running":
         return badge(kind, word)
     if state.what == "training" and state.total:
