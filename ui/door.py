@@ -81,7 +81,10 @@ class Door:
             answer = _answer(refused.status, refused.sentence, scope)
         if answer is not None:
             if unread:
-                await bodies.drain(receive)
+                wait = answer[0]["status"] == 413 and scope["path"].endswith("/upload")  # a person, with a large file
+                await bodies.drain(
+                    reading, (bodies.UPLOAD_MB if wait else 2 * bodies.JSON_MB) * 2**20, 30 if wait else 2
+                )
             for message in answer:
                 await dressed(message)
 
@@ -168,6 +171,8 @@ def _path(scope: Scope) -> str:
     path, root = str(scope["path"]), str(scope.get("root_path") or "").rstrip("/")
     if root and "://" not in root and (path == root or path.startswith(root + "/")):
         path = path[len(root) :]
+    if path.startswith(API) and path.removesuffix("/") in ROUTES:
+        path = path.removesuffix("/")  # Gradio has both, and its own code in the browser asks for one and the other
     return path or "/"
 
 
