@@ -5,6 +5,7 @@ Everything is computed by the functions that training calls; what costs more tha
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,8 @@ NO_LIMIT = 2**31
 
 FOUND = Memo[int](16)
 PLANS = Memo[augment.Plan](8)
+COSTS = Memo[list[CutOff]](16)
+WEIGHED_S = 10.0  # what is free of this machine's memory, and the speed of its last runs, are looked at this often
 SPLITS, LENGTHS, FINDINGS = Memo[Split](16), Memo["Lengths"](32), Memo[list[report.Finding]](16)
 
 
@@ -165,8 +168,11 @@ def costs(draft: dict[str, Any]) -> list[CutOff]:
     found, config, rows, parts = lengths(draft), usable(draft), training_rows(draft), counts(draft)
     if rows is None or parts is None:
         return []
+    kept = len(parts.validation)
     of = SomeLengths(found.tokens, rows, found.trained, max(found.tokens))
-    return by_cut_off(config, of, len(parts.validation), labels=head_labels(draft))
+    heads = head_labels(draft)
+    key = (config.model_dump_json(), found, rows, kept, heads, int(time.time() // WEIGHED_S))
+    return COSTS.get(key, lambda: by_cut_off(config, of, kept, labels=heads))
 
 
 def head_labels(draft: dict[str, Any]) -> int:
