@@ -73,6 +73,8 @@ PREFERRED = (
 )  # fmt: skip
 PROMPTS = ("prompt", "question", "instruction", "query", "input")
 TOKENS, TAGS = ("tokens", "words"), ("ner_tags", "tags", "ner", "labels", "bio_tags", "pos_tags")
+# What a tokenizer makes of a text that stands beside: it is read anew.
+TOKENISED = ("input_ids", "attention_mask", "token_type_ids", "special_tokens_mask", "position_ids", "labels", "length")
 WITH_CHOICES, RIGHT_CHOICE = "question_and_choices", "right_choice"  # columns that core.data.reshape makes
 _ISO = (
     "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
@@ -84,9 +86,9 @@ _ISO = (
     "ukr ron hun vie tha ind fas ben urd swh swa cat bul hrv srp slk"
 ).split()
 _LANGUAGE_NAMES = (
-    "english french german spanish italian portuguese dutch russian chinese japanese korean arabic hindi turkish polish "
-    "czech swedish danish norwegian finnish greek hebrew ukrainian romanian hungarian vietnamese thai indonesian "
-    "persian bengali urdu swahili catalan bulgarian croatian serbian slovak"
+    "english french german spanish italian portuguese dutch russian chinese japanese korean arabic hindi turkish "
+    "polish czech swedish danish norwegian finnish greek hebrew ukrainian romanian hungarian vietnamese thai "
+    "indonesian persian bengali urdu swahili catalan bulgarian croatian serbian slovak"
 ).split()
 # Codes such as en, pt-BR, eng, zho_Hans and en_XX, and names.
 LANGUAGES = re.compile(
@@ -186,7 +188,10 @@ def recognise(columns: Sequence[str], sample_rows: Iterable[dict[str, Any]]) -> 
     """
     if not columns:
         raise InputError("The rows have no columns.", "data.path")
-    look = Look(columns, list(sample_rows))
+    rows = list(sample_rows)
+    made = [c for c in columns if folded(c) in TOKENISED] if "input_ids" in map(folded, columns) else []
+    look = Look(columns, rows, made if len(made) < len(columns) else ())
+    columns = look.columns
     for find in (_preference, _talk, _choice, _alpaca, _tagged, _pair, _asked, _translation):
         if layout := find(look):
             return layout
@@ -304,10 +309,8 @@ def _choice(look: Look) -> Layout | None:
     rest = Look([c for c in look.columns if c not in found], look.rows)
     if about := rest.named((*ASKED_ABOUT, "support", "fact1")):
         roles["context"] = about
-    return Layout(
-        "prompt_completion", roles, "Rows of multiple choice: the choices stand below the question, and the mark of the "
-        "right one is the answer" + (f"; {about!r} is what is asked about." if about else "."),
-    )  # fmt: skip
+    evidence = "Rows of multiple choice: the choices stand below the question, and the right one's mark is the answer"
+    return Layout("prompt_completion", roles, evidence + (f"; {about!r} is what is asked about." if about else "."))
 
 
 def _translation(look: Look) -> Layout | None:

@@ -185,6 +185,15 @@ def _no_column(name: str, columns: Sequence[str]) -> str:
     )
 
 
+def names_column(template: str | None, column: str, columns: Iterable[str]) -> bool:
+    """Whether a text template uses a column; one that does not fit uses none."""
+    text = Wording(template).text
+    try:
+        return text is not None and any(p.column and p.text == column for p in parse(text, tuple(columns)))
+    except InputError:
+        return False
+
+
 def check_template(template: str, columns: Iterable[str]) -> None:
     """Whether a template fits the columns.
 

@@ -81,6 +81,8 @@ def list_of_examples(table: Table, sample: Sequence[Row]) -> str | None:
         return None
     [column] = lists
     items = [item for row in sample for item in _items(row, column)]
+    if folded(column) == "segments" and all(isinstance(item.get("label"), bool | int) for item in items):
+        return None  # a text in pieces, which core.data.readable refuses
     if (keys := keys_of(items)) and any(role_of(item.get(keys["role"])) for item in items):
         return None
     own, fields = [c for c in table.columns if c != column], list(dict.fromkeys(key for item in items for key in item))
