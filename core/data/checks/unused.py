@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.config import RunConfig
+from core.data.chained import PARENTS
 from core.data.checks.batch import Batch
 from core.data.checks.case import Case
 from core.data.checks.finding import SHOWN, Finding, shorten
@@ -35,7 +36,6 @@ KNOWN = 2000  # different values that are remembered, to see whether each row ha
 APART = 6  # columns that have a finding of their own
 DESCRIBED, NAMED = 8, 30  # columns that the quiet finding describes, and those that it names besides
 GLANCE = 200  # rows by which a column is described where not all are looked at
-PARENTS = ("parent_id", "parent", "parentid", "parent_message_id", "reply_to", "in_reply_to", "previous_id")
 IMAGES = ("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "image_path", "image_paths",
           "image_url", "image_urls", "image_file", "pixel_values", "video", "videos", "audio", "audios", "sound",
           "audio_path", "video_path")  # fmt: skip
