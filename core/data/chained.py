@@ -129,12 +129,8 @@ def _conversations(table: Table, links: _Links, before: list[int], parents: list
     )
     lost = sum(bool(name) and at < 0 for name, at in zip(parents, before, strict=True))
     if lost:
-        many = (
-            "1 row names a parent that is not there: it begins"
-            if lost == 1
-            else f"{lost:,} rows name parents that are not there: they begin"
-        )
-        found.notes.append(f"{many} conversations.")
+        many = "1 row names a parent that is" if lost == 1 else f"{lost:,} rows name parents that are"
+        found.notes.append(f"{many} not there: a conversation begins with it.")
     if circles:
         found.notes.append(f"Left out: {len(circles):,} rows whose parents lead round in a circle.")
     return found
