@@ -26,7 +26,7 @@ from core.data.unpacked import unpacked
 from core.errors import InputError, nearest
 from core.paths import is_public, portable
 
-VERSION = 3  # of how files are read: what another one kept is read anew
+VERSION = 4  # of how files are read: what another one kept is read anew
 CHUNK = 8 << 20
 _PLAIN = re.compile(rb"(?!\xef\xbb\xbf|\xff\xfe|\xfe\xff)[\t\n\r -~\x80-\xff]*")  # no mark of an encoding, no NUL
 KINDS = {

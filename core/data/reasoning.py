@@ -55,6 +55,17 @@ def opened(prompt: str) -> re.Match[str] | None:
     return _OPEN.search(prompt)
 
 
+def closed(text: str) -> re.Match[str] | None:
+    """The tag with which a text begins, behind a prompt that opens the reasoning, where it has none."""
+    return re.match(rf"\s*</{_TAG}>", text)
+
+
 def empty_block(text: str) -> re.Match[str] | None:
     """The empty block of reasoning with which a text begins."""
     return _EMPTY.match(text)
+
+
+def without_empty_block(text: str) -> str:
+    """An answer without the block that says there is no reasoning, or its end behind a prompt that opens one."""
+    found = (empty_block(text) or closed(text)) if "</" in text else None
+    return text[found.end() :] if found else text

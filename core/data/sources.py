@@ -20,6 +20,7 @@ from core.data.files import canonical, choose, is_pattern, matching, parted, wit
 from core.data.formats import Layout
 from core.data.hubsets import fetch_data as fetch_data
 from core.data.hubsets import fetch_set
+from core.data.padding import padded
 from core.data.recognise import recognise
 from core.data.rows import Rows
 from core.data.several import read_all
@@ -170,7 +171,10 @@ def _open(files: tuple[tuple[str, int, int], ...], spec: str, short: str, sheet:
         if (changed := change(table, sample)) is not table:
             table, sample = changed, _sample(changed)
     layout = recognise(table.columns, sample)
-    return Source(short, spec, Rows(table.data, table.json), table.columns, layout, table.digest, table.notes)
+    rows = Rows(table.data, table.json)
+    if edit := padded(table.columns, sample):
+        rows = rows.edited(edit)
+    return Source(short, spec, rows, table.columns, layout, table.digest, table.notes)
 
 
 def _sample(table: Table) -> list[dict[str, Any]]:
