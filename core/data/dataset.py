@@ -14,6 +14,7 @@ import pyarrow as pa
 from core.config import RunConfig
 from core.data.encode_report import count_rows
 from core.data.mapping import overrule
+from core.data.readable import check_readable
 from core.data.rows import Rows
 from core.data.sources import SAMPLE, Source, open_data, slice_of
 from core.data.tables import collect
@@ -72,10 +73,24 @@ _REMEMBERED = Memo[Source](8)
 def _read_as(source: Source, config: RunConfig) -> Source:
     """The source with the layout that the config overrules it by; as it is where it names none."""
     data = config.data
-    if data.layout is None:
-        return source
-    layout = overrule(source.columns, sample(source.rows), data.layout, data.roles)
-    return dataclasses.replace(source, layout=layout)
+    if data.layout is not None:
+        layout = overrule(source.columns, sample(source.rows), data.layout, data.roles)
+        source = dataclasses.replace(source, layout=layout)
+    return readable(source)
+
+
+def readable(source: Source) -> Source:
+    """The source, whose rows hold words to read. InputError (field data.path) where its layout reads something else."""
+    key = (source.fingerprint, source.path, repr(source.layout))
+    return _READABLE.get(key, lambda: _looked_at(source)) and source
+
+
+def _looked_at(source: Source) -> bool:
+    check_readable(source.layout, source.columns, list(sample(source.rows)))
+    return True
+
+
+_READABLE = Memo[bool](16)
 
 
 def sample(rows: Rows, count: int = SAMPLE) -> Rows:

@@ -22,6 +22,7 @@ from core.data.hubsets import fetch_data as fetch_data
 from core.data.hubsets import fetch_set
 from core.data.padding import padded
 from core.data.recognise import recognise
+from core.data.reshape import reshape
 from core.data.rows import Rows
 from core.data.several import read_all
 from core.data.tables import Table
@@ -52,6 +53,8 @@ class Source:
         notes: sentences about how the file was read.
         held: positions of the rows that are kept back whatever the share, as a slice or a file of their own says; None
             where the split decides.
+        made: columns that were made here -> those that they follow from.
+        lists: the lists of rows that the file holds, by name, where it holds several.
     """
 
     name: str
@@ -62,6 +65,8 @@ class Source:
     fingerprint: str
     notes: list[str] = dataclasses.field(default_factory=list)
     held: np.ndarray | None = None
+    made: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    lists: tuple[str, ...] = ()
 
 
 _LOCK = threading.Lock()
@@ -167,14 +172,14 @@ def _place(path: str) -> Path:
 def _open(files: tuple[tuple[str, int, int], ...], spec: str, short: str, sheet: str | None) -> Source:
     table = read_all([Path(file) for file, *_ in files], lambda file: _read(file, sheet))
     sample = _sample(table)
-    for change in (name_classes, unfold, add_entities):
+    for change in (name_classes, unfold, add_entities, reshape):
         if (changed := change(table, sample)) is not table:
             table, sample = changed, _sample(changed)
     layout = recognise(table.columns, sample)
     rows = Rows(table.data, table.json)
     if edit := padded(table.columns, sample):
         rows = rows.edited(edit)
-    return Source(short, spec, rows, table.columns, layout, table.digest, table.notes)
+    return Source(short, spec, rows, table.columns, layout, table.digest, table.notes, None, table.made, table.lists)
 
 
 def _sample(table: Table) -> list[dict[str, Any]]:

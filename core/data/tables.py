@@ -40,6 +40,8 @@ class Table:
         notes: what a person should know of how the file was read.
         digest: sha256 of the file's bytes, in hex.
         spill: where the rows lie that are too many for memory, until they are kept (core.data.store).
+        made: columns that were made here -> those that they follow from.
+        lists: the lists of rows that a JSON file holds, by name, where it holds several (core.data.parts).
     """
 
     data: pa.Table
@@ -48,6 +50,8 @@ class Table:
     notes: list[str] = field(default_factory=list)
     digest: str = ""
     spill: Spill | None = None
+    made: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    lists: tuple[str, ...] = ()
 
 
 class Collector:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from core.data.formats import Layout, suggest_template, to_messages, tools
+from core.data.formats import Layout, check_desired, check_tags, suggest_template, to_messages, tools
 from core.data.named import NAMED, chat_template
 from core.data.reasoning import answer_of
 from core.data.segments import Part, Segment, fill
@@ -78,7 +78,8 @@ def render(
         tokenizer: of the model: its beginning and end tokens, its chat template.
 
     Raises:
-        InputError: the template or the chat template cannot be used, or the row is no conversation.
+        InputError: the template or the chat template cannot be used, or the row is no conversation. Undesired: its
+            answer is marked as a bad one.
     """
     wording = Wording.meant(wording)
     if wording.text is None:
@@ -96,7 +97,11 @@ def render(
             "empty.",
             "data.system",
         )
-    return fill(row, parse(wording.text, tuple(row)), traits(tokenizer), wording.train_on)
+    parts = parse(wording.text, tuple(row))
+    if layout.roles.get("desired") not in (part.text for part in parts if part.column):
+        check_desired(row, layout)
+    check_tags(row, layout)
+    return fill(row, parts, traits(tokenizer), wording.train_on)
 
 
 def concerns_every_row(error: InputError, layout: Layout) -> bool:
@@ -179,6 +184,15 @@ def _no_column(name: str, columns: Sequence[str]) -> str:
         + (f" Did you mean {{{near}}}?" if near else "")
         + f" Columns: {known}."
     )
+
+
+def names_column(template: str | None, column: str, columns: Iterable[str]) -> bool:
+    """Whether a text template uses a column; one that does not fit uses none."""
+    text = Wording(template).text
+    try:
+        return text is not None and any(p.column and p.text == column for p in parse(text, tuple(columns)))
+    except InputError:
+        return False
 
 
 def check_template(template: str, columns: Iterable[str]) -> None:

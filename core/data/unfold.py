@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -36,7 +37,7 @@ def unfold(table: Table, sample: Sequence[Row]) -> Table:
     if column is None:
         return table
     made = derived(f"unfolded {column}", table.digest, lambda: _unfolded(table, column, sample))
-    return Table(made.data, made.columns, made.json, [*table.notes, *made.notes], table.digest)
+    return replace(table, data=made.data, columns=made.columns, json=made.json, notes=[*table.notes, *made.notes])
 
 
 def _unfolded(table: Table, column: str, sample: Sequence[Row]) -> Table:
@@ -49,7 +50,7 @@ def _unfolded(table: Table, column: str, sample: Sequence[Row]) -> Table:
 
     def rows() -> Iterator[Row]:
         nonlocal empty
-        for number, row in enumerate(Rows(table.data, table.json), 1):
+        for number, row in enumerate(Rows(table.data, table.json)):
             items = row.pop(column) or []
             empty += not items
             for item in items if isinstance(items, list) else [items]:
@@ -80,6 +81,8 @@ def list_of_examples(table: Table, sample: Sequence[Row]) -> str | None:
         return None
     [column] = lists
     items = [item for row in sample for item in _items(row, column)]
+    if folded(column) == "segments" and all(isinstance(item.get("label"), bool | int) for item in items):
+        return None  # a text in pieces, which core.data.readable refuses
     if (keys := keys_of(items)) and any(role_of(item.get(keys["role"])) for item in items):
         return None
     own, fields = [c for c in table.columns if c != column], list(dict.fromkeys(key for item in items for key in item))

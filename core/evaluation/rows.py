@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.config import RunConfig
-from core.data.dataset import open_examples, open_heldout
+from core.data.dataset import open_examples, open_heldout, readable
 from core.data.encode import encode, encode_prompt, is_blank, tokenise
 from core.data.formats import answer_column, as_text
 from core.data.reasoning import answer_of
@@ -120,7 +120,7 @@ def _split(split: str | None) -> tuple[str, str]:
 def _open(config: RunConfig | None, spec: str) -> Source:
     """Rows of their own, read as those of the config are."""
     try:
-        return open_data(spec) if config is None else open_heldout(config, spec)
+        return readable(open_data(spec)) if config is None else open_heldout(config, spec)
     except InputError as error:
         raise InputError(str(error), "evaluation.data") from None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.config import RunConfig
-from core.data.dataset import open_examples, open_heldout
+from core.data.dataset import open_examples, open_heldout, readable
 from core.data.encode import encode, encode_prompt
 from core.data.formats import ROLES_OF, Layout, answer_column, suggest_template, to_messages, tools, unanswered
 from core.data.segments import Segment
@@ -103,7 +103,7 @@ def _source(config: RunConfig | None, data: str | None) -> tuple[Source, list[in
     """The rows to ask from: their source, which of them, and what they are called."""
     named = data or (config.evaluation.data if config is not None else None)
     if named is not None or config is None:
-        source = open_data(named or "") if config is None else open_heldout(config, named or "")
+        source = readable(open_data(named or "")) if config is None else open_heldout(config, named or "")
         return source, list(range(len(source.rows))), "rows" if data else "held-out rows"
     source = open_examples(config)
     kept = split_source(source, config).validation

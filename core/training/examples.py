@@ -8,6 +8,7 @@ from typing import Any
 
 from core.config import RunConfig
 from core.data.augment import plan
+from core.data.checks.unused import glance
 from core.data.dataset import open_examples
 from core.data.encode_report import EncodeReport
 from core.data.split import split_source
@@ -72,7 +73,7 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
     train, report = encode(planned.rows(source, config), 0)
     objective.weigh(train)
     known = remarks(config.model.path, config.model.revision, config.data.template)
-    notes, longest = [*known, *source.notes, *parts.notes, *planned.notes], report.longest
+    notes, longest = [*known, *source.notes, *glance(source, config), *parts.notes, *planned.notes], report.longest
     notes += [*objective.notes, *report.sentences()]
     validation: Sequence[Row] = ()
     asked = [planned.places[i] for i in report.kept]

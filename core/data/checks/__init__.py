@@ -10,4 +10,6 @@ texts.py       what is found in the texts themselves: characters.py, personal.py
 classes.py     too few rows, unequal labels
 languages.py   several languages
 lengths.py     rows over the limit
+columns.py     names that look like a row, lists as text
+unused.py      columns that nothing uses, and what they look like
 """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from core.data.formats import Layout, answer_column, to_messages
+from core.data.formats import Layout, answer_column, check_desired, check_tags, to_messages, tools
 from core.data.template import Wording, parse
 from core.data.turns import Message, as_text, said
 from core.errors import InputError
@@ -69,7 +69,8 @@ class Reading:
         """What a row says.
 
         Raises:
-            InputError: the row is no conversation.
+            InputError: the row is no conversation, or its words have not a tag each. Undesired: its answer is marked as
+                a bad one.
         """
         question, answer, turns = self._words(row)
         return Said(_one_line(question), _one_line(answer), turns)
@@ -91,7 +92,11 @@ class Reading:
 
     def _words(self, row: dict[str, Any]) -> tuple[str, str, tuple[Message, ...]]:
         if self.answered:
+            if self.layout.roles.get("desired") not in (*self.asked, *self.answered):
+                check_desired(row, self.layout)
+            check_tags(row, self.layout)
             return _values(row, self.asked), _values(row, self.answered), ()
+        tools(row, self.layout)  # what is no tool is refused by whoever renders the row
         turns = tuple([m for m in to_messages(row, self.layout) if m["role"] != "system"])
         last = max((i for i, m in enumerate(turns) if m["role"] == "assistant"), default=len(turns))
         return " ".join(map(said, turns[:last])), said(turns[last]) if last < len(turns) else "", turns

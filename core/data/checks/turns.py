@@ -8,14 +8,15 @@ from core.data.checks.batch import Batch
 from core.data.checks.case import Case
 from core.data.checks.finding import Finding, Severity, Tally, count_of
 from core.data.checks.reading import Said
+from core.data.formats import Undesired
 from core.data.turns import said as words_of
 
 # kind -> severity, what is said of one row and of several, and why it matters.
 _SENTENCES: dict[str, tuple[Severity, str, str, str]] = {
     "unreadable": (
         "error",
-        "cannot be read as a conversation and will be left out: {error}",
-        "cannot be read as conversations and will be left out; the first: {error}",
+        "cannot be read and will be left out: {error}",
+        "cannot be read and will be left out; the first: {error}",
         "What cannot be read cannot be trained on, and goes unnoticed when it is left out in silence.",
     ),
     "no_answer": (
@@ -35,6 +36,12 @@ _SENTENCES: dict[str, tuple[Severity, str, str, str]] = {
         "leaves the prompt empty: nothing that the template asks for has a value there.",
         "leave the prompt empty: nothing that the template asks for has a value there.",
         "The same empty prompt with other answers teaches the model to guess.",
+    ),
+    "undesired": (
+        "warning",
+        "is marked as a bad answer by {column!r} and will be left out.",
+        "are marked as bad answers by {column!r} and will be left out.",
+        "An answer that somebody disliked must not be learned like a good one.",
     ),
     "roles_swapped": (
         "warning",
@@ -69,8 +76,9 @@ class Turns:
                     if row.get(name) is None:
                         self.missing[name] += 1
             if said is None:
-                self.error = self.error or str(batch.errors[number])
-                kinds = ["unreadable"]
+                error = batch.errors[number]
+                kinds = ["undesired" if isinstance(error, Undesired) else "unreadable"]
+                self.error = self.error or (str(error) if kinds == ["unreadable"] else "")
             elif reading.answered:
                 kinds = [] if said.answer else ["empty_answer"]
                 if reading.asked and not said.question:
@@ -85,7 +93,8 @@ class Turns:
         found = []
         for kind, (severity, one, many, why) in _SENTENCES.items():
             if (tally := self.tallies.get(kind)) is not None:
-                words = (one if tally.count == 1 else many).format(error=self.error)
+                by = self.case.source.layout.roles.get("desired")
+                words = (one if tally.count == 1 else many).format(error=self.error, column=by)
                 message = f"{count_of(tally.count)} {words}"
                 found.append(Finding(kind, tally.count, tally.rows, message, severity, why, tally.examples))
         total = f"{len(self.case.source.rows):,}"

