@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from core.data.dialect import Tools, dialect, put, write
+from core.data.dialect import Tools, dialect, put, reasoned, write
 from core.data.guard import Guard
+from core.data.reasoning import KEY, closed, empty_block, opened, split
 from core.data.segments import Segment
 from core.data.template import Wording
-from core.data.turns import Message, as_text, is_answer, said
+from core.data.turns import Message, as_text, learned, said
 from core.errors import InputError
 from core.models.tokenizer import traits, turn_end
 
@@ -20,7 +22,16 @@ if TYPE_CHECKING:
 
 FIELD = "data.template"
 _GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
-Span = tuple[int, int, int]  # start, end, and how much of its end is the end token
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True)
+class Span:
+    """An answer in what a template wrote: text[start:stop], of which the last `end` characters are the end token."""
+
+    start: int
+    stop: int
+    end: int
 
 
 def render_chat(
@@ -30,13 +41,17 @@ def render_chat(
     template: str | None = None,
     tools: Tools = (),
 ) -> list[Segment]:
-    """A conversation as segments; the answers are the assistant's words and calls with their end token.
+    """A conversation as segments; the answers are all that stands behind the generation prompt, with their end token.
 
     A prompt is exactly what the template writes for the turns before an answer, with the generation prompt: training
-    sees what inference sends. Where a template writes earlier turns otherwise once more follow (Qwen 3 drops their
-    reasoning), the spans of its {% generation %} marks are used; without such marks only the last answer is trained on.
-    Turns after the assistant's last one are left out. A greeting of the assistant that opens the conversation answers
-    nothing and is not trained on.
+    sees what inference sends, and learns what the model then has to write, such as Qwen 3's empty <think></think>.
+    Where a template writes earlier turns otherwise once more follow (Qwen 3 drops their reasoning), the spans of its
+    {% generation %} marks are used; without such marks only the last answer is trained on. Turns after the assistant's
+    last one are left out. A greeting of the assistant that opens the conversation answers nothing and is not trained
+    on.
+
+    Reasoning that a template has a place for and leaves out of the last answer (an empty block, or a generation prompt
+    that opens one) is put there. What else of an assistant's turn it leaves out is said in `Segment.lost`.
 
     Args:
         messages, tools: see core.data.turns. What the template cannot write becomes words: see `dialect.put`.
@@ -47,13 +62,16 @@ def render_chat(
         InputError: the template refuses the conversation, or no span of an answer can be found.
     """
     wording = wording or Wording()
-    messages, tools = put(with_system(messages, wording), tools, dialect(tokenizer, template))
+    able = dialect(tokenizer, template)
+    messages, tools = put(with_system(messages, wording), tools, able)
     turns = answers_of(messages)
     if not turns:
         raise InputError(
             "The conversation has no answer of the assistant, so there is nothing to learn from it.", "data.path"
         )
     messages = messages[: turns[-1] + 1]
+    if able.thinks:
+        messages[-1] = reasoned(messages[-1])
     guard = Guard((messages, tools), traits(tokenizer))
     talk = _Talk(tokenizer, template, guard, guard.marked(messages), guard.marked(tools))
     asked = turns[-1:] if wording.train_on == "last" else turns
@@ -61,17 +79,17 @@ def render_chat(
     if spans is None and _GENERATION.search(tokenizer.get_chat_template(template, list(tools) or None)):
         spans = talk.by_marks()
     if spans is None:
-        spans = talk.by_prefixes(turns[-1:])
+        spans = talk.by_prefixes(turns[-1:]) or talk.behind_a_tag()
     if not spans:
         raise InputError(
             "The chat template writes a conversation otherwise once an answer follows, and it has no {% generation %} "
             "marks, so the answer cannot be told from the prompt: write a text template instead.",
             FIELD,
         )
-    start, stop, end = spans[-1]
-    if not talk.full[start : stop - end].strip() and said(messages[-1]).strip():
+    last = spans[-1]
+    if not talk.full[last.start : last.stop - last.end].strip() and said(messages[-1]).strip():
         raise InputError("The chat template leaves out what the assistant says: write a text template instead.", FIELD)
-    return talk.cut(spans[-1:] if wording.train_on == "last" else spans, wording.train_on == "all")
+    return talk.cut(spans[-1:] if wording.train_on == "last" else spans, turns, wording.train_on == "all")
 
 
 def with_system(messages: list[Message], wording: Wording) -> list[Message]:
@@ -84,7 +102,7 @@ def with_system(messages: list[Message], wording: Wording) -> list[Message]:
 def answers_of(messages: Sequence[Message]) -> list[int]:
     """The places of the turns in which the assistant answers, and that are to be learned."""
     first = next((i for i, m in enumerate(messages) if m["role"] != "system"), 0)
-    return [i for i, m in enumerate(messages) if i > first and is_answer(m)]
+    return [i for i in learned(messages) if i > first]
 
 
 @dataclass
@@ -112,16 +130,13 @@ class _Talk:
             start = self.write(self.messages[:i], prompt=True)
             stop = self.full if i == len(self.messages) - 1 else self.write(self.messages[: i + 1])
             whole = self.full.startswith(stop) and stop.startswith(start)
-            if not whole or (spans and len(start) < spans[-1][1]):
+            if not whole or (spans and len(start) < spans[-1].stop) or not self._is_said(i, len(start), len(stop)):
                 return None
-            given = 0
-            if "tool_calls" in self.messages[i]:
-                given = self._given(self.messages[:i], stop, len(start))
-            spans.append(self._span(len(start) + given, len(stop), self.messages[i]))
+            spans.append(self._last(len(start)) if stop is self.full else self._span(len(start), len(stop), i))
         return spans
 
     def by_marks(self) -> list[Span] | None:
-        """The spans of the template's own {% generation %} marks."""
+        """The spans of the template's own {% generation %} marks; the last begins behind the generation prompt."""
         from transformers.utils.chat_template_utils import render_jinja_template
 
         tools = list(self.tools) or None
@@ -130,64 +145,145 @@ class _Talk:
             return_assistant_tokens_mask=True, **self.tokenizer.special_tokens_map,
         )  # fmt: skip
         said_by = [i for i, m in enumerate(self.messages) if m["role"] == "assistant"]
-        if rendered[0] != self.full or len(found[0]) != len(said_by):
+        prompt = self.write(self.messages[:-1], prompt=True)
+        behind = self.full.startswith(prompt)
+        if rendered[0] != self.full or len(found[0]) != len(said_by) or (opened(prompt) and not behind):
             return None
         starts = [start for start, _ in found[0]]
         borders = dict(zip(said_by, zip(starts, [*starts[1:], len(self.full)], strict=True), strict=True))
-        return [self._span(*borders[i], self.messages[i]) for i in answers_of(self.messages)]
+        *earlier, last = answers_of(self.messages)
+        start = len(prompt) if behind else borders[last][0]
+        spans = [self._span(*borders[i], i) for i in earlier]
+        if not all(self._is_said(i, *borders[i]) for i in earlier) or (spans and spans[-1].stop > start):
+            return None
+        return [*spans, self._last(start)]
 
-    def _given(self, before: list[Message], text: str, start: int) -> int:
-        """The length of what the template writes before any words of a turn that calls: a given, not the model's."""
-        try:
-            other = self.write([*before, {"role": "assistant", "content": self.guard.probe}])
-        except InputError:
-            return 0
-        size = 0
-        for a, b in zip(text[start:], other[start:], strict=False):
-            if a != b:
-                break
-            size += 1
-        return size if text[start : start + size].strip() else 0
+    def behind_a_tag(self) -> list[Span] | None:
+        """The span of the last answer where the generation prompt opens a tag for reasoning that answers do not have.
 
-    def _span(self, start: int, stop: int, message: Message) -> Span:
-        """The answer in full[start:stop]: without what the template writes before the words, up to their end token."""
-        full, specials, last = self.full, self.guard.t.specials, start + len(self.full[start:stop].rstrip())
-        if calls := message.get("tool_calls"):
-            after = max(start, full.rfind(calls[-1]["function"]["name"], start, stop))
-            ends = [m for m in specials.finditer(full, after, stop)] if specials else []
-            match = next((m for m in ends if m.group() == self.end), ends[-1] if ends else None)
+        R1's template does so: it takes the reasoning out of each answer. What the model writes behind such a prompt is
+        reasoning, or none, the closing tag, and the answer.
+        """
+        prompt = self.write(self.messages[:-1], prompt=True)
+        tag = opened(prompt)
+        if tag is None or not self.full.startswith(prompt[: tag.start()]):
+            return None
+        own = self.full[tag.start() :].lstrip()
+        if own.startswith(opening := tag.group().strip()):
+            own = own[len(opening) :].lstrip()
         else:
-            words = message["content"].strip()
-            at = self._find(words, start, stop)
+            own = f"\n</{tag['tag']}>\n\n{own}"
+        self.full = prompt + own
+        return [self._last(len(prompt))]
+
+    def _is_said(self, turn: int, start: int, stop: int) -> bool:
+        """Whether the template writes no empty block in place of the reasoning of a turn that others follow."""
+        why = _reasoning(self.messages[turn])
+        own = self.full[start:stop]
+        last = turn == len(self.messages) - 1
+        return last or not why or _holds(own, why) or empty_block(own) is None
+
+    def _last(self, start: int) -> Span:
+        """The span of the last answer, with its reasoning put where the template has a place for it."""
+        why, own = _reasoning(self.messages[-1]), self.full[start:]
+        if why and not _holds(own, why):
+            if block := empty_block(own):
+                own = f"{own[: block.start('inside')]}\n{why}\n{own[block.end('inside') :]}"
+            elif opened(self.full[:start]) and closed(own):
+                own = f"{why}\n{own.lstrip()}"
+            self.full = self.full[:start] + own
+        return self._span(start, len(self.full), len(self.messages) - 1)
+
+    def _span(self, start: int, stop: int, turn: int) -> Span:
+        """The answer in full[start:stop], up to its end token."""
+        full, specials, message = self.full, self.guard.t.specials, self.messages[turn]
+        last = start + len(full[start:stop].rstrip())
+        if calls := message.get("tool_calls"):
+            at = after = max(start, full.rfind(calls[-1]["function"]["name"], start, stop))
+            at = -1
+        else:
+            at, words = self._find(message["content"], start, stop)
             after = at + len(words) if at >= 0 else start
             last = after if at >= 0 else last  # without an end token: nothing that the template writes after the words
-            if at >= 0 and full[start:at].strip():  # such as Qwen 3's empty <think></think>: a given
-                start = at
-            match = specials.search(full, after, stop) if specials else None
+        ends = list(specials.finditer(full, after, stop)) if specials else []
+        match = ends[0] if ends else None
+        if at < 0 and ends:
+            match = next((m for m in ends if m.group() == self.end), ends[-1])
         if match:
-            return start, match.end(), match.end() - match.start()
-        return start, max(start, last), 0
+            return Span(start, match.end(), match.end() - match.start())
+        return Span(start, max(start, last), 0)
 
-    def _find(self, words: str, start: int, stop: int) -> int:
-        """Where an answer's words begin; -1 where there are none."""
-        if not words:
-            return -1
+    def _find(self, content: str, start: int, stop: int) -> tuple[int, str]:
+        """Where an answer's words begin, and which they are: those behind its reasoning where all are not found."""
         first = stop - len(self.full[start:stop].lstrip())
-        if self.full.startswith(words, first):
-            return first
         end = self.full.rfind(self.end, start, stop) if self.end else -1
-        return self.full.rfind(words, start, end if end >= 0 else stop)
+        for words in (content.strip(), (split(content) or ("", ""))[1].strip()):
+            if words and self.full.startswith(words, first):
+                return first, words
+            if words and (at := self.full.rfind(words, start, end if end >= 0 else stop)) >= 0:
+                return at, words
+        return -1, ""
 
-    def cut(self, spans: list[Span], everywhere: bool) -> list[Segment]:
+    def cut(self, spans: list[Span], turns: list[int], everywhere: bool) -> list[Segment]:
         """The segments; where the template writes no end token, the last answer gets one."""
         segments, at, eos = list[Segment](), 0, self.guard.t.eos
-        for i, (start, stop, end) in enumerate(spans):
-            if start > at:
-                segments.append(self.guard.segment(self.full[at:start], everywhere=everywhere))
-            answer, at = self.full[start:stop], stop
+        asked = turns[-len(spans) :]
+        lost = self._lost(asked)
+        for i, (span, turn) in enumerate(zip(spans, asked, strict=True)):
+            if span.start > at:
+                segments.append(self.guard.segment(self.full[at : span.start], everywhere=everywhere, lost=lost))
+                lost = ""
+            answer, end, at = self.full[span.start : span.stop], span.end, span.stop
             if i == len(spans) - 1 and not end and eos:
                 answer, end = answer.rstrip() + eos, len(eos)
-            segments.append(self.guard.segment(answer, answer=True, end=end))
+            gone = _left_out(self.messages[turn], answer)
+            segments.append(self.guard.segment(answer, answer=True, end=end, lost=gone))
         if at < len(self.full):
             segments.append(self.guard.segment(self.full[at:], everywhere=everywhere))
         return segments
+
+    def _lost(self, asked: list[int]) -> str:
+        """What the template leaves out of turns of the assistant that are read and not learned."""
+        read = (m for i, m in enumerate(self.messages) if m["role"] == "assistant" and i not in asked)
+        return next((gone for m in read if (gone := _left_out(m, self.full))), "")
+
+
+def _reasoning(message: Message) -> str:
+    """The reasoning of a message, under its key or between tags in its words."""
+    return str(message.get(KEY) or (split(message["content"]) or ("",))[0]).strip()
+
+
+def _left_out(message: Message, text: str) -> str:
+    """The first part of what the assistant says that is not in a text; "" where all of it is."""
+    return next((part for part in _parts(message) if part.strip() and not _holds(text, part)), "")
+
+
+def _parts(message: Message) -> Iterator[str]:
+    yield str(message.get(KEY) or "").strip()
+    yield from (part.strip() for part in split(message["content"]) or (message["content"],))
+    for call in message.get("tool_calls", ()):
+        yield call["function"]["name"]
+        given = call["function"]["arguments"]
+        yield from _strings(json.loads(given) if isinstance(given, str) else given)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """The texts in a value, and the keys."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _strings(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _strings(inner)
+
+
+def _holds(text: str, part: str) -> bool:
+    """Whether a text holds a part of a message: as it is, as JSON writes it, or with other white space."""
+    if part in text:
+        return True
+    dense = _SPACE.sub("", text)
+    forms = (part, json.dumps(part, ensure_ascii=False)[1:-1], json.dumps(part)[1:-1])
+    return any(_SPACE.sub("", form) in dense for form in forms)

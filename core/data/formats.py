@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from core.data.turns import Message, as_text, conversation, dialogue, last_answer, tools_of, turns_of
+from core.data.turns import Message, as_text, before_answer, conversation, dialogue, tools_of, turns_of
 from core.errors import InputError
 
 SUMMARIES = ("summary", "highlights", "tldr", "abstract")
@@ -320,9 +320,7 @@ def unanswered(row: dict[str, Any], layout: Layout) -> dict[str, Any]:
     if layout.name not in ("sharegpt", "messages"):
         return row
     column = layout.roles["messages"]
-    turns = turns_of(row.get(column)) or []
-    last = last_answer(conversation(turns, column, *_keys(layout)))
-    return row | {column: turns[:last]}
+    return row | {column: before_answer(turns_of(row.get(column)) or [], column, *_keys(layout))}
 
 
 def answer_column(layout: Layout) -> str:

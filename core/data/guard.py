@@ -6,14 +6,18 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from core.data.reasoning import KEYS
 from core.data.segments import Segment
 from core.models.tokenizer import Traits
 
 _PRIVATE = re.compile("[\ue000-\uf8ff]|\\\\u[ef][0-9a-fA-F]{3}")  # as themselves, or as their escapes
 # Keys that are ours, not the row's.
 _KEYS = frozenset(
-    ("role", "content", "instruction", "input", "tool_calls", "tool_call_id", "type", "function", "name", "arguments")
-)
+    (
+        "role", "content", "instruction", "input", "tool_calls", "tool_call_id", "type", "function", "name",
+        "arguments", *KEYS,
+    )
+)  # fmt: skip
 
 
 class Guard:
@@ -50,16 +54,19 @@ class Guard:
         """What a template wrote, where it wrote a mark as the escape of JSON or Python: as the mark again."""
         return text.replace(self._escaped, self.mark)
 
-    def segment(self, text: str, answer: bool = False, end: int = 0, everywhere: bool = False) -> Segment:
+    def segment(
+        self, text: str, answer: bool = False, end: int = 0, everywhere: bool = False, lost: str = ""
+    ) -> Segment:
         """A segment of marked text: the marks become cuts."""
+        lost = lost.replace(self.mark, "")
         if self.mark not in text:
-            return Segment(text, answer, (), end, everywhere)
+            return Segment(text, answer, (), end, everywhere, lost)
         pieces = text.split(self.mark)
         cuts, at = [], 0
         for piece in pieces[:-1]:
             at += len(piece)
             cuts.append(at)
-        return Segment("".join(pieces), answer, tuple(cuts), end, everywhere)
+        return Segment("".join(pieces), answer, tuple(cuts), end, everywhere, lost)
 
 
 def _texts(value: Any) -> Iterator[str]:

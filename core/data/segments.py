@@ -21,6 +21,7 @@ class Segment:
             plain text: a row cannot end its own answer or open a turn.
         end: so many characters at the end of text are the end token.
         everywhere: whether the loss is taken on it although it is no answer: all text is trained on.
+        lost: what the assistant says in the row, and the chat template leaves out of it: the first such part.
     """
 
     text: str
@@ -28,6 +29,7 @@ class Segment:
     cuts: tuple[int, ...] = ()
     end: int = 0
     everywhere: bool = False
+    lost: str = ""
 
     @property
     def trained(self) -> bool:

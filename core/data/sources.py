@@ -21,6 +21,7 @@ from core.data.files import canonical, choose, is_pattern, matching, parted, wit
 from core.data.formats import Layout
 from core.data.hubsets import fetch_data as fetch_data
 from core.data.hubsets import fetch_set
+from core.data.padding import padded
 from core.data.recognise import recognise
 from core.data.reshape import reshape
 from core.data.rows import Rows
@@ -180,6 +181,8 @@ def _open(
             table, sample = changed, _sample(changed)
     layout = recognise(table.columns, sample)
     rows = Rows(table.data, table.json)
+    if edit := padded(table.columns, sample):
+        rows = rows.edited(edit)
     return Source(short, spec, rows, table.columns, layout, table.digest, table.notes, None, table.made, table.lists)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.data.formats import Layout, check_desired, check_tags, suggest_template, to_messages, tools
 from core.data.named import NAMED, chat_template
+from core.data.reasoning import answer_of
 from core.data.segments import Part, Segment, fill
 from core.data.turns import last_answer
 from core.errors import InputError, nearest, unknown
@@ -207,17 +208,20 @@ def check_template(template: str, columns: Iterable[str]) -> None:
 def answer_text(
     row: dict[str, Any], layout: Layout, wording: Wording | str | None, tokenizer: PreTrainedTokenizerFast
 ) -> str:
-    """The reference answer of a row: the last answer without its end token, stripped. What evaluation compares with."""
+    """The reference answer of a row: the last answer without its reasoning and its end token, stripped.
+
+    What evaluation compares with.
+    """
     specials = None
     if Wording.meant(wording).text is None:
         messages = to_messages(row, layout)
         last = last_answer(messages)
         if last is None or "tool_calls" not in messages[last]:
-            return "" if last is None else str(messages[last]["content"]).strip()
+            return "" if last is None else answer_of(str(messages[last]["content"]))
         specials = traits(tokenizer).specials  # those around a call: they are not in the text of what a model says
     answer = [s for s in render(row, layout, wording, tokenizer) if s.answer][-1]
     text = answer.text[: len(answer.text) - answer.end]
-    return (specials.sub("", text) if specials else text).strip()
+    return answer_of(specials.sub("", text) if specials else text)
 
 
 def prompt_segments(segments: Sequence[Segment]) -> list[Segment]:

@@ -13,6 +13,7 @@ from core.config import RunConfig
 from core.data.dataset import open_examples, open_heldout, readable
 from core.data.encode import encode, encode_prompt, is_blank, tokenise
 from core.data.formats import answer_column, as_text
+from core.data.reasoning import answer_of
 from core.data.sides import encode_question, encode_sides, ids_of_sides, parted, sides
 from core.data.sources import Source, open_data
 from core.data.split import split_source
@@ -219,7 +220,7 @@ def labels(
         except InputError:
             continue  # training leaves such a row out, too
         answer = [s for s in segments if s.answer][-1]
-        label = answer.text[: len(answer.text) - answer.end].strip()
+        label = answer_of(answer.text[: len(answer.text) - answer.end])
         if label and label not in found:
             found[label] = segments
             if len(found) > most:

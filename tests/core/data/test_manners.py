@@ -1,0 +1,150 @@
+"""Whoever asks through a chat template alone sends the tokens that were trained, whatever the template's manners."""
+
+import functools
+
+import pytest
+
+from core.data.chat import render_chat
+from core.data.encode import encode, encode_prompt
+from core.data.template import Wording, prompt_segments
+from core.data.turns import conversation
+from core.models.tokenizer import traits
+from tests.core.data import families
+
+LLAMA = (
+    "{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\n\n' + "
+    "m.content | trim + '<|eot_id|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+)
+CHATML = (
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+# As Qwen 3: reasoning is read from its key or out of the words, written in the last answer only, as an empty block
+# where there is none; tools and calls are known.
+QWEN3 = (
+    "{%- if tools %}{{- '<|im_start|>system\n' }}{% for t in tools %}{{- t | tojson + '\n' }}{% endfor %}"
+    "{{- '<|im_end|>\n' }}{% endif %}"
+    "{%- for m in messages %}{%- if m.role == 'assistant' %}{%- set why = '' %}{%- set said = m.content %}"
+    "{%- if m.reasoning_content is string %}{%- set why = m.reasoning_content %}{%- elif '</think>' in said %}"
+    "{%- set why = said.split('</think>')[0].split('<think>')[-1] %}{%- set said = said.split('</think>')[-1] %}"
+    "{%- endif %}{{- '<|im_start|>assistant\n' }}"
+    "{%- if loop.last %}{{- '<think>\n' + why.strip('\n') + '\n</think>\n\n' }}{% endif %}{{- said.lstrip('\n') }}"
+    '{%- for c in m.tool_calls or [] %}{{- \'<tool_call>\n{"name": "\' + c.function.name + \'", "arguments": \' }}'
+    "{{- c.function.arguments | tojson + '}\n</tool_call>' }}{% endfor %}{{- '<|im_end|>\n' }}"
+    "{%- elif m.role == 'tool' %}{{- '<|im_start|>user\n' + m.content + '<|im_end|>\n' }}"
+    "{%- else %}{{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endif %}{% endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{% endif %}"
+)
+# As Qwen 3's thinking models: the generation prompt opens the reasoning.
+OPENS = QWEN3.replace("'<|im_start|>assistant\n' }}{% endif %}", "'<|im_start|>assistant\n<think>\n' }}{% endif %}")
+# As R1: the reasoning is taken out of every answer, and the generation prompt opens it.
+R1 = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'assistant' %}{% set said = m.content %}"
+    "{% if '</think>' in said %}{% set said = said.split('</think>')[-1] %}{% endif %}"
+    "{{ '<|Assistant|>' + said + eos_token }}{% else %}{{ '<|User|>' + m.content }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|Assistant|><think>\n' }}{% endif %}"
+)
+# As the template of a tuned R1: out of every answer, and an empty block in the last.
+STRIPS = (
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{% if m.role == 'assistant' and loop.last %}"
+    "{{ '<think>\n\n</think>\n\n' }}{% endif %}{{ m.content.split('</think>')[-1].lstrip('\n') + '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+GEMMA = (
+    "{{ bos_token }}{% for m in messages %}{{ '<start_of_turn>' + ('model' if m.role == 'assistant' else 'user') + "
+    "'\n' + m.content | trim + '<end_of_turn>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+)
+MISTRAL = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}{{ '[INST] ' + m.content + ' [/INST]' }}"
+    "{% else %}{{ ' ' + m.content + eos_token }}{% endif %}{% endfor %}"
+)
+PHI = (
+    "{% for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + '<|end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}"
+)
+# As gpt-oss: reasoning in a channel of its own, under another key, in the last answer only.
+HARMONY = (
+    "{% for m in messages %}{% if m.role == 'assistant' %}{% if '<|channel|>' in m.content %}"
+    "{{ raise_exception('put it into thinking') }}{% endif %}{% if m.thinking and loop.last %}"
+    "{{ '<|start|>assistant<|channel|>analysis<|message|>' + m.thinking + '<|end|>' }}{% endif %}"
+    "{{ '<|start|>assistant<|channel|>final<|message|>' + m.content + ('<|return|>' if loop.last else '<|end|>') }}"
+    "{% else %}{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|end|>' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
+)
+TEMPLATES = {
+    "llama": LLAMA, "chatml": CHATML, "qwen3": QWEN3, "opens": OPENS, "r1": R1, "strips": STRIPS, "gemma": GEMMA,
+    "mistral": MISTRAL, "phi": PHI, "harmony": HARMONY,
+}  # fmt: skip
+MARKERS = (
+    "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]",
+    "<|User|>", "<|Assistant|>", "<|user|>", "<|assistant|>", "<|end|>", "<|start|>", "<|channel|>", "<|message|>",
+    "<|return|>",
+)  # fmt: skip
+WHY, WORDS = "Ghent is\n\nin Belgium.", "It lies\nthere."
+ASKED = {"role": "user", "content": "Where is Ghent?"}
+FORMS = {  # of an answer: as many files have it
+    "plain": {"content": WORDS},
+    "key": {"content": WORDS, "reasoning_content": WHY},
+    "other key": {"content": WORDS, "reasoning": WHY},
+    "thinking": {"content": WORDS, "thinking": WHY, "reasoning_content": None},
+    "tags": {"content": f"<think>\n{WHY}\n</think>\n\n{WORDS}"},
+    "other tags": {"content": f"<thinking>{WHY}</thinking>{WORDS}"},
+    "closing tag": {"content": f"{WHY}\n</think>\n\n{WORDS}"},
+    "blocks": {"content": [{"type": "thinking", "thinking": WHY}, {"type": "text", "text": WORDS}]},
+    "channels": {
+        "content": f"<|channel|>analysis<|message|>{WHY}<|end|><|start|>assistant<|channel|>final<|message|>{WORDS}"
+    },
+}
+THINKS = ("qwen3", "opens", "r1", "strips", "harmony")  # templates that have a place for reasoning
+
+
+@functools.cache
+def tok():
+    return families.make("bpe", bos=False, markers=MARKERS)
+
+
+def talk(answer, *before):
+    return conversation([*before, ASKED, {"role": "assistant", **answer}], "messages", "role", "content")
+
+
+def texts(segments):
+    prompt = "".join(s.text for s in prompt_segments(segments))
+    [answer] = [s for s in segments[len(prompt_segments(segments)) :] if s.answer]
+    return prompt, answer
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_prompt_is_the_template_s_own_and_all_behind_it_is_learned(name, form):
+    template, said = TEMPLATES[name], talk(FORMS[form])
+    segments = render_chat(said, tok(), Wording(), template)
+    prompt, answer = texts(segments)
+    plain = [{"role": "user", "content": ASKED["content"]}]
+    own = tok().apply_chat_template(plain, chat_template=template, tokenize=False, add_generation_prompt=True)
+    assert prompt == own and answer.end
+    made, asked = encode(segments, tok(), 999), encode_prompt(prompt_segments(segments), tok(), 999)
+    assert asked == tok()(own, add_special_tokens=False)["input_ids"]
+    assert made.input_ids[: len(asked)] == asked and made.labels[: len(asked)] == [-100] * len(asked)
+    trained = [label for label in made.labels if label >= 0]
+    assert made.input_ids[len(asked) : len(asked) + len(trained)] == trained  # all that stands behind the prompt
+    assert trained[-1] in traits(tok()).ids.values()
+    assert WORDS in answer.text
+    written = f"{prompt}{answer.text}"
+    if form == "plain":
+        assert not answer.lost and WHY not in written
+        if name == "opens":
+            assert answer.text == f"\n</think>\n\n{WORDS}<|im_end|>"
+        elif name == "r1":
+            assert answer.text == f"\n</think>\n\n{WORDS}{tok().eos_token}"
+        elif name == "qwen3":
+            assert answer.text == f"<think>\n\n</think>\n\n{WORDS}<|im_end|>"
+    elif name in THINKS:
+        assert WHY in written, answer.text
+        assert not answer.lost
+        if "</think>" in written:
+            assert f"<think>\n{WHY}\n</think>\n\n{WORDS}" in written and written.count("</think>") == 1
+    else:
+        assert (WHY in answer.text) != bool(answer.lost)
+        assert answer.lost in ("", WHY)
