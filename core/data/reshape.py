@@ -21,6 +21,7 @@ from core.data.recognise import (
     RIGHT_CHOICE,
     TALKS,
     TEXTS,
+    WHOLE,
     WITH_CHOICES,
     Look,
     folded,
@@ -350,7 +351,7 @@ def _talk(look: Look) -> Shape | None:
             continue
         if folded(asked) in TALKS and not _most(_of(look, asked), functools.partial(_unanswered, role=keys["role"])):
             continue
-        made = (_free("messages", look.columns),)
+        made = (_free(WHOLE, look.columns),)
         make = functools.partial(_joined, asked=asked, answered=answered, role=keys["role"], content=keys["content"])
         note = f"{made[0]!r} are the turns of {asked!r} with {answered!r} behind them; only that is learned."
         return Shape(made, (asked, answered), make, note)
@@ -362,6 +363,9 @@ def _both(look: Look) -> Iterator[tuple[str, str]]:
     for one, other in PAIRS:
         if one in look.names and other in look.names:
             yield look.names[one], look.names[other]
+    pair = look.both(PAIRS)
+    if pair and all(_most(_of(look, column), lambda value: isinstance(value, str)) for column in pair):
+        return  # a question and its answer as texts, whatever turns stand beside
     answers = dict.fromkeys(other for _, other in PAIRS)
     for talk in (*TALKS, *PROMPTS):
         for answer in answers:
