@@ -234,8 +234,9 @@ def _preference(look: Look) -> Layout | None:
 
 def _answers_itself(look: Look, column: str) -> bool:
     """Whether the answers of a column are whole conversations, with what the user says."""
-    keys = keys_of(turns := look.turns(column))
-    return bool(keys) and any(role_of(turn.get(keys["role"])) == "user" for turn in turns)
+    turns = look.turns(column)
+    keys = keys_of(turns)
+    return keys is not None and any(role_of(turn.get(keys["role"])) == "user" for turn in turns)
 
 
 def _talk(look: Look) -> Layout | None:

@@ -28,7 +28,7 @@ from core.data.recognise import (
 from core.data.reshape import CHOICES
 from core.data.sources import Source
 from core.data.template import Wording, parse
-from core.data.turns import as_text, role_of, turns_of, unused_keys
+from core.data.turns import role_of, turns_of, unused_keys
 from core.errors import InputError
 
 FEW = 12  # different values up to which they are listed
@@ -101,6 +101,7 @@ class Seen:
     bad: int = 0
     bad_rows: list[int] = field(default_factory=list)
     same: set[str] = field(default_factory=set)
+    marks: dict[str, bool] = field(default_factory=dict)  # value -> whether it marks a bad answer
     within: str = ""  # of a key in the turns of a conversation: the column of these
 
     @property
@@ -125,14 +126,18 @@ class Seen:
             self._number(float(value))
         else:
             self._nested(value)
-        if isinstance(value, str | bool | int | float):
-            short = as_text(value).strip()[:80]
-            if short in self.values or len(self.values) < KNOWN:
-                self.values[short] = self.values.get(short, 0) + 1
-            if len(short) < 16 and is_bad(short):
-                self.bad += 1
-                if len(self.bad_rows) < SHOWN:
-                    self.bad_rows.append(number)
+        if not isinstance(value, dict | list):
+            short = value[:80].strip() if isinstance(value, str) else str(value).lower()
+            count = self.values.get(short, 0)
+            if count or len(self.values) < KNOWN:
+                self.values[short] = count + 1
+            if len(self.values) <= FEW:
+                if (bad := self.marks.get(short)) is None:
+                    bad = self.marks[short] = is_bad(short)
+                if bad:
+                    self.bad += 1
+                    if len(self.bad_rows) < SHOWN:
+                        self.bad_rows.append(number)
 
     def _text(self, value: str) -> None:
         self.texts += 1
