@@ -23,6 +23,8 @@ PAIRS = (
     ("question", "response"), ("query", "answer"), ("prompt", "answer"), ("prompt", "output"), ("question", "answers"),
     ("input", "answer"), ("input", "ideal"), ("input", "response"), ("input", "completion"), ("text_input", "output"),
     ("question", "correct_answer"), ("question", "best_answer"),
+    ("inputs", "targets"), ("inputs", "outputs"), ("inputs", "target"),
+    ("instruction", "answer"), ("instruction", "completion"), ("problem", "answer"),
 )  # fmt: skip
 ASKED_ABOUT = ("context", "passage", "paragraph", "article", "document", "background")
 LABELS = ("label", "category", "class", "tone", "intent", "sentiment", "emotion", "topic", "genre", "labels", "target")

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.data.derived import derived
 from core.data.files import listed
-from core.data.formats import one_turn
+from core.data.formats import earlier_turns, one_turn
 from core.data.recognise import (
     ASKED_ABOUT,
     LANGUAGES,
@@ -30,6 +30,7 @@ from core.data.recognise import (
 from core.data.rows import Rows
 from core.data.tables import Table, collect
 from core.data.turns import as_text, role_of, turns_of
+from core.errors import InputError
 
 Row = dict[str, Any]
 QUESTIONS = ("question", "question_stem", "stem", "query", "prompt", "problem", "goal", "ctx", "sentence", "premise",
@@ -76,7 +77,7 @@ def reshape(table: Table, sample: Sequence[Row]) -> Table:
         sample: some of its rows.
     """
     look = Look(table.columns, list(sample))
-    for find in (_choices, _answers, _translation, _talk):
+    for find in (_choices, _answers, _translation, _talk, _pairs):
         if (shape := find(look)) is not None:
             return _with(table, shape)
     return table
@@ -356,6 +357,27 @@ def _talk(look: Look) -> Shape | None:
         note = f"{made[0]!r} are the turns of {asked!r} with {answered!r} behind them; only that is learned."
         return Shape(made, (asked, answered), make, note)
     return None
+
+
+def _pairs(look: Look) -> Shape | None:
+    """A conversation that is kept as pairs of what is asked and answered."""
+    column = next((look.names[n] for n in TALKS if n in look.names), None)
+    if column is None or keys_of(look.turns(column)) or not _most(_of(look, column), lambda v: _paired(v, column)):
+        return None
+    made = (_free(WHOLE, look.columns),)
+    note = f"{made[0]!r} are the pairs of {column!r} as turns."
+    return Shape(made, (column,), functools.partial(_unpaired, column=column), note)
+
+
+def _paired(value: Any, column: str) -> list[Row]:
+    try:
+        return earlier_turns(value, column) if not isinstance(value, str) or value.lstrip()[:1] == "[" else []
+    except InputError:
+        return []
+
+
+def _unpaired(row: Row, column: str) -> tuple[list[Row] | None]:
+    return (_paired(row.get(column), column) or None,)
 
 
 def _both(look: Look) -> Iterator[tuple[str, str]]:

@@ -41,7 +41,8 @@ IMAGES = ("image", "images", "img", "imgs", "picture", "pictures", "photo", "pho
           "audio_path", "video_path")  # fmt: skip
 WEIGHTS = ("weight", "weights", "loss_weight", "sample_weight", "example_weight", "importance")
 SCORED = ("score", "scores", "rating", "ratings", "quality", "reward", "rewards", "rank", "stars", "votes", "upvotes",
-          "grade", "points", "helpfulness", "preference_score", "quality_score")  # fmt: skip
+          "grade", "points", "helpfulness", "correctness", "coherence", "honesty", "overall_score", "preference_score",
+          "quality_score")  # fmt: skip
 REASONING = ("reasoning", "reasoning_content", "thinking", "thought", "thoughts", "chain_of_thought", "cot",
              "rationale", "explanation", "think", "cot_content", "reasoning_trace")  # fmt: skip
 SPLITS = ("split", "subset", "set", "fold", "partition", "phase", "usage")
@@ -52,6 +53,7 @@ _MEDIA = re.compile(
     re.IGNORECASE,
 )
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?(?:[T ]\d\d?:.*)?|\d\d?[./]\d\d?[./]\d{2,4}(?: .*)?")
+_COUNTED = re.compile(r": [\d,]+ (?:is|are) ")  # in the words on a column that marks rows
 _ADDRESS = re.compile(r"https?://\S+")
 _PYTHON = re.compile(r"\s*(?:\[\s*\{\s*'|\{\s*'[^']*'\s*:|\[\s*')")
 _NUMBERED = re.compile(r"(?:.*_)?(?:id|ids|idx|index|uuid|guid|key|hash|no|nr|num|number|row|unnamed_0)(?:_.*)?|.*id")
@@ -292,7 +294,7 @@ class Unused:
         quiet = [(column, words) for column, words, may in told if not may]
         found = [
             Finding(
-                "unused", column.bad if column.bad_rows and "false" in words else column.there, column.bad_rows,
+                "unused", *((column.bad, column.bad_rows) if _COUNTED.search(words) else (column.there, [])),
                 f"{column.called} is not used: it {words}.", "warning", WHY,
             )
             for column, words in telling[:APART]

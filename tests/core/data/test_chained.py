@@ -66,3 +66,17 @@ def test_rows_that_are_not_linked_stay_as_they_are(tmp_path, ids):
     rows = [{"prompt": f"p{i}", "completion": "c", "id": n, "parent_id": (None, 1, 1, 2)[i]} for i, n in enumerate(ids)]
     source = open_data(str(write_jsonl(tmp_path / "rows.jsonl", rows)))
     assert list(source.rows) == rows and source.layout.name == "prompt_completion"
+
+
+def test_trees_with_the_replies_inside(tmp_path):
+    def message(role, text, *replies):
+        return {"role": role, "text": text, "replies": list(replies)}
+
+    answers = (
+        message("assistant", "ho", message("prompter", "more", message("assistant", "ok"))),
+        message("assistant", "hey"),
+    )
+    rows = [{"message_tree_id": "a", "prompt": message("prompter", "hi", *answers)}] * 2
+    source, said = talks(write_jsonl(tmp_path / "trees.jsonl", rows))
+    assert said == ["hi ho! more ok!", "hi hey!"] * 2
+    assert source.columns == ["messages", "message_tree_id"]

@@ -105,6 +105,10 @@ TALKS = {
         {"prompt": "c", "completion": "d", "chat_history": [turn(U, "a"), turn(A, "b")]},
         [(U, "a"), (A, "b"), (U, "c"), (A, "d")],
     ),
+    "a conversation in pairs": ({"conversation": [["a", "b"], ["c", "d"]]}, [(U, "a"), (A, "b"), (U, "c"), (A, "d")]),
+    "a conversation in objects": (
+        {"conversation": [{"input": "a", "output": "b"}], "source": "x"}, [(U, "a"), (A, "b")],
+    ),
     "history as texts": (
         {"question": "c", "answer": "d", "history": ["a", "b"]}, [(U, "a"), (A, "b"), (U, "c"), (A, "d")],
     ),
