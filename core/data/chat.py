@@ -118,6 +118,7 @@ class _Talk:
     def __post_init__(self) -> None:
         self.full = self.write(self.messages)
         self.end = turn_end(self.tokenizer, self.template)
+        self.put_back = False
 
     def write(self, messages: list[Message], prompt: bool = False) -> str:
         """What the template makes of some of the messages."""
@@ -172,7 +173,7 @@ class _Talk:
         if own.startswith(opening := tag.group().strip()):
             own = own[len(opening) :].lstrip()
         else:
-            own = f"\n</{tag['tag']}>\n\n{own}"
+            own = f"\n</{tag['tag']}>\n\n{own}"  # the reasoning, if any, is put in front of it
         self.full = prompt + own
         return [self._last(len(prompt))]
 
@@ -189,8 +190,10 @@ class _Talk:
         if why and not _holds(own, why):
             if block := empty_block(own):
                 own = f"{own[: block.start('inside')]}\n{why}\n{own[block.end('inside') :]}"
+                self.put_back = True
             elif opened(self.full[:start]) and closed(own):
                 own = f"{why}\n{own.lstrip()}"
+                self.put_back = True
             self.full = self.full[:start] + own
         return self._span(start, len(self.full), len(self.messages) - 1)
 
@@ -236,8 +239,8 @@ class _Talk:
             answer, end, at = self.full[span.start : span.stop], span.end, span.stop
             if i == len(spans) - 1 and not end and eos:
                 answer, end = answer.rstrip() + eos, len(eos)
-            gone = _left_out(self.messages[turn], answer)
-            segments.append(self.guard.segment(answer, answer=True, end=end, lost=gone))
+            gone, back = _left_out(self.messages[turn], answer), self.put_back and i == len(spans) - 1
+            segments.append(self.guard.segment(answer, answer=True, end=end, lost=gone, put_back=back))
         if at < len(self.full):
             segments.append(self.guard.segment(self.full[at:], everywhere=everywhere))
         return segments

@@ -55,18 +55,24 @@ class Guard:
         return text.replace(self._escaped, self.mark)
 
     def segment(
-        self, text: str, answer: bool = False, end: int = 0, everywhere: bool = False, lost: str = ""
+        self,
+        text: str,
+        answer: bool = False,
+        end: int = 0,
+        everywhere: bool = False,
+        lost: str = "",
+        put_back: bool = False,
     ) -> Segment:
         """A segment of marked text: the marks become cuts."""
         lost = lost.replace(self.mark, "")
         if self.mark not in text:
-            return Segment(text, answer, (), end, everywhere, lost)
+            return Segment(text, answer, (), end, everywhere, lost, put_back)
         pieces = text.split(self.mark)
         cuts, at = [], 0
         for piece in pieces[:-1]:
             at += len(piece)
             cuts.append(at)
-        return Segment("".join(pieces), answer, tuple(cuts), end, everywhere, lost)
+        return Segment("".join(pieces), answer, tuple(cuts), end, everywhere, lost, put_back)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.data.formats import Layout, check_desired, check_tags, suggest_template, to_messages, tools
+from core.data.media import refuse
 from core.data.named import NAMED, chat_template
 from core.data.reasoning import answer_of
 from core.data.segments import Part, Segment, fill
@@ -101,6 +102,7 @@ def render(
     if layout.roles.get("desired") not in (part.text for part in parts if part.column):
         check_desired(row, layout)
     check_tags(row, layout)
+    refuse(row)
     return fill(row, parts, traits(tokenizer), wording.train_on)
 
 

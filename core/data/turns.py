@@ -17,8 +17,8 @@ from core.data.values import as_text, is_empty, parsed
 from core.errors import InputError
 
 __all__ = [
-    "Message", "as_text", "before_answer", "conversation", "dialogue", "is_answer", "last_answer", "learned", "role_of",
-    "said", "tools_of", "turns_of", "unused_keys",
+    "Message", "as_text", "before_answer", "conversation", "dialogue", "is_answer", "is_blank", "last_answer",
+    "learned", "role_of", "said", "tools_of", "turns_of", "unused_keys",
 ]  # fmt: skip
 
 FIELD = "data.path"
