@@ -122,7 +122,8 @@ def _read(block: dict[str, Any], made: Content) -> None:
         held = _first(block, ("function", "functionCall", *_CALLS, "value", "content"))
         made.calls += calls_of(held if isinstance(held, str | list) else {**block, "function": held})
     elif kind == "reasoning":
-        made.reasoning.append("\n".join(_texts(block, (*_REASONING, *TEXTS, "summary"))))
+        held = {key: value for key, value in block.items() if value is not True}  # "thought": true is a mark
+        made.reasoning.append("\n".join(_texts(held, (*_REASONING, *TEXTS, "summary"))))
     else:
         made.texts.append("\n".join(_texts(block, TEXTS)))
     made.muted.append(is_muted(block))

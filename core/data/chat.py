@@ -230,12 +230,13 @@ class _Talk:
     def cut(self, spans: list[Span], turns: list[int], everywhere: bool) -> list[Segment]:
         """The segments; where the template writes no end token, the last answer gets one."""
         segments, at, eos = list[Segment](), 0, self.guard.t.eos
-        asked = turns[-len(spans) :]
-        lost = self._lost(asked)
-        for i, (span, turn) in enumerate(zip(spans, asked, strict=True)):
+        before = 0
+        for i, (span, turn) in enumerate(zip(spans, turns[-len(spans) :], strict=True)):
             if span.start > at:
-                segments.append(self.guard.segment(self.full[at : span.start], everywhere=everywhere, lost=lost))
-                lost = ""
+                given = self.full[at : span.start]
+                lost = self._lost(before, turn, given)
+                segments.append(self.guard.segment(given, everywhere=everywhere, lost=lost))
+            before = turn + 1
             answer, end, at = self.full[span.start : span.stop], span.end, span.stop
             if i == len(spans) - 1 and not end and eos:
                 answer, end = answer.rstrip() + eos, len(eos)
@@ -245,10 +246,10 @@ class _Talk:
             segments.append(self.guard.segment(self.full[at:], everywhere=everywhere))
         return segments
 
-    def _lost(self, asked: list[int]) -> str:
-        """What the template leaves out of turns of the assistant that are read and not learned."""
-        read = (m for i, m in enumerate(self.messages) if m["role"] == "assistant" and i not in asked)
-        return next((gone for m in read if (gone := _left_out(m, self.full))), "")
+    def _lost(self, first: int, stop: int, text: str) -> str:
+        """What the template leaves out of the turns of the assistant that are read in a text and not learned."""
+        read = (m for m in self.messages[first:stop] if m["role"] == "assistant")
+        return next((gone for m in read if (gone := _left_out(m, text))), "")
 
 
 def _reasoning(message: Message) -> str:
