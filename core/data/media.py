@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -32,7 +33,12 @@ MARKERS = re.compile(
 
 def held_by(holder: Mapping[str, Any]) -> str | None:
     """The key or column of some that holds an image, audio or video; None where none does."""
-    return next((k for k, v in holder.items() if str(k).strip().casefold() in KEYS and not is_empty(v)), None)
+    return next((name for name, value in holder.items() if _is_key(name) and not is_empty(value)), None)
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_key(name: str) -> bool:
+    return name.strip().casefold() in KEYS
 
 
 def refuse(row: Mapping[str, Any]) -> None:
