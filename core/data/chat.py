@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.data.dialect import Tools, dialect, put, reasoned, write
@@ -13,7 +13,7 @@ from core.data.guard import Guard
 from core.data.reasoning import KEY, closed, empty_block, opened, split
 from core.data.segments import Segment
 from core.data.template import Wording
-from core.data.turns import Message, as_text, learned, said
+from core.data.turns import Message, as_text, is_blank, learned, said
 from core.errors import InputError
 from core.models.tokenizer import traits, turn_end
 
@@ -234,14 +234,21 @@ class _Talk:
         for i, (span, turn) in enumerate(zip(spans, turns[-len(spans) :], strict=True)):
             if span.start > at:
                 given = self.full[at : span.start]
-                lost = self._lost(before, turn, given)
-                segments.append(self.guard.segment(given, everywhere=everywhere, lost=lost))
+                lost = self.guard.bare(self._lost(before, turn, given))
+                segments.append(replace(self.guard.segment(given, everywhere=everywhere), lost=lost))
             before = turn + 1
             answer, end, at = self.full[span.start : span.stop], span.end, span.stop
             if i == len(spans) - 1 and not end and eos:
                 answer, end = answer.rstrip() + eos, len(eos)
-            gone, back = _left_out(self.messages[turn], answer), self.put_back and i == len(spans) - 1
-            segments.append(self.guard.segment(answer, answer=True, end=end, lost=gone, put_back=back))
+            message = self.messages[turn]
+            segments.append(
+                replace(
+                    self.guard.segment(answer, answer=True, end=end),
+                    lost=self.guard.bare(_left_out(message, answer)),
+                    put_back=self.put_back and i == len(spans) - 1,
+                    said=not is_blank(message),
+                )
+            )
         if at < len(self.full):
             segments.append(self.guard.segment(self.full[at:], everywhere=everywhere))
         return segments

@@ -224,8 +224,9 @@ def preview(
 
 
 def is_blank(segments: Iterable[Segment]) -> bool:
-    """Whether all answers of a row are empty or white space, the end token and an empty block of reasoning aside."""
-    return not any(s.answer and without_empty_block(s.text[: len(s.text) - s.end]).strip() for s in segments)
+    """Whether all answers of a row are empty or white space: the end token, an empty block of reasoning and what the
+    template writes aside."""
+    return not any(s.answer and s.said and without_empty_block(s.text[: len(s.text) - s.end]).strip() for s in segments)
 
 
 def _warnings(segments: Sequence[Segment], encoded: Encoded, max_tokens: int, early: bool) -> list[str]:

@@ -197,7 +197,7 @@ def check_tags(row: dict[str, Any], layout: Layout) -> None:
     if not isinstance(words, list) or not isinstance(tags, list):
         raise InputError("words and tags are lists, and this row has none.", "data.path")
     if len(words) != len(tags):
-        raise InputError(f"{len(words)} words and {len(tags)} tags: there must be a tag for each word.", "data.path")
+        raise InputError(f"{len(words)} words and {len(tags)} tags: a tag for each word is needed.", "data.path")
 
 
 def system_words(value: Any) -> str:

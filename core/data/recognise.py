@@ -137,14 +137,10 @@ class Look:
         return None
 
     def turns(self, column: str) -> list[dict[str, Any]]:
-        """The turns of the first conversation in a column, or []."""
-        for row in self.rows:
-            value = row.get(column)
-            if value in (None, "", []):
-                continue
-            turns = [turn] if (turn := one_turn(value)) and keys_of([turn]) else turns_of(value)
-            return turns if turns and all(isinstance(t, dict) for t in turns) else []
-        return []
+        """The turns of the first conversation in a column, [] where most of its values are none."""
+        there = [value for row in self.rows if (value := row.get(column)) not in (None, "", [])]
+        found = [turns for value in there if (turns := _as_turns(value))]
+        return found[0] if 2 * len(found) > len(there) else []
 
     def judgement(self, names: Iterable[str] = JUDGED) -> str | None:
         """The column of these names that says of each answer whether it is a good one, by its values."""
@@ -162,13 +158,20 @@ class Look:
         column = self.named(HISTORY)
         if column is None:
             return None
+        read = unread = 0
         for row in self.rows:
             try:
-                if earlier_turns(row.get(column), column):
-                    return column
+                read += bool(earlier_turns(row.get(column), column))
             except InputError:
-                return None
-        return None
+                unread += 1
+        return column if read > unread else None
+
+
+def _as_turns(value: Any) -> list[dict[str, Any]]:
+    """The turns that a value holds, if they are objects."""
+    turn = one_turn(value)
+    turns = [turn] if turn and keys_of([turn]) else turns_of(value)
+    return turns if turns and all(isinstance(t, dict) for t in turns) else []
 
 
 def _one_word(value: Any) -> str:

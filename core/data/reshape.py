@@ -155,6 +155,7 @@ def _choices(look: Look) -> Shape | None:
     return None
 
 
+CERTAIN = 0.9  # of these rows a key must fit
 LOOKED_AT = 50  # rows by which a key of right choices is told
 
 
@@ -229,10 +230,13 @@ TOLD = {
 
 
 def _told_by(found: Sequence[tuple[list[tuple[str, str]], Any]]) -> str | None:
-    """How a column says which choice is right, a key of TOLD: in the same way in all rows. None: it does not."""
+    """How a column says which choice is right, a key of TOLD: in the same way in nearly all rows. None: it does not."""
+    found = [(offer, value) for offer, value in found if offer]
     counts = all(isinstance(value, int) and not isinstance(value, bool) for _, value in found)
     ways = ("mark", "0", "1", "text") if counts else ("mark", "text", "0", "1")
-    return next((by for by in ways if found and all(_right(*one, by) is not None for one in found)), None)
+    fits = {by: sum(_right(*one, by) is not None for one in found) for by in ways}
+    best = max(ways, key=lambda by: fits[by])  # the first of equals
+    return best if found and fits[best] >= CERTAIN * len(found) else None
 
 
 def _right(offer: Sequence[tuple[str, str]], value: Any, by: str) -> str | None:

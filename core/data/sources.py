@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.data import readers
+from core.data.chained import chained
 from core.data.class_names import name_classes
 from core.data.entities import add_entities
 from core.data.files import canonical, choose, is_pattern, matching, parted, within
@@ -106,7 +107,8 @@ def open_data(spec: str, name: str | None = None, split: str | None = None) -> S
         part = part if asked["slice"] is None else asked["slice"]
     chosen = _files(path, name or None, of)
     with _LOCK:  # two visitors who ask at once wait for one reading
-        whole = _open(tuple((str(file), *_stamp(file)) for file in chosen.files), path, chosen.short, chosen.sheet)
+        stamped = tuple((str(file), *_stamp(file)) for file in chosen.files)
+        whole = _open(stamped, path, chosen.short, chosen.sheet, chosen.part)
     if chosen.notes:
         whole = dataclasses.replace(whole, notes=[*chosen.notes, *whole.notes])
     return whole if part is None else _sliced(whole, spec, part, path)
@@ -114,12 +116,14 @@ def open_data(spec: str, name: str | None = None, split: str | None = None) -> S
 
 @dataclass(frozen=True)
 class _Files:
-    """What a path stands for: files, a short name for them, the sheet to read of a workbook, notes."""
+    """What a path stands for: files, a short name for them, the sheet to read of a workbook, notes, and the list to
+    read of a JSON file that holds several."""
 
     files: list[Path]
     short: str
     sheet: str | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
+    part: str | None = None
 
 
 def _files(path: str, name: str | None, split: str | None) -> _Files:
@@ -135,9 +139,7 @@ def _files(path: str, name: str | None, split: str | None) -> _Files:
         if looks_like_id(path) and not place.parent.is_dir() and not known:
             fetched = fetch_set(path, name, split)
             return _Files(fetched.files, path.rsplit("/", 1)[-1], notes=fetched.notes)
-    elif split and canonical(split) != "train":
-        raise InputError(f"There is no split {split!r} in {place.name}: a single file is all train.", SPLIT)
-    return _Files([place], _short(place), name)
+    return _Files([place], _short(place), name, part=None if split is None or canonical(split) == "train" else split)
 
 
 def _chosen(found: dict[str, Path], sheet: str | None, split: str | None, path: str, short: str) -> _Files:
@@ -169,10 +171,12 @@ def _place(path: str) -> Path:
 
 
 @functools.lru_cache(maxsize=8)
-def _open(files: tuple[tuple[str, int, int], ...], spec: str, short: str, sheet: str | None) -> Source:
-    table = read_all([Path(file) for file, *_ in files], lambda file: _read(file, sheet))
+def _open(
+    files: tuple[tuple[str, int, int], ...], spec: str, short: str, sheet: str | None, part: str | None
+) -> Source:
+    table = read_all([Path(file) for file, *_ in files], lambda file: _read(file, sheet, part))
     sample = _sample(table)
-    for change in (name_classes, unfold, add_entities, reshape):
+    for change in (name_classes, chained, unfold, add_entities, reshape):
         if (changed := change(table, sample)) is not table:
             table, sample = changed, _sample(changed)
     layout = recognise(table.columns, sample)
@@ -187,9 +191,12 @@ def _sample(table: Table) -> list[dict[str, Any]]:
     return list(Rows(table.data, table.json).spaced(SAMPLE))
 
 
-def _read(file: Path, sheet: str | None) -> Table:
+def _read(file: Path, sheet: str | None, part: str | None) -> Table:
     try:
-        return readers.read(file, sheet)
+        table = readers.read(file, sheet, part)
+        if part is not None and not table.lists and canonical(part) != "train":
+            raise InputError(f"There is no split {part!r} in {file.name}: a single file is all train.", SPLIT)
+        return table
     except OSError as error:
         raise InputError(
             f"{file.name[:80]!r} cannot be read: {(error.strerror or str(error)).lower()}.", FIELD

@@ -36,8 +36,8 @@ class Columns:
         if strange := like_a_row(names, rows):
             first = ", ".join(repr(shorten(name, 40)) for name in names[:4]) + (", ..." if len(names) > 4 else "")
             message = (
-                f"The names of the columns look like a row: {first}. If the file has no header, that row is lost: write "
-                "a line of names above it, such as text,label."
+                f"The names of the columns look like a row: {first}. If the file has no header, that row is lost: "
+                "write a line of names above it, such as text,label."
             )
             why = f"{shorten(strange, 40)!r} is like the values below it, and what names a column is not learned."
             found.append(Finding("header", 1, [], message, "warning", why))

@@ -82,7 +82,8 @@ class Turns:
 
     def look(self, batch: Batch) -> None:
         """Look at the next rows."""
-        columns, reading = self.case.source.columns, self.case.reading
+        source, reading = self.case.source, self.case.reading
+        columns = [name for name in source.columns if name not in source.made]  # those have findings of their own
         for number, (row, said) in enumerate(zip(batch.rows, batch.said, strict=True), batch.start):
             if None in row.values():
                 for name in columns:

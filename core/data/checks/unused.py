@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.config import RunConfig
+from core.data.chained import PARENTS
 from core.data.checks.batch import Batch
 from core.data.checks.case import Case
-from core.data.checks.finding import SHOWN, Finding, shorten
+from core.data.checks.finding import SHOWN, Finding, count_of, shorten
 from core.data.files import listed
 from core.data.formats import answer_column, is_bad
 from core.data.recognise import (
@@ -27,7 +28,7 @@ from core.data.recognise import (
 from core.data.reshape import CHOICES
 from core.data.sources import Source
 from core.data.template import Wording, parse
-from core.data.turns import as_text, role_of, turns_of
+from core.data.turns import as_text, role_of, turns_of, unused_keys
 from core.errors import InputError
 
 FEW = 12  # different values up to which they are listed
@@ -35,7 +36,6 @@ KNOWN = 2000  # different values that are remembered, to see whether each row ha
 APART = 6  # columns that have a finding of their own
 DESCRIBED, NAMED = 8, 30  # columns that the quiet finding describes, and those that it names besides
 GLANCE = 200  # rows by which a column is described where not all are looked at
-PARENTS = ("parent_id", "parent", "parentid", "parent_message_id", "reply_to", "in_reply_to", "previous_id")
 IMAGES = ("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "image_path", "image_paths",
           "image_url", "image_urls", "image_file", "pixel_values", "video", "videos", "audio", "audios", "sound",
           "audio_path", "video_path")  # fmt: skip
@@ -101,6 +101,13 @@ class Seen:
     bad: int = 0
     bad_rows: list[int] = field(default_factory=list)
     same: set[str] = field(default_factory=set)
+    within: str = ""  # of a key in the turns of a conversation: the column of these
+
+    @property
+    def called(self) -> str:
+        """Its name, and where it is, for a person."""
+        name = repr(shorten(self.name, 40))
+        return f"{name} in the turns of {self.within!r}" if self.within else name
 
     def add(self, number: int, value: Any, row: dict[str, Any]) -> None:
         """Look at the value of the next row."""
@@ -181,7 +188,7 @@ class Seen:
 
     def look_like(self) -> tuple[str, bool]:
         """(what the values look like, in words; whether they may change what should be learned)."""
-        name, few = folded(self.name), len(self.values) <= FEW
+        name, few = folded(self.name.rpartition(".")[2] if self.within else self.name), len(self.values) <= FEW
         kinds = {value.casefold().replace(" ", "_") for value in self.values} if few else set()
         if not self.there:
             return "is empty", False
@@ -266,24 +273,22 @@ class Unused:
     """Looks at the columns that nothing uses."""
 
     def __init__(self, case: Case) -> None:
-        self.case = case
-        self.columns = seen_of(case.source, case.config)
+        self.case, self.look_at = case, Looking(case.source, case.config)
 
     def look(self, batch: Batch) -> None:
         """Look at the next rows."""
-        for column in self.columns:
-            for number, row in enumerate(batch.rows, batch.start):
-                column.add(number, row.get(column.name), row)
+        for number, row in enumerate(batch.rows, batch.start):
+            self.look_at.add(number, row)
 
     def found(self) -> list[Finding]:
         """What was found: a finding for each column that may change what should be learned, one for all others."""
-        told = [(column, *column.look_like()) for column in self.columns]
+        told = [(column, *column.look_like()) for column in self.look_at.all]
         telling = [(column, words) for column, words, may in told if may]
         quiet = [(column, words) for column, words, may in told if not may]
         found = [
             Finding(
                 "unused", column.bad if column.bad_rows and "false" in words else column.there, column.bad_rows,
-                f"{column.name!r} is not used: it {words}.", "warning", WHY,
+                f"{column.called} is not used: it {words}.", "warning", WHY,
             )
             for column, words in telling[:APART]
         ]  # fmt: skip
@@ -292,7 +297,9 @@ class Unused:
             count = max(column.there for column, _ in more)
             found.append(Finding("unused", count, [], f"More columns are not used: {words}.", "warning", WHY))
         if quiet:
-            what = "1 column is" if len(quiet) == 1 else f"{len(quiet):,} columns are"
+            keys = any(column.within for column, _ in quiet)
+            what = count_of(len(quiet), "column or key", "columns or keys") if keys else count_of(len(quiet), "column")
+            what += " is" if len(quiet) == 1 else " are"
             message = f"{what} not used: {_many(quiet)}."
             found.append(Finding("unused", len(self.case.source.rows), [], message, "note", QUIET))
         return found
@@ -304,32 +311,52 @@ QUIET = "Nothing is learned from them."
 
 def _many(columns: Sequence[tuple[Seen, str]]) -> str:
     """Columns with what they look like: the first in words, more by name, and how many there are beyond."""
-    said = [f"{column.name!r} ({words.partition(':')[0]})" for column, words in columns[:DESCRIBED]]
-    named = [repr(shorten(column.name, 30)) for column, _ in columns[DESCRIBED : DESCRIBED + NAMED]]
+    said = [f"{column.called} ({words.partition(':')[0]})" for column, words in columns[:DESCRIBED]]
+    named = [column.called for column, _ in columns[DESCRIBED : DESCRIBED + NAMED]]
     beyond = len(columns) - DESCRIBED - NAMED
     return listed([*said, *named, *([f"{beyond:,} more"] if beyond > 0 else [])])
 
 
-def seen_of(source: Source, config: RunConfig) -> list[Seen]:
-    """The columns that nothing uses, in the order of the file, nothing seen of them yet."""
-    taken = used(source, config)
-    mine = [column for column in source.columns if column in taken]
-    return [Seen(c, same=set(mine)) for c in source.columns if c not in taken]
+class Looking:
+    """What is seen of the columns that nothing uses, and of the keys of turns that nobody reads, row by row."""
+
+    def __init__(self, source: Source, config: RunConfig) -> None:
+        taken, layout = used(source, config), source.layout
+        mine = [column for column in source.columns if column in taken]
+        self.columns = [Seen(c, same=set(mine)) for c in source.columns if c not in taken]
+        self.talks: list[str] = []
+        self.keys: dict[tuple[str, str], Seen] = {}
+        self.names = (layout.roles.get("role", ""), layout.roles.get("content", ""))
+        if Wording.of(config.data).text is None and all(self.names):
+            talks = (layout.roles.get(role) for role in ("messages", "prompt", "chosen"))
+            self.talks = [column for column in talks if column in source.columns]
+
+    def add(self, number: int, row: dict[str, Any]) -> None:
+        """Look at the next row."""
+        for column in self.columns:
+            column.add(number, row.get(column.name), row)
+        for talk in self.talks:
+            for key, value in unused_keys(row.get(talk), *self.names).items():
+                if (talk, key) not in self.keys:
+                    self.keys[talk, key] = Seen(key, within=talk)
+                self.keys[talk, key].add(number, value, row)
+
+    @property
+    def all(self) -> list[Seen]:
+        """Columns in the order of the file, then keys."""
+        return [*self.columns, *self.keys.values()]
 
 
 def glance(source: Source, config: RunConfig) -> list[str]:
     """What is not used, in sentences, by some of the rows: each column that may change what should be learned, and the
     names of the others."""
-    columns = seen_of(source, config)
-    if not columns:
-        return []
+    looking = Looking(source, config)
     for number, row in enumerate(source.rows.spaced(GLANCE)):
-        for column in columns:
-            column.add(number, row.get(column.name), row)
-    told = [(column, *column.look_like()) for column in columns]
+        looking.add(number, row)
+    told = [(column, *column.look_like()) for column in looking.all]
     # The counts are those of a sample, so they are not said.
-    said = [f"{c.name!r} is not used: it {words.partition(':')[0]}." for c, words, may in told if may]
-    names = [repr(shorten(c.name, 30)) for c, _, may in told if not may]
+    said = [f"{c.called} is not used: it {words.partition(':')[0]}." for c, words, may in told if may]
+    names = [c.called for c, _, may in told if not may]
     if names:
         some = names if len(names) <= DESCRIBED else [*names[: DESCRIBED - 1], f"{len(names) - DESCRIBED + 1:,} more"]
         said.append(f"Not used: {listed(some)}.")

@@ -46,7 +46,7 @@ def test_a_row_that_does_not_fit_has_neither_and_changes_no_layout(tmp_path, bad
     assert source.layout.name == "tokens_tags" and len(source.rows) == 5
     assert source.rows[place] == bad | {"text": None, "entities": None}
     assert [row["text"] for row in source.rows].count("Ada sings") == 4
-    with pytest.raises(InputError, match="and this row has none|there must be a tag for each word"):
+    with pytest.raises(InputError, match="and this row has none|a tag for each word is needed"):
         to_messages(source.rows[place], source.layout)
 
 
