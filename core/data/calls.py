@@ -42,7 +42,7 @@ def _call(call: Any) -> dict[str, Any]:
     asked = parsed(call.get("function") or call) if isinstance(call, dict) else None
     if not isinstance(asked, dict) or not isinstance(name := asked.get("name"), str) or not name.strip():
         raise InputError(f"a call of a tool has no name: {as_text(call)[:80]}.", FIELD)
-    given = next((asked[k] for k in ARGUMENTS if asked.get(k) is not None), {})
+    given: Any = next((asked[k] for k in ARGUMENTS if asked.get(k) is not None), {})
     more = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
     return {"type": "function", "function": {"name": name, "arguments": _arguments(given, name)}, **more}
 

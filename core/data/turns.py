@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from core.data.blocks import content_of
+from core.data.blocks import Content, content_of
 from core.data.blocks import unused as unused_of_block
 from core.data.calls import KNOWN, calls_of, is_call, tools_of
 from core.data.marks import MARKS, is_muted, odd_marks
@@ -98,8 +98,8 @@ def _speaker(turn: Any, number: int, role: str) -> str:
 
 def _messages(turn: dict[str, Any], speaker: str, name: str, key: str) -> list[Message]:
     """A turn as the messages that it is: one, and more only where the user hands over results of tools."""
-    if held := held_by({k: v for k, v in turn.items() if k != key}):
-        raise InputError(f"it holds {held!r}: only text can be trained on.", FIELD)
+    if medium := held_by({k: v for k, v in turn.items() if k != key}):
+        raise InputError(f"it holds {medium!r}: only text can be trained on.", FIELD)
     held = content_of(turn.get(key), data=speaker == "tool")
     message: Message = {"role": speaker, "content": held.words}
     if speaker == "assistant":
@@ -114,7 +114,7 @@ def _messages(turn: dict[str, Any], speaker: str, name: str, key: str) -> list[M
     return [*results, *([message] if held.texts or not results else [])]
 
 
-def _answer(turn: dict[str, Any], message: Message, held: Any, name: str) -> Message:
+def _answer(turn: dict[str, Any], message: Message, held: Content, name: str) -> Message:
     """A message of the assistant, with its calls, its reasoning and whether it is learned."""
     calls = calls_of(turn.get("tool_calls")) or calls_of(turn.get("function_call")) or held.calls
     if not calls and name in CALLS and message["content"].strip():
