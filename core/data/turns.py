@@ -9,7 +9,7 @@ from typing import Any
 
 from core.data.blocks import Content, content_of
 from core.data.blocks import unused as unused_of_block
-from core.data.calls import KNOWN, calls_of, is_call, tools_of
+from core.data.calls import KNOWN, calls_of, tools_of
 from core.data.marks import MARKS, is_muted, odd_marks
 from core.data.media import held_by
 from core.data.reasoning import KEY, KEYS, reasoning_of
@@ -117,9 +117,8 @@ def _messages(turn: dict[str, Any], speaker: str, name: str, key: str) -> list[M
 def _answer(turn: dict[str, Any], message: Message, held: Content, name: str) -> Message:
     """A message of the assistant, with its calls, its reasoning and whether it is learned."""
     calls = calls_of(turn.get("tool_calls")) or calls_of(turn.get("function_call")) or held.calls
-    if not calls and name in CALLS and message["content"].strip():
-        if is_call(message["content"]):
-            calls, message["content"] = calls_of(message["content"]), ""
+    if not calls and name in CALLS and message["content"].lstrip()[:1] in ("[", "{"):
+        calls, message["content"] = calls_of(message["content"]), ""
     if calls:
         message["tool_calls"] = calls
     if reasoning := as_text(reasoning_of(turn)) or "\n".join(held.reasoning):

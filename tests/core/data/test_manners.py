@@ -6,7 +6,9 @@ import pytest
 
 from core.data.chat import render_chat
 from core.data.encode import encode, encode_prompt
-from core.data.template import Wording, prompt_segments
+from core.data.formats import Layout
+from core.data.reasoning import answer_of
+from core.data.template import Wording, answer_text, prompt_segments, render
 from core.data.turns import conversation
 from core.models.tokenizer import traits
 from tests.core.data import families
@@ -73,6 +75,7 @@ HARMONY = (
     "{% else %}{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|end|>' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
 )
+TALK = Layout("messages", {"messages": "messages", "role": "role", "content": "content"}, "")
 TEMPLATES = {
     "llama": LLAMA, "chatml": CHATML, "qwen3": QWEN3, "opens": OPENS, "r1": R1, "strips": STRIPS, "gemma": GEMMA,
     "mistral": MISTRAL, "phi": PHI, "harmony": HARMONY,
@@ -144,6 +147,24 @@ def test_earlier_turns_are_those_that_a_server_sends(name, form):
     learned = [s.text for s in every if s.answer]
     assert learned[-1] == answer.text
     assert not any("<think>\n\n</think>" in text and WHY not in text for text in learned[:-1])
+
+
+@pytest.mark.parametrize("name", [*TEMPLATES, "vicuna", "tagged"])
+@pytest.mark.parametrize("form", ["plain", "key", "tags", "closing tag"])
+def test_the_right_answer_is_what_the_model_says_behind_its_reasoning(name, form):
+    vicuna = "{% for m in messages %}{{ m.role.upper() + ': ' + m.content + ' ' }}{% endfor %}"  # no generation prompt
+    tagged = "{% for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + eos_token }}{% endfor %}"
+    template = {"vicuna": vicuna, "tagged": tagged}.get(name) or TEMPLATES[name]
+    model = families.make("bpe", bos=False, markers=MARKERS)
+    model.chat_template = template
+    row = {"messages": [ASKED, {"role": "assistant", **FORMS[form]}]}
+    segments = render(row, TALK, None, model)
+    learned = [label for label in encode(segments, model, 999).labels if label >= 0]
+    said = answer_of(model.decode(learned, skip_special_tokens=True))
+    want = answer_text(row, TALK, None, model, segments)
+    assert want.endswith(WORDS) and answer_text(row, TALK, None, model) == WORDS
+    if name != "harmony" or form == "plain":  # whose channels are special tokens, which a decoded text has not
+        assert want == said
 
 
 CALL = {"type": "function", "function": {"name": "find", "arguments": {"city": "Ghent"}}}

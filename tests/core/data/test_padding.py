@@ -71,6 +71,14 @@ def test_padding_that_was_written_as_json_is_taken_out(tmp_path, kind):
     assert arguments(path)[:2] == [[{"a": 1, "b": 2}], [{"city": {"in": "BE"}}]]
 
 
+def test_what_no_call_ever_fills_is_padding_unless_the_tool_has_it(tmp_path):
+    one = [row(call("add", a=n, city=None), tools=TOOLS[:1]) for n in range(3)]
+    assert arguments(written(tmp_path, one, "jsonl")) == [[{"a": n}] for n in range(3)]
+    one = [row(call("add", a=n, b=None), tools=TOOLS[:1]) for n in range(3)]
+    assert arguments(written(tmp_path, one, "json")) == [[{"a": n, "b": None}] for n in range(3)]
+    assert arguments(written(tmp_path, [row(call("add", a=1, b=None))], "jsonl")) == [[{"a": 1, "b": None}]]
+
+
 @pytest.mark.parametrize("kind", ["jsonl", "json"])
 @pytest.mark.parametrize(
     "rows",

@@ -75,6 +75,7 @@ def test_a_list_in_json_and_an_object_of_lists_are_conversations():
          "function_call": {"name": "find", "arguments": '{"what": "tea"}'}},
         {"role": "function_call", "content": '{"name": "find", "arguments": {"what": "tea"}}'},
         {"role": "tool_call", "content": '[{"name": "find", "parameters": {"what": "tea"}}]'},
+        {"role": "tool_calls", "content": '\n{"name": "find", "args": {"what": "tea"}}\n'},
     ],
 )  # fmt: skip
 def test_calls_in_many_spellings(turn):
@@ -106,8 +107,9 @@ def test_calls_in_blocks_and_among_nulls(turn):
         ([CALL, {"id": "2", "function": {"name": " ", "arguments": {}}}], "has no name"),
         ([CALL, {"id": "2", "function": {"arguments": {"a": 1}}}], "has no name"),
         ([{"function": {"name": 5, "arguments": {}}}], "has no name"),
-        (["find tea"], "has no name"),
-        ("find tea", "has no name"),
+        (["find tea"], "a call of a tool is no JSON"),
+        ("find tea", "a call of a tool is no JSON"),
+        ('[{"name": "find"', "a call of a tool is no JSON: it ends too early"),
         ([{"function": {"name": "w", "arguments": '{"c": Oslo'}}], "'w' are no JSON: a value is missing before 'O'"),
         ([{"name": "w", "arguments": "{'c': 1}"}], "no JSON: there are single quotes, as Python writes them"),
         ([{"name": "w", "arguments": "Oslo"}], "no JSON"),
@@ -123,8 +125,9 @@ def test_calls_that_cannot_be_read_are_refused(calls, words):
         for turn in ({"function_call": calls[0]}, {"content": [{"type": "tool_call", **calls[0]}]}):
             with pytest.raises(InputError, match=words.partition(":")[2].strip() or words):
                 talk([{"role": "assistant", **turn}])
-        with pytest.raises(InputError):
-            talk([{"role": "function_call", "content": json.dumps(calls[0])}])
+        for text in (json.dumps(calls[0]), json.dumps(calls), json.dumps(calls[0])[:-2]):
+            with pytest.raises(InputError):
+                talk([{"role": "function_call", "content": text}])
 
 
 def test_calls_keep_their_ids():
