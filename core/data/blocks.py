@@ -20,6 +20,13 @@ _HIDDEN = ("redacted_thinking", "reasoning.encrypted")  # of a model that does n
 _CALLS = ("tool_call", "tool_calls", "tool_use", "function_call", "function")
 _RESULTS = ("tool_result", "tool_response", "function_call_output", "function_response")
 
+_OF_CALL = ("tool_use_id", "tool_call_id", "call_id")
+_GEMINI = {  # whose parts have no type
+    "media": ("inlineData", "inline_data", "fileData", "file_data"),
+    "call": ("functionCall", "function_call"),
+    "result": ("functionResponse", "function_response"),
+}
+
 
 @dataclass
 class Content:
@@ -84,8 +91,12 @@ def _is_typed(block: dict[str, Any]) -> bool:
 def _kind(block: dict[str, Any]) -> str:
     """Of what kind a block is: text, reasoning, hidden, call, result, media or other."""
     named = as_text(block.get("type")).strip().casefold()
-    if named in BLOCKS or held_by(block):
+    if named in BLOCKS or held_by(block) or any(block.get(key) for key in _GEMINI["media"]):
         return "media"
+    if block.get("thought") is True:
+        return "reasoning"
+    if found := next((kind for kind, keys in _GEMINI.items() if any(block.get(key) for key in keys)), ""):
+        return found
     for kind, names in (("reasoning", _REASONING), ("hidden", _HIDDEN), ("call", _CALLS), ("result", _RESULTS)):
         if named in names:
             return kind
@@ -102,15 +113,17 @@ def _read(block: dict[str, Any], made: Content) -> None:
     if kind == "hidden":
         return
     if kind == "result":
-        said = content_of(_first(block, ("content", "output", *TEXTS)), data=True)
-        asked = _first(block, ("tool_use_id", "tool_call_id", "call_id", "id"))
+        block = _first(block, _GEMINI["result"]) or block
+        said = content_of(_first(block, ("content", "output", "response", *TEXTS)), data=True)
+        asked = _first(block, (*_OF_CALL, "id"))
         made.results.append((said.words, asked if isinstance(asked, str) else None))
         return
     if kind == "call":
-        held = _first(block, ("function", *_CALLS, "value", "content"))
+        held = _first(block, ("function", "functionCall", *_CALLS, "value", "content"))
         made.calls += calls_of(held if isinstance(held, str | list) else {**block, "function": held})
     elif kind == "reasoning":
-        made.reasoning.append("\n".join(_texts(block, (*_REASONING, *TEXTS, "summary"))))
+        held = {key: value for key, value in block.items() if value is not True}  # "thought": true is a mark
+        made.reasoning.append("\n".join(_texts(held, (*_REASONING, *TEXTS, "summary"))))
     else:
         made.texts.append("\n".join(_texts(block, TEXTS)))
     made.muted.append(is_muted(block))
@@ -139,11 +152,16 @@ def unused(block: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     if kind == "text":
         known.update(TEXTS)
     elif kind == "reasoning":
+        known.add("thought")
         known.update((*_REASONING, *TEXTS, "summary"))
     elif kind == "call":
-        known.update((*_CALLS, "value", "content", "name", "arguments", "parameters", "args", "input", "call_id"))
+        known.update(
+            (*_CALLS, "functionCall", "value", "content", "name", "arguments", "parameters", "args", "input", "call_id")
+        )
     elif kind == "result":
-        known.update((*TEXTS, "output", "tool_use_id", "tool_call_id", "call_id", "name"))
+        known.update(
+            (*TEXTS, *_GEMINI["result"], "response", "output", "tool_use_id", "tool_call_id", "call_id", "name")
+        )
     for key, value in block.items():
         if key not in known and not is_empty(value):
             yield key, value

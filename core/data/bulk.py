@@ -137,6 +137,8 @@ class _Work:
             if is_blank(segments):
                 report.left_out.setdefault(BLANK, []).append(number)
                 continue
+            if any(s.answer and s.lost for s in segments):
+                report.unwritten.append(number)
             numbers.append(number)
             rendered.append(sides(segments, self.tokenizer) if self.apart else segments)
         made_ids = (ids_of_sides if self.apart else ids_of_rows)(rendered, self.tokenizer)

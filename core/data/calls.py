@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from core.data.json_words import words
+from core.data.json_words import several, words
 from core.data.values import as_text, is_empty, parsed, without_nulls
 from core.errors import InputError
 
@@ -20,29 +20,28 @@ def calls_of(value: Any) -> list[dict[str, Any]]:
     """Calls as [{"type": "function", "function": {"name", "arguments"}, "id"?}, ...], the arguments an object.
 
     Args:
-        value: calls in OpenAI's shape, {"name", "arguments"}, or JSON text of either: one, or a list of them; or
-            nothing. What a table filled in with nulls is no call.
+        value: calls in OpenAI's shape, {"name", "arguments"}, or JSON text of either: one, a list of them, or objects
+            one after the other; or nothing. What a table filled in with nulls is no call.
 
     Raises:
         InputError: a call without a name, or with arguments that are no JSON.
     """
     value = parsed(value)
+    if isinstance(value, str) and value.strip():
+        value = several(value) or value
     return [_call(parsed(call)) for call in (value if isinstance(value, list) else [value]) if not is_empty(call)]
 
 
-def is_call(value: Any) -> bool:
-    """Whether a value, or JSON text, is meant as a call or a list of them."""
-    value = parsed(value)
-    first = value[0] if isinstance(value, list) and value else value
-    first = parsed(first)
-    return isinstance(first, dict) and ("function" in first or "name" in first or any(k in first for k in ARGUMENTS))
-
-
 def _call(call: Any) -> dict[str, Any]:
+    if isinstance(call, str):
+        try:
+            json.loads(call)
+        except json.JSONDecodeError as error:
+            raise InputError(f"a call of a tool is no JSON: {words(error)}, in {as_text(call)[:80]}.", FIELD) from None
     asked = parsed(call.get("function") or call) if isinstance(call, dict) else None
     if not isinstance(asked, dict) or not isinstance(name := asked.get("name"), str) or not name.strip():
         raise InputError(f"a call of a tool has no name: {as_text(call)[:80]}.", FIELD)
-    given = next((asked[k] for k in ARGUMENTS if asked.get(k) is not None), {})
+    given: Any = next((asked[k] for k in ARGUMENTS if asked.get(k) is not None), {})
     more = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
     return {"type": "function", "function": {"name": name, "arguments": _arguments(given, name)}, **more}
 

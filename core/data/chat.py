@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.data.dialect import Tools, dialect, put, reasoned, write
 from core.data.guard import Guard
-from core.data.reasoning import KEY, closed, empty_block, opened, split
+from core.data.reasoning import KEY, KEYS, block_at_end, closed, empty_block, opened, split, without_empty_block
 from core.data.segments import Segment
 from core.data.template import Wording
-from core.data.turns import Message, as_text, learned, said
+from core.data.turns import Message, as_text, is_blank, learned, said
 from core.errors import InputError
 from core.models.tokenizer import traits, turn_end
 
@@ -50,8 +50,10 @@ def render_chat(
     last one are left out. A greeting of the assistant that opens the conversation answers nothing and is not trained
     on.
 
-    Reasoning that a template has a place for and leaves out of the last answer (an empty block, or a generation prompt
-    that opens one) is put there. What else of an assistant's turn it leaves out is said in `Segment.lost`.
+    Where the last answer does not begin as the generation prompt ends, it is put behind it: R1's prompt opens a tag
+    that no answer has. Reasoning that a template has a place for and leaves out of the last answer (an empty block, or
+    a generation prompt that opens one) is put there. What else of an assistant's turn it leaves out is said in
+    `Segment.lost`.
 
     Args:
         messages, tools: see core.data.turns. What the template cannot write becomes words: see `dialect.put`.
@@ -73,13 +75,14 @@ def render_chat(
     if able.thinks:
         messages[-1] = reasoned(messages[-1])
     guard = Guard((messages, tools), traits(tokenizer))
-    talk = _Talk(tokenizer, template, guard, guard.marked(messages), guard.marked(tools))
+    talk = _Talk(tokenizer, template, guard, guard.marked(messages), guard.marked(tools), able.extra)
     asked = turns[-1:] if wording.train_on == "last" else turns
-    spans = talk.by_prefixes(asked)
-    if spans is None and _GENERATION.search(tokenizer.get_chat_template(template, list(tools) or None)):
-        spans = talk.by_marks()
-    if spans is None:
-        spans = talk.by_prefixes(turns[-1:]) or talk.behind_a_tag()
+    marks = _GENERATION.search(tokenizer.get_chat_template(template, list(tools) or None)) is not None
+    spans = talk.spans(asked, marks)
+    if not spans and KEY in messages[-1]:  # a generation prompt that has no place for reasoning
+        talk = replace(talk, messages=[*talk.messages[:-1], without(talk.messages[-1])], told=talk.messages[-1])
+        spans = talk.spans(asked, marks)
+    spans = spans or talk.apart() or (talk.by_marks(anyhow=True) if marks else None)
     if not spans:
         raise InputError(
             "The chat template writes a conversation otherwise once an answer follows, and it has no {% generation %} "
@@ -114,14 +117,24 @@ class _Talk:
     guard: Guard
     messages: list[Message]
     tools: Tools
+    extra: str = ""  # see Dialect
+    told: Message | None = None  # the last message where it is written without its reasoning
 
     def __post_init__(self) -> None:
         self.full = self.write(self.messages)
         self.end = turn_end(self.tokenizer, self.template)
+        self.put_back = False
 
     def write(self, messages: list[Message], prompt: bool = False) -> str:
         """What the template makes of some of the messages."""
         return self.guard.whole(write(self.tokenizer, self.template, messages, self.tools, prompt))
+
+    def spans(self, turns: list[int], marks: bool) -> list[Span] | None:
+        """The spans of turns, or of the last one alone; None where a prompt is not what a conversation begins with."""
+        found = self.by_prefixes(turns)
+        if found is None and marks:
+            found = self.by_marks()
+        return found or self.by_prefixes(turns[-1:]) or self.behind()
 
     def by_prefixes(self, turns: list[int]) -> list[Span] | None:
         """The spans of turns, each between what is written up to it and what is written with it."""
@@ -135,8 +148,11 @@ class _Talk:
             spans.append(self._last(len(start)) if stop is self.full else self._span(len(start), len(stop), i))
         return spans
 
-    def by_marks(self) -> list[Span] | None:
-        """The spans of the template's own {% generation %} marks; the last begins behind the generation prompt."""
+    def by_marks(self, anyhow: bool = False) -> list[Span] | None:
+        """The spans of the template's own {% generation %} marks; the last begins behind the generation prompt.
+
+        anyhow: or at its mark, where the conversation does not begin with that prompt.
+        """
         from transformers.utils.chat_template_utils import render_jinja_template
 
         tools = list(self.tools) or None
@@ -147,7 +163,7 @@ class _Talk:
         said_by = [i for i, m in enumerate(self.messages) if m["role"] == "assistant"]
         prompt = self.write(self.messages[:-1], prompt=True)
         behind = self.full.startswith(prompt)
-        if rendered[0] != self.full or len(found[0]) != len(said_by) or (opened(prompt) and not behind):
+        if rendered[0] != self.full or len(found[0]) != len(said_by) or not (behind or anyhow):
             return None
         starts = [start for start, _ in found[0]]
         borders = dict(zip(said_by, zip(starts, [*starts[1:], len(self.full)], strict=True), strict=True))
@@ -158,23 +174,35 @@ class _Talk:
             return None
         return [*spans, self._last(start)]
 
-    def behind_a_tag(self) -> list[Span] | None:
-        """The span of the last answer where the generation prompt opens a tag for reasoning that answers do not have.
-
-        R1's template does so: it takes the reasoning out of each answer. What the model writes behind such a prompt is
-        reasoning, or none, the closing tag, and the answer.
-        """
+    def behind(self) -> list[Span] | None:
+        """The span of the last answer behind a generation prompt that ends in more than answers begin with."""
         prompt = self.write(self.messages[:-1], prompt=True)
-        tag = opened(prompt)
-        if tag is None or not self.full.startswith(prompt[: tag.start()]):
+        head = prompt.removesuffix(self.extra)
+        if not self.extra or head == prompt or not self.full.startswith(head):
             return None
-        own = self.full[tag.start() :].lstrip()
-        if own.startswith(opening := tag.group().strip()):
-            own = own[len(opening) :].lstrip()
-        else:
-            own = f"\n</{tag['tag']}>\n\n{own}"
+        own = self.full[len(head) :]
+        if tag := block_at_end(self.extra):
+            own = own.lstrip().removeprefix(f"<{tag['tag']}>")
+            own = own if opened(self.extra) else without_empty_block(own)
         self.full = prompt + own
         return [self._last(len(prompt))]
+
+    def apart(self) -> list[Span] | None:
+        """The span of the last answer as the template writes it after one question, behind the prompt of them all.
+
+        For templates that write what came before an answer in another way once it is there, as gpt-oss's does of calls.
+        """
+        try:
+            alone = replace(self, messages=[{"role": "user", "content": "hello"}, self.messages[-1]])
+            [span] = alone.by_prefixes([1]) or alone.behind() or [None]
+        except InputError:
+            return None
+        if span is None:
+            return None
+        prompt = self.write(self.messages[:-1], prompt=True)
+        self.full, self.put_back = prompt + alone.full[span.start :], alone.put_back
+        moved = len(prompt) - span.start
+        return [Span(len(prompt), span.stop + moved, span.end)]
 
     def _is_said(self, turn: int, start: int, stop: int) -> bool:
         """Whether the template writes no empty block in place of the reasoning of a turn that others follow."""
@@ -186,12 +214,16 @@ class _Talk:
     def _last(self, start: int) -> Span:
         """The span of the last answer, with its reasoning put where the template has a place for it."""
         why, own = _reasoning(self.messages[-1]), self.full[start:]
+        if (tag := opened(self.full[:start])) and f"</{tag['tag']}>" not in own:
+            own = f"\n</{tag['tag']}>\n\n{own.lstrip()}"
         if why and not _holds(own, why):
             if block := empty_block(own):
                 own = f"{own[: block.start('inside')]}\n{why}\n{own[block.end('inside') :]}"
-            elif opened(self.full[:start]) and closed(own):
+                self.put_back = True
+            elif tag and closed(own):
                 own = f"{why}\n{own.lstrip()}"
-            self.full = self.full[:start] + own
+                self.put_back = True
+        self.full = self.full[:start] + own
         return self._span(start, len(self.full), len(self.messages) - 1)
 
     def _span(self, start: int, stop: int, turn: int) -> Span:
@@ -227,30 +259,43 @@ class _Talk:
     def cut(self, spans: list[Span], turns: list[int], everywhere: bool) -> list[Segment]:
         """The segments; where the template writes no end token, the last answer gets one."""
         segments, at, eos = list[Segment](), 0, self.guard.t.eos
-        asked = turns[-len(spans) :]
-        lost = self._lost(asked)
-        for i, (span, turn) in enumerate(zip(spans, asked, strict=True)):
+        before = 0
+        for i, (span, turn) in enumerate(zip(spans, turns[-len(spans) :], strict=True)):
             if span.start > at:
-                segments.append(self.guard.segment(self.full[at : span.start], everywhere=everywhere, lost=lost))
-                lost = ""
+                given = self.full[at : span.start]
+                lost = self.guard.bare(self._lost(before, turn, given))
+                segments.append(replace(self.guard.segment(given, everywhere=everywhere), lost=lost))
+            before = turn + 1
             answer, end, at = self.full[span.start : span.stop], span.end, span.stop
             if i == len(spans) - 1 and not end and eos:
                 answer, end = answer.rstrip() + eos, len(eos)
-            gone = _left_out(self.messages[turn], answer)
-            segments.append(self.guard.segment(answer, answer=True, end=end, lost=gone))
+            message = self.told if self.told and turn == len(self.messages) - 1 else self.messages[turn]
+            segments.append(
+                replace(
+                    self.guard.segment(answer, answer=True, end=end),
+                    lost=self.guard.bare(_left_out(message, answer)),
+                    put_back=self.put_back and i == len(spans) - 1,
+                    said=not is_blank(message),
+                )
+            )
         if at < len(self.full):
             segments.append(self.guard.segment(self.full[at:], everywhere=everywhere))
         return segments
 
-    def _lost(self, asked: list[int]) -> str:
-        """What the template leaves out of turns of the assistant that are read and not learned."""
-        read = (m for i, m in enumerate(self.messages) if m["role"] == "assistant" and i not in asked)
-        return next((gone for m in read if (gone := _left_out(m, self.full))), "")
+    def _lost(self, first: int, stop: int, text: str) -> str:
+        """What the template leaves out of the turns of the assistant that are read in a text and not learned."""
+        read = (m for m in self.messages[first:stop] if m["role"] == "assistant")
+        return next((gone for m in read if (gone := _left_out(m, text))), "")
 
 
 def _reasoning(message: Message) -> str:
     """The reasoning of a message, under its key or between tags in its words."""
     return str(message.get(KEY) or (split(message["content"]) or ("",))[0]).strip()
+
+
+def without(message: Message) -> Message:
+    """A message without its reasoning."""
+    return {key: value for key, value in message.items() if key not in KEYS}
 
 
 def _left_out(message: Message, text: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from core.data.reasoning import KEY, KEYS, empty_block, opened, split
+from core.data.reasoning import KEY, KEYS, block_at_end, empty_block, opened, split, without_empty_block
 from core.data.turns import Message, as_text, said
 from core.errors import InputError
 
@@ -33,6 +34,7 @@ class Dialect:
         results: what a tool says, where there are no calls.
         reasoning: what an assistant thinks, under this key of its message; "": under none.
         thinks: whether there is a place for that: a generation prompt that opens it, or an empty block without it.
+        extra: what a generation prompt ends in, and no answer begins with: R1's <think>, or an empty block.
     """
 
     system: bool
@@ -41,6 +43,7 @@ class Dialect:
     results: bool
     reasoning: str = ""
     thinks: bool = False
+    extra: str = ""
 
 
 _KNOWN: weakref.WeakKeyDictionary[Any, dict[str | None, Dialect]] = weakref.WeakKeyDictionary()
@@ -71,22 +74,31 @@ def _try(tokenizer: PreTrainedTokenizerFast, template: str | None) -> Dialect:
         asked: list[Message] = [_ASK, {"role": "assistant", "content": "", "tool_calls": [call]}, result, _REPLY]
         return writes(asked, "find", _A, _B, _C)
 
+    thinks, extra = _manner(tokenizer, template)
     return Dialect(
         system=writes([{"role": "system", "content": _A}, _ASK, _REPLY], _A),
         tools=writes([_ASK, _REPLY], _A, tools=[tool]),
         calls="objects" if calls({_A: _B}) else "text" if calls(json.dumps({_A: _B})) else "",
         results=writes([_ASK, _REPLY, {"role": "tool", "content": _C}, _REPLY], _C),
-        thinks=_has_place(tokenizer, template),
+        thinks=thinks,
+        extra=extra,
         reasoning=next((key for key in KEYS if writes([_ASK, _REPLY | {key: _A}], _A, "good")), ""),
     )
 
 
-def _has_place(tokenizer: PreTrainedTokenizerFast, template: str | None) -> bool:
+def _manner(tokenizer: PreTrainedTokenizerFast, template: str | None) -> tuple[bool, str]:
+    """(thinks, extra) of a dialect."""
     try:
         prompt, whole = write(tokenizer, template, [_ASK], (), True), write(tokenizer, template, [_ASK, _REPLY], ())
     except InputError:
-        return False
-    return bool(opened(prompt) or (whole.startswith(prompt) and empty_block(whole[len(prompt) :])))
+        return False, ""
+    if whole.startswith(prompt):
+        return bool(opened(prompt) or empty_block(whole[len(prompt) :])), ""
+    tag = block_at_end(prompt)
+    at = tag.start() if tag else len(os.path.commonprefix([prompt, whole]))
+    if not whole.startswith(prompt[:at]) or not without_empty_block(whole[at:]).lstrip().startswith(_REPLY["content"]):
+        return False, ""
+    return tag is not None, prompt[at:]
 
 
 def write(

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from core.data.media import refuse
 from core.data.turns import Message, as_text, before_answer, conversation, dialogue, tools_of, turns_of
 from core.errors import InputError
 
@@ -132,6 +133,7 @@ def to_messages(row: dict[str, Any], layout: Layout) -> list[Message]:
             are one text only. Undesired: the row is marked as a bad answer.
     """
     check_desired(row, layout)
+    refuse(row)
     r = layout.roles
 
     def cell(role: str) -> str:

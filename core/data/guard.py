@@ -54,19 +54,20 @@ class Guard:
         """What a template wrote, where it wrote a mark as the escape of JSON or Python: as the mark again."""
         return text.replace(self._escaped, self.mark)
 
-    def segment(
-        self, text: str, answer: bool = False, end: int = 0, everywhere: bool = False, lost: str = ""
-    ) -> Segment:
+    def segment(self, text: str, answer: bool = False, end: int = 0, everywhere: bool = False) -> Segment:
         """A segment of marked text: the marks become cuts."""
-        lost = lost.replace(self.mark, "")
         if self.mark not in text:
-            return Segment(text, answer, (), end, everywhere, lost)
+            return Segment(text, answer, (), end, everywhere)
         pieces = text.split(self.mark)
         cuts, at = [], 0
         for piece in pieces[:-1]:
             at += len(piece)
             cuts.append(at)
-        return Segment("".join(pieces), answer, tuple(cuts), end, everywhere, lost)
+        return Segment("".join(pieces), answer, tuple(cuts), end, everywhere)
+
+    def bare(self, text: str) -> str:
+        """A marked text without the marks."""
+        return text.replace(self.mark, "")
 
 
 def _texts(value: Any) -> Iterator[str]:

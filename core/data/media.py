@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from core.data.values import as_text, is_empty
+from core.data.values import as_text, is_empty, parsed
 from core.errors import InputError
 
 _KINDS = ("image", "img", "picture", "photo", "video", "audio", "sound", "file", "document", "pdf")
@@ -32,7 +33,12 @@ MARKERS = re.compile(
 
 def held_by(holder: Mapping[str, Any]) -> str | None:
     """The key or column of some that holds an image, audio or video; None where none does."""
-    return next((k for k, v in holder.items() if str(k).strip().casefold() in KEYS and not is_empty(v)), None)
+    return next((name for name, value in holder.items() if _is_key(name) and not is_empty(parsed(value))), None)
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_key(name: str) -> bool:
+    return name.strip().casefold() in KEYS
 
 
 def refuse(row: Mapping[str, Any]) -> None:

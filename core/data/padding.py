@@ -25,56 +25,61 @@ class Unpad:
 def padded(columns: Sequence[str], sample: Sequence[dict[str, Any]]) -> Unpad | None:
     """The edit that takes such nulls out of rows; None where there are none.
 
-    A null is Arrow's where the arguments of all calls have the same names whatever is called, and one of them is null
-    in every call of one tool and has a value in a call of another. All other nulls of JSON were written by somebody.
-    A file in columns (Parquet) cannot tell the two apart: see `core.data.rows`.
+    A null is Arrow's where the arguments of all calls have the same names whatever is called, and one of them has no
+    value in any call of a tool, which does not name it among its parameters. All other nulls of JSON were written by
+    somebody. A file in columns (Parquet) cannot tell the two apart: see `core.data.rows`.
 
     Args:
         columns: of the rows. sample: some of them.
     """
-    found = tuple(column for column in columns if _is_padded(_calls(row.get(column) for row in sample)))
-    if not found:
-        return None
-    tools = [c for c in columns if c not in found and any(_is_tools(row.get(c)) for row in sample)]
-    return Unpad((*found, *tools))
+    opened = {column: [_opened(row.get(column)) for row in sample] for column in columns}
+    tools = {column: dict(_tools(values)) for column, values in opened.items()}
+    declared = {name: names for some in tools.values() for name, names in some.items()}
+    found = [column for column, values in opened.items() if _is_padded(_calls(values), declared)]
+    return Unpad((*found, *(c for c in columns if tools[c] and c not in found))) if found else None
 
 
-def _is_padded(calls: Iterable[tuple[str, dict[str, Any]]]) -> bool:
+def _is_padded(calls: Iterable[tuple[str, dict[str, Any]]], declared: dict[str, set[str]]) -> bool:
     filled: dict[str, set[str]] = {}  # tool -> arguments that have a value in one of its calls
     names: tuple[str, ...] | None = None
-    for tool, given in calls:
+    count = 0
+    for count, (tool, given) in enumerate(calls, 1):  # noqa: B007 - how many there are is asked below
         if names is not None and tuple(given) != names:
             return False
         names = tuple(given)
         filled.setdefault(tool, set()).update(name for name, value in given.items() if value is not None)
-    used = set().union(*filled.values())
-    return len(filled) > 1 and any(have != used for have in filled.values())
+    lacking = (set(names or ()) - have - declared.get(tool, set()) for tool, have in filled.items())
+    return count > 1 and any(lacking)
 
 
 def _calls(values: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The calls in values, at any depth: the name of the tool, and the arguments where they are an object."""
-    waiting = [_opened(value) for value in values]
+    for value in _objects(values):
+        given = next((value[k] for k in ARGUMENTS if isinstance(value.get(k), dict)), None)
+        if given and isinstance(value.get("name"), str) and "properties" not in given and "description" not in value:
+            yield value["name"], given
+
+
+def _tools(values: Iterable[Any]) -> Iterator[tuple[str, set[str]]]:
+    """The tools in values: the name of each, and those of its parameters."""
+    for value in _objects(values):
+        schema = value.get("parameters") or value.get("input_schema")
+        if isinstance(value.get("name"), str) and isinstance(schema, dict):
+            if isinstance(named := schema.get("properties"), dict):
+                yield value["name"], {name for name, what in named.items() if what is not None}
+
+
+def _objects(values: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """The objects in values, at any depth."""
+    waiting = list(values)
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            given = next((value[k] for k in ARGUMENTS if isinstance(value.get(k), dict)), None)
-            if given and isinstance(value.get("name"), str) and "description" not in value:
-                yield value["name"], given
-            else:
-                waiting += value.values()
+            yield value
+            waiting += value.values()
         elif isinstance(value, list):
             waiting += value
 
 
 def _opened(value: Any) -> Any:
     return turns_of(value) or parsed(value)
-
-
-def _is_tools(value: Any) -> bool:
-    value = parsed(value)
-    first = value[0] if isinstance(value, list) and value else None
-    return (
-        isinstance(first, dict)
-        and isinstance((first.get("function") or first), dict)
-        and "parameters" in (first.get("function") or first)
-    )

@@ -19,6 +19,7 @@ _CHANNELS = re.compile(
 )
 _CHANNEL_END = re.compile(r"(?:<\|return\|>|<\|end\|>)\s*$")
 _OPEN = re.compile(rf"<{_TAG}>\s*$")
+_AT_END = re.compile(rf"<{_TAG}>\s*(?:</(?P=tag)>\s*)?$")
 _EMPTY = re.compile(rf"\s*<{_TAG}>(?P<inside>\s*)</(?P=tag)>")
 
 
@@ -53,6 +54,11 @@ def answer_of(text: str) -> str:
 def opened(prompt: str) -> re.Match[str] | None:
     """The tag at the end of a generation prompt that opens the reasoning."""
     return _OPEN.search(prompt)
+
+
+def block_at_end(prompt: str) -> re.Match[str] | None:
+    """The tag at the end of a generation prompt that opens the reasoning, closed again or not."""
+    return _AT_END.search(prompt)
 
 
 def closed(text: str) -> re.Match[str] | None:

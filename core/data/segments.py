@@ -22,6 +22,7 @@ class Segment:
         end: so many characters at the end of text are the end token.
         everywhere: whether the loss is taken on it although it is no answer: all text is trained on.
         lost: what the assistant says in the row, and the chat template leaves out of it: the first such part.
+        put_back: whether reasoning that the chat template leaves out stands in its place nevertheless.
         said: whether there are words of the row in it; an answer without any is the template's alone, and empty.
     """
 
@@ -31,6 +32,7 @@ class Segment:
     end: int = 0
     everywhere: bool = False
     lost: str = ""
+    put_back: bool = False
     said: bool = True
 
     @property

@@ -21,6 +21,7 @@ from core.data.files import canonical, choose, is_pattern, matching, parted, wit
 from core.data.formats import Layout
 from core.data.hubsets import fetch_data as fetch_data
 from core.data.hubsets import fetch_set
+from core.data.numbers import one_spelling
 from core.data.padding import padded
 from core.data.recognise import recognise
 from core.data.reshape import reshape
@@ -176,7 +177,7 @@ def _open(
 ) -> Source:
     table = read_all([Path(file) for file, *_ in files], lambda file: _read(file, sheet, part))
     sample = _sample(table)
-    for change in (name_classes, chained, unfold, add_entities, reshape):
+    for change in (name_classes, one_spelling, chained, unfold, add_entities, reshape):
         if (changed := change(table, sample)) is not table:
             table, sample = changed, _sample(changed)
     layout = recognise(table.columns, sample)

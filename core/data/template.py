@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.data.formats import Layout, check_desired, check_tags, suggest_template, to_messages, tools
+from core.data.media import refuse
 from core.data.named import NAMED, chat_template
 from core.data.reasoning import answer_of
 from core.data.segments import Part, Segment, fill
@@ -101,6 +102,7 @@ def render(
     if layout.roles.get("desired") not in (part.text for part in parts if part.column):
         check_desired(row, layout)
     check_tags(row, layout)
+    refuse(row)
     return fill(row, parts, traits(tokenizer), wording.train_on)
 
 
@@ -206,22 +208,36 @@ def check_template(template: str, columns: Iterable[str]) -> None:
 
 
 def answer_text(
-    row: dict[str, Any], layout: Layout, wording: Wording | str | None, tokenizer: PreTrainedTokenizerFast
+    row: dict[str, Any],
+    layout: Layout,
+    wording: Wording | str | None,
+    tokenizer: PreTrainedTokenizerFast,
+    segments: Sequence[Segment] = (),
 ) -> str:
     """The reference answer of a row: the last answer without its reasoning and its end token, stripped.
 
-    What evaluation compares with.
+    What evaluation compares with. With `segments`, what `render` made of the row, it begins with what a template
+    without a generation prompt writes before the words, such as "ASSISTANT: ": the model has to write it.
     """
-    specials = None
-    if Wording.meant(wording).text is None:
-        messages = to_messages(row, layout)
-        last = last_answer(messages)
-        if last is None or "tool_calls" not in messages[last]:
-            return "" if last is None else answer_of(str(messages[last]["content"]))
-        specials = traits(tokenizer).specials  # those around a call: they are not in the text of what a model says
-    answer = [s for s in render(row, layout, wording, tokenizer) if s.answer][-1]
-    text = answer.text[: len(answer.text) - answer.end]
-    return answer_of(specials.sub("", text) if specials else text)
+    if Wording.meant(wording).text is not None:
+        return answer_of(_last_words(segments or render(row, layout, wording, tokenizer)))
+    messages, specials = to_messages(row, layout), traits(tokenizer).specials
+    last = last_answer(messages)
+    if last is None:
+        return ""
+    if "tool_calls" in messages[last]:  # special tokens around a call are not in the text of what a model says
+        text = _last_words(segments or render(row, layout, wording, tokenizer))
+        return answer_of(specials.sub("", text) if specials else text)
+    want = answer_of(str(messages[last]["content"]))
+    whole = answer_of(_last_words(segments)) if segments else want
+    head = whole[: -len(want)] if want and whole.endswith(want) else ""
+    return answer_of(f"{specials.sub('', head) if specials else head}{want}")
+
+
+def _last_words(segments: Sequence[Segment]) -> str:
+    """The last answer without its end token."""
+    answer = [s for s in segments if s.answer][-1]
+    return answer.text[: len(answer.text) - answer.end]
 
 
 def prompt_segments(segments: Sequence[Segment]) -> list[Segment]:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from core.data.blocks import content_of
+from core.data.blocks import Content, content_of
 from core.data.blocks import unused as unused_of_block
-from core.data.calls import KNOWN, calls_of, is_call, tools_of
+from core.data.calls import KNOWN, calls_of, tools_of
 from core.data.marks import MARKS, is_muted, odd_marks
 from core.data.media import held_by
 from core.data.reasoning import KEY, KEYS, reasoning_of
@@ -17,8 +17,8 @@ from core.data.values import as_text, is_empty, parsed
 from core.errors import InputError
 
 __all__ = [
-    "Message", "as_text", "before_answer", "conversation", "dialogue", "is_answer", "last_answer", "learned", "role_of",
-    "said", "tools_of", "turns_of", "unused_keys",
+    "Message", "as_text", "before_answer", "conversation", "dialogue", "is_answer", "is_blank", "last_answer",
+    "learned", "role_of", "said", "tools_of", "turns_of", "unused_keys",
 ]  # fmt: skip
 
 FIELD = "data.path"
@@ -98,8 +98,8 @@ def _speaker(turn: Any, number: int, role: str) -> str:
 
 def _messages(turn: dict[str, Any], speaker: str, name: str, key: str) -> list[Message]:
     """A turn as the messages that it is: one, and more only where the user hands over results of tools."""
-    if held := held_by({k: v for k, v in turn.items() if k != key}):
-        raise InputError(f"it holds {held!r}: only text can be trained on.", FIELD)
+    if medium := held_by({k: v for k, v in turn.items() if k != key}):
+        raise InputError(f"it holds {medium!r}: only text can be trained on.", FIELD)
     held = content_of(turn.get(key), data=speaker == "tool")
     message: Message = {"role": speaker, "content": held.words}
     if speaker == "assistant":
@@ -114,12 +114,11 @@ def _messages(turn: dict[str, Any], speaker: str, name: str, key: str) -> list[M
     return [*results, *([message] if held.texts or not results else [])]
 
 
-def _answer(turn: dict[str, Any], message: Message, held: Any, name: str) -> Message:
+def _answer(turn: dict[str, Any], message: Message, held: Content, name: str) -> Message:
     """A message of the assistant, with its calls, its reasoning and whether it is learned."""
     calls = calls_of(turn.get("tool_calls")) or calls_of(turn.get("function_call")) or held.calls
-    if not calls and name in CALLS and message["content"].strip():
-        if is_call(message["content"]):
-            calls, message["content"] = calls_of(message["content"]), ""
+    if not calls and name in CALLS and message["content"].lstrip()[:1] in ("[", "{"):
+        calls, message["content"] = calls_of(message["content"]), ""
     if calls:
         message["tool_calls"] = calls
     if reasoning := as_text(reasoning_of(turn)) or "\n".join(held.reasoning):

@@ -85,7 +85,7 @@ def ask(
             continue  # a conversation that cannot be used; training leaves it out too
         prompts.append(_prompt(segments, tokenizer, limit, apart))
         right.append([i for i in (encode_sides if apart else encode)(segments, tokenizer, limit).labels if i >= 0])
-        wants.append(answer_text(row, source.layout, wording, tokenizer))
+        wants.append(answer_text(row, source.layout, wording, tokenizer, segments))
         rows.append(plain(asked_of(row, source.layout)))
     if not prompts:
         raise InputError(f"No row of {source.name} can be asked, so nothing could be compared.", "evaluation.data")

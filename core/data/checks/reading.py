@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from core.data.formats import Layout, answer_column, check_desired, check_tags, to_messages, tools
+from core.data.media import refuse
 from core.data.template import Wording, parse
 from core.data.turns import Message, as_text, said
 from core.errors import InputError
@@ -96,6 +97,7 @@ class Reading:
             if self.layout.roles.get("desired") not in (*self.asked, *self.answered):
                 check_desired(row, self.layout)
             check_tags(row, self.layout)
+            refuse(row)
             return _values(row, self.asked), _values(row, self.answered), ()
         tools(row, self.layout)  # what is no tool is refused by whoever renders the row
         turns = tuple([m for m in to_messages(row, self.layout) if m["role"] != "system"])

@@ -9,6 +9,7 @@ from core.data.checks.case import Case
 from core.data.checks.finding import Finding, Severity, Tally, count_of
 from core.data.checks.reading import Said
 from core.data.formats import Undesired
+from core.data.turns import is_answer, is_blank
 from core.data.turns import said as words_of
 
 # kind -> severity, what is said of one row and of several, and why it matters.
@@ -42,6 +43,18 @@ _SENTENCES: dict[str, tuple[Severity, str, str, str]] = {
         "is marked as a bad answer by {column!r} and will be left out.",
         "are marked as bad answers by {column!r} and will be left out.",
         "An answer that somebody disliked must not be learned like a good one.",
+    ),
+    "unlearned": (
+        "error",
+        "has no answer that is to be learned: all are marked so, or open the conversation; it will be left out.",
+        "have no answer that is to be learned: all are marked so, or open the conversation; they will be left out.",
+        "Nothing can be learned from such a row.",
+    ),
+    "empty_turn": (
+        "warning",
+        "has an empty turn of the assistant, with neither words nor calls; that turn is not learned.",
+        "have empty turns of the assistant, with neither words nor calls; those turns are not learned.",
+        "An empty turn would teach the model to say nothing.",
     ),
     "roles_swapped": (
         "warning",
@@ -110,14 +123,18 @@ class Turns:
 def _of_turns(said: Said) -> list[str]:
     """The kinds of what is wrong with a conversation."""
     turns = said.turns
-    answers = [words_of(m) for m in turns if m["role"] == "assistant"]
+    answers = [m for m in turns if m["role"] == "assistant"]
     if not answers:
         return ["no_answer"]
     kinds = []
+    if not any(map(is_answer, answers)):
+        kinds.append("unlearned")
+    elif 0 < sum(map(is_blank, answers)) < len(answers):
+        kinds.append("empty_turn")
     if turns[-1]["role"] != "assistant":
         kinds.append("roles_swapped" if turns[0]["role"] == "assistant" else "ends_unanswered")
     if not any(words_of(m).strip() for m in turns if m["role"] != "assistant"):
         kinds.append("unchanged_template")
-    if not any(text.strip() for text in answers):
+    if all(map(is_blank, answers)):
         kinds.append("empty_answer")
     return kinds

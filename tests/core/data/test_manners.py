@@ -6,7 +6,9 @@ import pytest
 
 from core.data.chat import render_chat
 from core.data.encode import encode, encode_prompt
-from core.data.template import Wording, prompt_segments
+from core.data.formats import Layout
+from core.data.reasoning import answer_of
+from core.data.template import Wording, answer_text, prompt_segments, render
 from core.data.turns import conversation
 from core.models.tokenizer import traits
 from tests.core.data import families
@@ -73,6 +75,7 @@ HARMONY = (
     "{% else %}{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|end|>' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
 )
+TALK = Layout("messages", {"messages": "messages", "role": "role", "content": "content"}, "")
 TEMPLATES = {
     "llama": LLAMA, "chatml": CHATML, "qwen3": QWEN3, "opens": OPENS, "r1": R1, "strips": STRIPS, "gemma": GEMMA,
     "mistral": MISTRAL, "phi": PHI, "harmony": HARMONY,
@@ -113,6 +116,87 @@ def texts(segments):
     prompt = "".join(s.text for s in prompt_segments(segments))
     [answer] = [s for s in segments[len(prompt_segments(segments)) :] if s.answer]
     return prompt, answer
+
+
+EARLIER = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": f"<think>\n{WHY}\n</think>\n\nHello."}]
+
+
+def asked_alone(messages, template, tools=None):
+    """What a server sends to be answered: the template's own text of what was said."""
+    return tok().apply_chat_template(
+        messages, chat_template=template, tools=tools, tokenize=False, add_generation_prompt=True
+    )
+
+
+@pytest.mark.parametrize("form", ["plain", "key", "tags"])
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_earlier_turns_are_those_that_a_server_sends(name, form):
+    template, said = TEMPLATES[name], talk(FORMS[form], *EARLIER)
+    segments = render_chat(said, tok(), Wording(train_on="last"), template)
+    prompt, answer = texts(segments)
+    if name in ("llama", "chatml", "gemma", "mistral", "phi", "r1", "strips"):  # the others want it under their key
+        assert prompt == asked_alone([*EARLIER, ASKED], template)
+    else:
+        key = {"harmony": "thinking"}.get(name, "reasoning_content")
+        keyed = {"role": "assistant", "content": "Hello.", key: WHY}
+        assert prompt == asked_alone([EARLIER[0], keyed, ASKED], template)
+    assert (WHY in f"{prompt[-9:]}{answer.text}") == (form != "plain" and (name in THINKS or form == "tags"))
+    if name in ("r1", "strips", "harmony", "qwen3", "opens"):
+        assert [s.lost for s in segments if not s.answer and s.lost] == [WHY]
+    every = render_chat(said, tok(), Wording(), template)
+    learned = [s.text for s in every if s.answer]
+    assert learned[-1] == answer.text
+    assert not any("<think>\n\n</think>" in text and WHY not in text for text in learned[:-1])
+
+
+@pytest.mark.parametrize("name", [*TEMPLATES, "vicuna", "tagged"])
+@pytest.mark.parametrize("form", ["plain", "key", "tags", "closing tag"])
+def test_the_right_answer_is_what_the_model_says_behind_its_reasoning(name, form):
+    vicuna = "{% for m in messages %}{{ m.role.upper() + ': ' + m.content + ' ' }}{% endfor %}"  # no generation prompt
+    tagged = "{% for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + eos_token }}{% endfor %}"
+    template = {"vicuna": vicuna, "tagged": tagged}.get(name) or TEMPLATES[name]
+    model = families.make("bpe", bos=False, markers=MARKERS)
+    model.chat_template = template
+    row = {"messages": [ASKED, {"role": "assistant", **FORMS[form]}]}
+    segments = render(row, TALK, None, model)
+    learned = [label for label in encode(segments, model, 999).labels if label >= 0]
+    said = answer_of(model.decode(learned, skip_special_tokens=True))
+    want = answer_text(row, TALK, None, model, segments)
+    assert want.endswith(WORDS) and answer_text(row, TALK, None, model) == WORDS
+    if name != "harmony" or form == "plain":  # whose channels are special tokens, which a decoded text has not
+        assert want == said
+
+
+CALL = {"type": "function", "function": {"name": "find", "arguments": {"city": "Ghent"}}}
+TOOL = {"type": "function", "function": {"name": "find", "parameters": {"type": "object", "properties": {}}}}
+
+
+@pytest.mark.parametrize("why", ["", WHY])
+@pytest.mark.parametrize("name", ["qwen3", "opens"])
+def test_calls_and_their_reasoning_are_learned_behind_the_same_prompt(name, why):
+    template = TEMPLATES[name]
+    said = talk({"content": "", "tool_calls": [CALL], "reasoning_content": why})
+    segments = render_chat(said, tok(), Wording(), template, [TOOL])
+    prompt, answer = texts(segments)
+    assert prompt == asked_alone([ASKED], template, [TOOL])
+    call = '<tool_call>\n{"name": "find", "arguments": {"city": "Ghent"}}\n</tool_call><|im_end|>'
+    assert f"{prompt}{answer.text}".endswith(f"assistant\n<think>\n{why}\n</think>\n\n{call}") and not answer.lost
+
+
+def test_a_call_that_a_template_forgets_is_said():
+    forgets = QWEN3.replace("c.function.arguments | tojson", "{} | tojson")
+    said = [ASKED, {"role": "assistant", "content": "", "tool_calls": [CALL]}]
+    [answer] = [s for s in render_chat(said, tok(), Wording(), CHATML) if s.answer]
+    assert answer.lost == "" and "Ghent" in answer.text  # such a template is given calls in words
+    once = forgets.replace("{} | tojson", "(c.function.arguments if c.id else {}) | tojson")
+    [answer] = [s for s in render_chat(said, tok(), Wording(), once) if s.answer]
+    assert answer.lost == "city" and "Ghent" not in answer.text
+
+
+def test_words_that_a_template_cuts_are_said():
+    cuts = CHATML.replace("m.content +", "m.content[:5] +")
+    [prompt, answer, _] = render_chat([ASKED, {"role": "assistant", "content": "It lies there."}], tok(), None, cuts)
+    assert answer.text == "It li<|im_end|>" and answer.lost == "It lies there." and not prompt.lost
 
 
 @pytest.mark.parametrize("form", FORMS)
