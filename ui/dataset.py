@@ -23,6 +23,7 @@ from core.data.split import Split, split_source
 from core.errors import ConfigError, InputError
 from core.memo import Memo
 from core.models import suits
+from core.models.heads import head_of
 from core.models.memory import CutOff, by_cut_off
 from core.models.tokenizer import load_tokenizer
 from ui import form
@@ -173,7 +174,17 @@ def costs(draft: dict[str, Any]) -> list[CutOff]:
     if rows is None or parts is None:
         return []
     of = SomeLengths(found.tokens, rows, found.trained, max(found.tokens))
-    return by_cut_off(config, of, len(parts.validation))
+    return by_cut_off(config, of, len(parts.validation), labels=head_labels(draft))
+
+
+def head_labels(draft: dict[str, Any]) -> int:
+    """How many labels a head of its own would tell apart in the draft's rows; 0 where the model writes its answer."""
+    config, data = usable(draft), source(draft)
+    parts = counts(draft)
+    if parts is None or head_of(config).writes:
+        return 0
+    key = ("labels", data.fingerprint, str(data.layout), config.model_dump_json(include={"data"}), config.training.seed)
+    return FOUND.get(key, lambda: labels.head_labels(data, parts.train))
 
 
 def longest(draft: dict[str, Any]) -> int:

@@ -397,8 +397,8 @@ def _both(look: Look) -> Iterator[tuple[str, str]]:
 
 def _unanswered(value: Any, role: str) -> bool:
     """Whether a conversation ends with somebody else than the assistant."""
-    turns = turns_of(value)
-    return bool(turns) and isinstance(turns[-1], dict) and role_of(turns[-1].get(role)) != "assistant"
+    turns = turns_of(value) or [None]
+    return isinstance(turns[-1], dict) and role_of(turns[-1].get(role)) != "assistant"
 
 
 def _joined(row: Row, asked: str, answered: str, role: str, content: str) -> tuple[list[Row] | None]:

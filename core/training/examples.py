@@ -16,6 +16,7 @@ from core.data.sources import Source
 from core.data.split import LISTED, Split, split_source
 from core.errors import InputError
 from core.evaluation.rows import Chosen
+from core.limits import refuse_rows
 from core.models.remarks import remarks
 from core.models.tokenizer import load_tokenizer
 from core.tasks.objective import Objective, Probe, Row, objective_of
@@ -59,6 +60,7 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
     count = len(source.rows)
     if not count:
         raise InputError(f"{config.data.path!r} has no rows.", "data.path")
+    refuse_rows(count)
     if count < 2 and config.data.validation and not config.data.folds:
         raise InputError(
             "There is one row only, so none can be kept back: add rows, or set the validation share to 0.",
@@ -68,6 +70,7 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
     objective = objective_of(config, tokenizer, source, parts.train)
     planned = plan(source, parts.train, config)
     total = len(planned.places) + len(parts.validation)
+    refuse_rows(total, "augmentation")
 
     def encode(rows: Sequence[dict[str, Any]], done: int) -> tuple[Sequence[Row], EncodeReport]:
         return objective.encode(rows, source.layout, lambda n: on_rows(done + n, total))

@@ -12,8 +12,10 @@ import gradio as gr
 from core.config import RunConfig, build
 from core.errors import ConfigError, InputError
 from core.runs import jobs
+from core.runs.rights import may
 from core.runs.store import Run
 from ui.chooser import QUIET, changed_since, choices, choose, chooser, opened
+from ui.door import visitor
 from ui.live import news
 from ui.live_plot import LivePlot
 from ui.parts import empty, html, say, titled
@@ -110,13 +112,14 @@ def heading(run: Run | None, draft: dict[str, Any]) -> str:
     return f"<h1>Train</h1><p>{escape(named(run))}, started at {when(run.created)}: {about(run.config())}.{since}</p>"
 
 
-def show(run_id: str, draft: dict[str, Any]) -> tuple[Any, ...]:
-    """The tab for a run: heading, the actions that its state allows, and the curve to follow."""
+def show(run_id: str, draft: dict[str, Any], request: gr.Request | None = None) -> tuple[Any, ...]:
+    """The tab for a run: heading, the actions that its state allows to whoever asks, and the curve to follow."""
     run = opened(run_id)
     state = run.state() if run else None
     name = state.state if state else ""
     under_way, ended = name in ("queued", "running", "stopping"), name in ("done", "stopped", "failed")
-    again = run is not None and run.resumable is not None
+    mine = run is not None and may(run, visitor(request))
+    again = mine and run is not None and run.resumable is not None
     first = not ended or (name == "failed" and not again)
     return (
         heading(run, draft),
@@ -124,9 +127,11 @@ def show(run_id: str, draft: dict[str, Any]) -> tuple[Any, ...]:
         gr.Button(
             "Train again" if ended else "Start training",
             variant="primary" if first else "secondary",
-            visible=not under_way,
+            visible=not under_way or not mine,
         ),
-        gr.Button("Stopping" if name == "stopping" else "Stop", interactive=name != "stopping", visible=under_way),
+        gr.Button(
+            "Stopping" if name == "stopping" else "Stop", interactive=name != "stopping", visible=under_way and mine
+        ),
         gr.Button(
             "Continue to evaluate",
             variant="primary" if name == "done" else "secondary",
@@ -139,23 +144,23 @@ def show(run_id: str, draft: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def start(draft: dict[str, Any], token: str = "") -> tuple[Any, Any]:
+def start(draft: dict[str, Any], token: str = "", request: gr.Request | None = None) -> tuple[Any, Any]:
     """Check the whole draft and start a run of it; every problem is told at once, with the way to its tab."""
     try:
-        run = jobs.start_training(build(draft), token=token)
+        run = jobs.start_training(build(draft), token=token, visitor=visitor(request))
     except InputError as error:
         return gr.HTML(refused(error), visible=True), gr.skip()
     return gr.HTML("", visible=False), run.id
 
 
-def stop(run_id: str, count: int) -> tuple[Any, int]:
+def stop(run_id: str, count: int, request: gr.Request | None = None) -> tuple[Any, int]:
     """Ask the run to end; it finishes its step and saves its weights."""
-    return _do(jobs.stop, run_id, count)
+    return _do(partial(jobs.stop, visitor=visitor(request)), run_id, count)
 
 
-def resume(run_id: str, count: int, token: str = "") -> tuple[Any, int]:
+def resume(run_id: str, count: int, token: str = "", request: gr.Request | None = None) -> tuple[Any, int]:
     """Go on from the last checkpoint."""
-    return _do(partial(jobs.resume, token=token), run_id, count)
+    return _do(partial(jobs.resume, token=token, visitor=visitor(request)), run_id, count)
 
 
 def _do(action: Any, run_id: str, count: int) -> tuple[Any, int]:

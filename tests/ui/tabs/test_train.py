@@ -11,6 +11,7 @@ from core.config import RunConfig
 from core.errors import InputError
 from core.runs import checkpoints, jobs
 from core.runs.store import Run
+from core.visitors import Visitor
 from tests.ui.conftest import log
 from ui import chooser
 from ui.tabs import train
@@ -83,7 +84,7 @@ def test_the_heading_says_when_the_settings_changed(new_run: Make) -> None:
 
 
 def test_start_tells_every_problem_with_a_way_to_its_tab(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "start_training", lambda config, token: pytest.fail("it must not start"))
+    monkeypatch.setattr(jobs, "start_training", lambda config, token, visitor: pytest.fail("it must not start"))
     bad = DRAFT | {"training": {"learning_rate": -1}, "data": DRAFT["data"] | {"validation": 7, "path": "<b>"}}
     problems, run = train.start(bad)
     html = problems["value"]
@@ -96,7 +97,7 @@ def test_start_tells_every_problem_with_a_way_to_its_tab(monkeypatch: pytest.Mon
 def test_start_begins_a_run_and_hands_on_its_id(new_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     run = new_run("queued")
     started: list[tuple[RunConfig, str]] = []
-    monkeypatch.setattr(jobs, "start_training", lambda config, token: started.append((config, token)) or run)
+    monkeypatch.setattr(jobs, "start_training", lambda config, token, visitor: started.append((config, token)) or run)
     problems, found = train.start(DRAFT, "hf_secret")
     assert found == run.id and not problems["visible"] and started == [(RunConfig(), "hf_secret")]
 
@@ -107,7 +108,7 @@ def test_a_refusal_of_stop_or_resume_is_shown_in_place(new_run: Make, monkeypatc
     assert count == 4 and "there is nothing to resume" in problems["value"]
     assert train.resume("../..", 3) == train.resume("", 3)
 
-    def full(run: Run) -> None:
+    def full(run: Run, visitor: Visitor) -> None:
         raise InputError("The disk is <full>.")
 
     monkeypatch.setattr(jobs, "stop", full)

@@ -8,8 +8,10 @@ from typing import Any
 
 import gradio as gr
 
+from core.runs.rights import may
 from core.runs.store import Run
 from ui.chooser import QUIET, choices, choose, chooser, opened
+from ui.door import visitor
 from ui.live import JobProgress, job_value
 from ui.parts import badge, empty, html, say, titled
 from ui.places import Place, kind_of, places
@@ -18,7 +20,7 @@ from ui.tabs.export import hub, options, tryout, workflow
 from ui.tabs.export.hub import Hub
 from ui.tabs.export.job import busy, cancel, start, start_all
 from ui.tabs.export.options import OptionsPart
-from ui.tabs.export.packages import detail, made_before, overview
+from ui.tabs.export.packages import detail, made_before, overview, proven
 from ui.tabs.export.tryout import Tryout
 from ui.tabs.export.workflow import Workflow
 from ui.telling import named
@@ -160,9 +162,9 @@ def label(place: Place, precision: str, again: bool = False) -> str:
     return f"Export {precision} again" if again else f"Export {precision} for {place.label}"
 
 
-def place_card(place: Place) -> str:
-    """A place as a choice: its name, and whether a package can be proven here."""
-    return f"{place.label.partition(' (')[0]}\n{place.mark}"
+def place_card(place: Place, run: Run | None = None) -> str:
+    """A place as a choice: its name, and what was verified for it; before that, whether it can be."""
+    return f"{place.label.partition(' (')[0]}\n{(proven(run, place) if run else '') or place.mark}"
 
 
 def about_place(place: Place) -> str:
@@ -186,7 +188,7 @@ def missing(run: Run | None) -> str:
     return f"This run has no tuned weights: it ended before any were saved. Resume or repeat it under {link}."
 
 
-def show(run_id: str, device: str, precision: str) -> tuple[Any, ...]:
+def show(run_id: str, device: str, precision: str, request: gr.Request | None = None) -> tuple[Any, ...]:
     """The tab for a run, a device and a precision. A precision that the device has not falls back to its default."""
     run = opened(run_id)
     ready = run is not None and run.has_model
@@ -199,17 +201,18 @@ def show(run_id: str, device: str, precision: str) -> tuple[Any, ...]:
     work = busy(run, place.name, precision) if run and ready else None
     made = ready and run is not None and made_before(run, place.name, precision)
     kind = f"export/{work[0]}-{work[1]}" if work else ""
-    idle = ready and work is None
+    mine = run is not None and may(run, visitor(request))
+    idle = ready and mine and work is None
     return (
         f"<h1>Export</h1><p>{escape(named(run)) + ': a' if run and ready else 'A'}{WHAT[1:]}</p>",
         choices(run_id),
-        gr.Button(visible=work is not None),
+        gr.Button(visible=work is not None and mine),
         gr.Button(f"Compare all {len(place.precisions)}", visible=idle and place.device and len(place.precisions) > 1),
         gr.Button(label(place, precision, made), visible=idle),
         gr.Column(visible=not ready),
         empty_words(run),
         gr.Column(visible=ready),
-        gr.Radio([(place_card(p), p.name) for p in known.values()], value=place.name),
+        gr.Radio([(place_card(p, run if ready else None), p.name) for p in known.values()], value=place.name),
         refused or about_place(place),
         gr.Radio(list(place.precisions), value=precision),
         gr.Column(visible=work is not None),
