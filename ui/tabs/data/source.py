@@ -300,7 +300,7 @@ def fill(draft: Draft) -> list[Any]:
 def told(draft: Draft) -> str:
     """What was opened, how it is read, and what to know of it."""
     data = dataset.source(draft)
-    notes = "".join(f"<li>{escape(str(note))}</li>" for note in data.notes)
+    notes = "".join(f"<li>{escape(str(note))}</li>" for note in [*data.notes, *dataset.unused(draft)])
     kind = escape(LAYOUT_NAMES[data.layout.name])
     return f"<p><b>{escape(data.name)}</b>, read as {kind}. {escape(data.layout.evidence)}</p>" + (
         f"<ul>{notes}</ul>" if notes else ""
