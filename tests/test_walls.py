@@ -36,6 +36,8 @@ KNOWN_TO_UI = (
     "core.limited",
 )
 KNOWN_TO_UI += (
+    "core.limits",
+    "core.visitors",
     "core.methods.modules",
     "core.methods.possible",
     "core.models.tokenizer",
@@ -125,6 +127,7 @@ def test_light_rooms_import_nothing_heavy_at_their_top():
     light = ("core.data", "core.runs", "core.config", "core.errors", "core.paths", "core.models.tokenizer")
     light += (
         "core.limited",
+        "core.visitors",
         "core.methods.modules",
         "core.methods.possible",
         "core.models.scaled",
@@ -188,6 +191,7 @@ def test_light_rooms_come_up_without_torch():
     light = ("core.data", "core.runs", "core.config", "core.errors", "core.paths", "core.models.tokenizer")
     light += (
         "core.limited",
+        "core.visitors",
         "core.methods.modules",
         "core.methods.possible",
         "core.models.scaled",

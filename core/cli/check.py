@@ -6,6 +6,7 @@ import argparse
 import re
 from typing import Any
 
+from core.cli.arguments import whole
 from core.config import TASKS, build
 from core.data.checks.case import FIXES
 from core.data.dataset import open_examples, sample
@@ -13,7 +14,7 @@ from core.data.encode import preview
 from core.data.formats import suggest_task, suggest_template
 from core.data.report import Finding, findings, summary
 from core.data.split import split_source
-from core.data.template import check_template
+from core.data.template import check_template, concerns_every_row
 from core.errors import InputError, unknown
 from core.tasks.fit import unfit
 
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", metavar="SPEC", help="a validation share such as 0.2, or a slice of rows such as [:100]"
     )
-    parser.add_argument("--max-tokens", metavar="N", type=int, help="the longest example, in tokens")
+    parser.add_argument("--max-tokens", metavar="N", type=whole(1), help="the longest example, in tokens")
     parser.add_argument("--name", metavar="NAME", help="configuration of a data set on the Hub, or sheet of a workbook")
     parser.add_argument("--group-by", metavar="COLUMN", help="a column whose values stay together on one side")
     parser.add_argument(
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         first = preview(source.rows[0], source.layout, template, tokenizer, config.data.max_tokens)
         result["first"] = {"text": first.text, "tokens": first.n_tokens, "trained": first.n_trained}
     except InputError as error:
-        if error.field == "data.template":
+        if concerns_every_row(error, source.layout):
             raise
         result["first"] = None  # the findings say why this row cannot be rendered
     return result

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import regex
+
 from core.config import AugmentationConfig, RunConfig
 from core.data.formats import Layout, answer_column
 from core.data.split import row_key
@@ -19,7 +21,7 @@ _ASKED = {  # the roles that make up the question
     "text_label": ("text",), "prompt_completion": ("context", "prompt"), "alpaca": ("instruction", "input"),
     "tokens_tags": ("text",), "pair": ("first", "second"), "preference": ("prompt",),
 }  # fmt: skip
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_WORD = regex.compile(r"\p{L}[\p{L}\p{M}]*(?:['’-]\p{L}[\p{L}\p{M}]*)*")
 
 
 def changed(row: dict[str, Any], layout: Layout, config: RunConfig, copy: int) -> dict[str, Any]:
@@ -102,7 +104,10 @@ def _answer_words(row: dict[str, Any], layout: Layout, config: RunConfig) -> fro
     if (template := Wording.of(config.data).text) is not None:
         names = [part.text for part in parse(template, tuple(row)) if part.column and part.answer]
     else:
-        names = [column] if (column := answer_column(layout)) else [layout.roles["messages"]]
+        said = ("messages", "chosen", "output", "completion")
+        names = (
+            [answer_column(layout)] if answer_column(layout) else [layout.roles[r] for r in said if r in layout.roles]
+        )
     return frozenset(word.casefold() for name in names for word in _WORD.findall(as_text(row.get(name))))
 
 

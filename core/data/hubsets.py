@@ -55,7 +55,7 @@ def fetch_set(repository: str, name: str | None = None, split: str | None = None
         InputError: field "data.path", "data.name" or "data.split": there is no such set, configuration or split, it
             may not be read, it is too large, has no file that can be read, or the Hub cannot be reached.
     """
-    key = (repository, name, split, hub.token_mark("dataset"))
+    key = (repository, name, split, hub.token_mark())
     if key in _recent and time.monotonic() - _recent[key][0] < REMEMBERED_S:
         found = _recent[key][1]
         if all(file.exists() for file in found.files):
@@ -69,7 +69,7 @@ def fetch_set(repository: str, name: str | None = None, split: str | None = None
 
 def fetched(texts: str) -> list[tuple[str, str | None, str | None, list[str], list[str]]]:
     """What `fetch_set` has found of the data sets that a text names, for `remember` in another process."""
-    mark = hub.token_mark("dataset")
+    mark = hub.token_mark()
     return [
         (repository, name, split, [str(file) for file in found.files], found.notes)
         for (repository, name, split, known), (_, found) in list(_recent.items())
@@ -79,7 +79,7 @@ def fetched(texts: str) -> list[tuple[str, str | None, str | None, list[str], li
 
 def remember(repository: str, name: str | None, split: str | None, files: list[str], notes: list[str]) -> None:
     """Take what another process has found: the Hub is not asked."""
-    key = (repository, name, split, hub.token_mark("dataset"))
+    key = (repository, name, split, hub.token_mark())
     _recent[key] = (time.monotonic(), Fetched([Path(file) for file in files], notes))
 
 
