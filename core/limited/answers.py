@@ -57,11 +57,11 @@ def first(values: dict[str, Any]) -> bool:
 
 def tokenizer(values: dict[str, Any]) -> dict[str, Any]:
     """What there is to know of a tokenizer: its end token, its chat template, and remarks on it."""
-    found = _tokenizer(values)
+    found, here = _tokenizer(values), Path(values["folder"]) if values["local"] else None
     return {
         "eos": traits(found).eos,
         "chat_template": bool(found.chat_template),
-        "remarks": of_tokenizer(found, Path(values["folder"]), values["writes"], values["template"]),
+        "remarks": of_tokenizer(found, here, values["writes"], values["template"]),
     }
 
 

@@ -20,7 +20,7 @@ from core.limited.pool import Pool, pool
 from core.limited.process import Subject
 from core.models.remarks import of_files, writes
 from core.models.tokenizer import stamps, tokenizer_folder
-from core.paths import ROOT, cache_dir
+from core.paths import ROOT, cache_dir, resolve
 from core.runs.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -82,16 +82,21 @@ class Asked:
 
     def remarks(self) -> list[str]:
         """See core.models.remarks.remarks."""
-        values = {"writes": writes(self.path, self.revision), "template": self.wording.template}
-        return [*of_files(self.path, self.revision), *self._ask("tokenizer", values)["remarks"]]
+        asked = self._tokenizer(writes(self.path, self.revision), self.wording.template)
+        return [*of_files(self.path, self.revision), *asked["remarks"]]
 
     def check(self) -> None:
         """Whether the tokenizer can be loaded. Raises InputError where not."""
-        self._ask("tokenizer", {"writes": False, "template": None})
+        self._tokenizer()
 
     def end_token(self) -> str:
         """The end token, or ""."""
-        return str(self._ask("tokenizer", {"writes": False, "template": None})["eos"])
+        return str(self._tokenizer()["eos"])
+
+    def _tokenizer(self, writes: bool = False, template: str | None = None) -> dict[str, Any]:
+        local = resolve(self.path).is_dir()  # not of the Hub, whose cache strangers name no path in
+        found: dict[str, Any] = self._ask("tokenizer", {"local": local, "writes": writes, "template": template})
+        return found
 
     def first(self, row: dict[str, Any], layout: Layout) -> None:
         """Whether the template and the tokenizer come to an end with a row. Raises InputError where not."""

@@ -8,6 +8,8 @@ from core.__main__ import main
 from core.config import build
 from core.data.bulk import encode_rows
 from core.data.dataset import open_examples
+from core.data.formats import Layout
+from core.data.template import Wording
 from core.errors import InputError, Overran
 from core.limited import asks, watch
 from core.limited.pool import Pool
@@ -73,6 +75,15 @@ def test_what_went_well_is_not_tried_again(tmp_path, children, monkeypatch):
     assert json.loads(note.read_text()) == {"loaded": True, "its own template": True}
     with pytest.raises(TypeError):
         load_tokenizer(model(tmp_path / "other", WRITE + " "))
+
+
+def test_a_model_of_the_hub_is_read_where_strangers_read_no_path(tmp_path, children, monkeypatch):
+    folder = model(tmp_path / "hub" / "m", WRITE)
+    monkeypatch.setenv("TUNESMITH_PUBLIC", "1")
+    monkeypatch.setattr(asks, "tokenizer_folder", lambda path, revision: folder)
+    question = asks.Asked("own/model", None, Wording())
+    question.check()
+    assert question.end_token() and question.tokens([{"text": "a"}], Layout("text", {"text": "text"}, ""))
 
 
 def test_what_is_bundled_is_not_tried(children, monkeypatch):
