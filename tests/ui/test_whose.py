@@ -73,7 +73,7 @@ def test_the_train_tab(theirs: Callable[..., Run]) -> None:
     ):
         run = theirs(state)
         for who, mine in ((A, True), (OWNER, True), (B, False), (NOBODY, False)):
-            answer = dict(zip(TRAIN, train.show(run.id, {}, request(who)), strict=False))
+            answer = dict(zip(TRAIN, train.show(run.id, run.config().model_dump(mode="json"), request(who)), strict=False))
             found = {name for name in ("start", "stop", "go", "resume") if visible(answer[name])}
             assert found == (shown if mine else shown - {"stop", "resume"} | {"start"}), (state, who)
     run = theirs("running")
