@@ -25,6 +25,7 @@ from core.visitors import LOCAL, NOBODY, Visitor, visitors
 from ui import bodies, policy
 from ui.bodies import Refused
 from ui.hosts import HOSTS, Host, Hosts, parse, parse_origin
+from ui.once import Once
 from ui.sessions import Sessions
 
 VISITOR = "tunesmith.visitor"  # in a request's scope: who asks
@@ -287,7 +288,11 @@ async def _hung(app: Any) -> AsyncIterator[None]:
 
 
 # For launch(app_kwargs=...). Middleware given to it stands inside of Gradio's own, so the door is hung another way.
-APP: dict[str, Any] = {"lifespan": _hung, "middleware": [Middleware(policy.PagePolicy)], "openapi_url": None}
+APP: dict[str, Any] = {
+    "lifespan": _hung,
+    "middleware": [Middleware(Once), Middleware(policy.PagePolicy)],
+    "openapi_url": None,
+}
 
 
 def check() -> None:
