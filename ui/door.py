@@ -315,9 +315,12 @@ def owners_link(url: str) -> str:
 
 
 def visitor(request: gr.Request | None) -> Visitor:
-    """Who asks, in an event handler with `request: gr.Request`. Never fails: without a cookie of ours it is NOBODY."""
+    """Who asks, in a function with `request: gr.Request`. Never fails: without a cookie of ours it is NOBODY.
+
+    To server functions Gradio gives the request itself in the place of a gr.Request.
+    """
     if not is_public():
         return LOCAL
-    inner = request.request if request is not None else None
+    inner: Any = getattr(request, "request", request)
     found = inner.scope.get(VISITOR) if inner is not None else None
     return found if isinstance(found, Visitor) else NOBODY
