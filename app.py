@@ -9,11 +9,6 @@ from threading import Thread
 
 from core.errors import InputError
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported: nothing is asked of the network
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-# Statistics that nobody can ask for: Gradio would compute them over the last 10,000 events at every event.
-os.environ.update(GRADIO_ANALYTICS_MAX_EVENTS="1", GRADIO_ANALYTICS_CACHE_FREQUENCY=str(10**9))
-
 
 def main() -> int:
     """Serve the page until interrupted. Host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT."""

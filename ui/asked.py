@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -29,6 +30,11 @@ class Page(gr.Blocks):
     sentence of ours stays one; what came of values that no page sends is said to be that; anything else is a fault
     of this program: the visitor is told so, and the log has the traceback.
     """
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        # Statistics that nobody can ask for: Gradio would compute them over the last 10,000 events at every event.
+        os.environ.update(GRADIO_ANALYTICS_MAX_EVENTS="1", GRADIO_ANALYTICS_CACHE_FREQUENCY=str(10**9))
+        super().__init__(*args, **kw)
 
     async def process_api(self, block_fn: Any, inputs: list[Any], state: Any = None, *args: Any, **kw: Any) -> Any:
         """Gradio's: values to Python, the function, its results to values."""
@@ -61,7 +67,7 @@ class Page(gr.Blocks):
 
 def _said(sentence: str) -> gr.Error:
     """An error that shows a sentence as it stands: what Gradio shows is read as HTML."""
-    return gr.Error(escape(sentence), print_exception=False)
+    return gr.Error(escape(sentence, quote=False), print_exception=False)
 
 
 def _unfit(fn: Any, inputs: list[Any]) -> str:

@@ -135,7 +135,10 @@ def counted(receive: Receive) -> Receive:
         if message["type"] == "http.disconnect":
             raise MultiPartException("The upload was broken off.")
         left -= len(message.get("body", b""))
-        if left < 0:  # Gradio answers 413 to these words
+        if left < 0:
+            if message.get("more_body"):
+                await drain(receive, UPLOAD_MB * 2**20, 30)
+            # Gradio answers 413 to these words
             raise MultiPartException(
                 f"Together the files have more than the maximum allowed size of {LIMIT_MB} MB: upload them one by one, "
                 "or put them on the machine and give their path."
@@ -146,8 +149,8 @@ def counted(receive: Receive) -> Receive:
     return receive_counted
 
 
-async def drain(receive: Receive, most: int = 4 * 2**20, seconds: float = 2.0) -> None:
-    """Read a little of what nobody wants, so that whoever sends it is still there for the answer."""
+async def drain(receive: Receive, most: int, seconds: float) -> None:
+    """Read on what nobody wants, so that whoever sends it is still there for the answer: so many bytes, so long."""
     try:
         async with asyncio.timeout(seconds):
             while most > 0:

@@ -25,6 +25,7 @@ from core.visitors import LOCAL, NOBODY, Visitor, visitors
 from ui import bodies, policy
 from ui.bodies import Refused
 from ui.hosts import HOSTS, Host, Hosts, parse, parse_origin
+from ui.once import Once
 from ui.sessions import Sessions
 
 VISITOR = "tunesmith.visitor"  # in a request's scope: who asks
@@ -57,7 +58,13 @@ class Door:
             await send({"type": "websocket.close", "code": 1008})
             return
         ancestors = policy.frame_ancestors(os.environ)
-        started = False
+        started, unread = False, scope["method"] not in READ
+
+        async def reading() -> Message:
+            nonlocal unread
+            message = await receive()
+            unread = unread and bool(message.get("more_body"))
+            return message
 
         async def dressed(message: Message) -> None:
             nonlocal started
@@ -67,14 +74,17 @@ class Door:
             await send(message)
 
         try:
-            answer = await self._enter(scope, receive, dressed)
+            answer = await self._enter(scope, reading, dressed)
         except Refused as refused:
             if started:
                 raise
             answer = _answer(refused.status, refused.sentence, scope)
         if answer is not None:
-            if scope["method"] not in READ:
-                await bodies.drain(receive)
+            if unread:
+                wait = answer[0]["status"] == 413 and scope["path"].endswith("/upload")  # a person, with a large file
+                await bodies.drain(
+                    reading, (bodies.UPLOAD_MB if wait else 2 * bodies.JSON_MB) * 2**20, 30 if wait else 2
+                )
             for message in answer:
                 await dressed(message)
 
@@ -161,6 +171,8 @@ def _path(scope: Scope) -> str:
     path, root = str(scope["path"]), str(scope.get("root_path") or "").rstrip("/")
     if root and "://" not in root and (path == root or path.startswith(root + "/")):
         path = path[len(root) :]
+    if path.startswith(API) and path.removesuffix("/") in ROUTES:
+        path = path.removesuffix("/")  # Gradio has both, and its own code in the browser asks for one and the other
     return path or "/"
 
 
@@ -276,7 +288,11 @@ async def _hung(app: Any) -> AsyncIterator[None]:
 
 
 # For launch(app_kwargs=...). Middleware given to it stands inside of Gradio's own, so the door is hung another way.
-APP: dict[str, Any] = {"lifespan": _hung, "middleware": [Middleware(policy.PagePolicy)], "openapi_url": None}
+APP: dict[str, Any] = {
+    "lifespan": _hung,
+    "middleware": [Middleware(Once), Middleware(policy.PagePolicy)],
+    "openapi_url": None,
+}
 
 
 def check() -> None:

@@ -29,7 +29,8 @@ PROBLEMS = "const say = () => tune.problems(props.value); watch('value', say); s
 LAUNCH: dict[str, Any] = {
     "theme": theme.theme(),
     "head": theme.head(),
-    "run_history": False,
+    "run_history": False,  # with ssr_mode off: see the pin of gradio in requirements.txt
+    "ssr_mode": False,
     "show_error": False,
     "footer_links": [],
     "max_file_size": f"{LIMIT_MB}mb",

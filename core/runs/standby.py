@@ -25,6 +25,7 @@ from core.models.hub_access import FIXED, environment_for
 from core.paths import ROOT
 from core.runs.environment import threads
 from core.runs.files import open_file
+from core.telemetry import OFF
 from core.visitors import Visitor
 
 IDLE_MINUTES = 15.0
@@ -41,7 +42,7 @@ def environment(more: dict[str, str] | None = None, visitor: Visitor | None = No
         token: for the Hub, that the visitor typed.
     """
     ours = {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads())}
-    return {**environment_for(visitor, token, os.environ), **ours, **(more or {})}
+    return {**environment_for(visitor, token, os.environ), **ours, **(more or {}), **OFF}
 
 
 class Standby:

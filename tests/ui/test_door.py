@@ -272,6 +272,7 @@ def test_a_websocket_is_closed() -> None:
 def test_only_json_is_taken(kind: str) -> None:
     for path in (JOIN, SERVER, "/gradio_api/cancel", "/gradio_api/reset"):
         assert ask(path, "POST", [("content-type", kind)], json.dumps(EVENT).encode()).status == 415
+        assert ask(path + "/", "POST", [("content-type", kind)], json.dumps(EVENT).encode()).status == 415
     assert ask(UPLOAD, "POST", JSON, b"{}").status == 415
     assert (
         ask(JOIN, "POST", [("content-type", "Application/JSON; charset=utf-8")], json.dumps(EVENT).encode()).status
