@@ -199,11 +199,12 @@ class _Talk:
         """
         try:
             alone = replace(self, messages=[{"role": "user", "content": "hello"}, self.messages[-1]])
-            [span] = alone.by_prefixes([1]) or alone.behind() or [None]
-        except InputError:
+            spans = alone.by_prefixes([1]) or alone.behind()
+        except InputError:  # the template refuses so short a conversation
             return None
-        if span is None:
+        if not spans:
             return None
+        [span] = spans
         prompt = self.write(self.messages[:-1], prompt=True)
         self.full, self.put_back = prompt + alone.full[span.start :], alone.put_back
         moved = len(prompt) - span.start
