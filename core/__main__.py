@@ -12,22 +12,27 @@ import sys
 from collections.abc import Iterator
 
 from core.errors import InputError, unknown
+from core.models.hub_access import FOR, OWNER
 from core.paths import runs_dir
 from core.runs.environment import threads
 from core.runs.failures import explain
 from core.runs.files import plain
 from core.runs.masking import mask_output
+from core.runs.turn import my_turn
 
 COMMANDS = (
     "check", "estimate", "presets", "train", "evaluate", "merge", "export", "play", "push", "runs", "adapters", "olive",
 )  # fmt: skip
+MOST_SAID = 400  # characters of argparse's words, which hold what was given, however long
 
 
 class Parser(argparse.ArgumentParser):
     """argparse, but a wrong word is an InputError: one sentence, exit status 2."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        raise InputError(f"{message[:1].upper()}{message[1:]}. See: {self.prog} --help")
+        said = " ".join(message.split())
+        said = said if len(said) <= MOST_SAID else f"{said[:MOST_SAID]} ..."
+        raise InputError(f"{said[:1].upper()}{said[1:]}. See: {self.prog} --help")
 
 
 def parser(argv: list[str]) -> Parser:
@@ -65,8 +70,16 @@ def answer_alone() -> Iterator[int]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. Exit status: 0 done, 2 the input is wrong (one sentence on standard error), 1 anything else."""
-    argv = sys.argv[1:] if argv is None else argv
+    """Run one command, when it is its turn. Exit status: 0 done, 2 the input is wrong (one sentence on standard error),
+    130 interrupted or stopped, 1 anything else."""
+    with my_turn() as mine:
+        if mine:
+            return _command(sys.argv[1:] if argv is None else argv)
+    print("Stopped while it waited for its turn.", file=sys.stderr)
+    return 130
+
+
+def _command(argv: list[str]) -> int:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("OMP_NUM_THREADS", str(threads()))  # a core is left to the page; read when torch is imported
     try:
@@ -83,16 +96,17 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except Exception as error:
         reason, sentence = explain(error, runs_dir())
-        if reason not in ("disk_full", "out_of_memory"):
+        if reason not in ("disk_full", "no_access", "out_of_memory"):
             raise
         print(sentence, file=sys.stderr)
-        return 2 if reason == "disk_full" else 1
+        return 1 if reason == "out_of_memory" else 2
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
 
 
 if __name__ == "__main__":
+    os.environ.setdefault(FOR, OWNER)  # who has this machine's command line is its owner
     mask_output()
     status = main()
     gc.freeze()  # the end does not look through it all once more: three seconds with the libraries of a training

@@ -10,6 +10,8 @@ from pydantic import ValidationError, model_validator
 
 from core import yamltext
 from core.errors import ConfigError, InputError, nearest
+from core.paths import place, quoted
+from core.runs.files import open_file
 from core.sentences import sections, sentences, variants
 from core.settings import METHODS as METHODS
 from core.settings import TASKS as TASKS
@@ -99,19 +101,23 @@ def loads(text: str, name: str = "The config") -> RunConfig:
     return build(values)
 
 
-def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
+def load(path: str | Path, overrides: list[str] | None = None, name: str = "") -> RunConfig:
     """A RunConfig from a YAML file, with `section.key=value` overrides applied.
+
+    Args:
+        name: what a sentence calls it, instead of its path.
 
     Raises:
         InputError: no such file, not text, not YAML, an override that is none; ConfigError: a field is wrong.
     """
-    name = f"The config {str(path)!r}"
+    name = name or f"The config {quoted(path)}"
     try:
-        with Path(path).open("rb") as file:
+        with open_file(place(path, "the config")) as file:
             text = file.read(4 * yamltext.MOST + 1).decode("utf-8-sig")
-    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path that no file system takes
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else reason.lower()
+    except UnicodeDecodeError:
+        raise InputError(f"{name} cannot be read: it is not UTF-8 text.") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
         raise InputError(f"{name} cannot be read: {reason}.") from None
     return overridden(loads(text, name), overrides or [])
 

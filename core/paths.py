@@ -1,28 +1,38 @@
-"""Where things are: the project itself, the runs, and what a path in a config means."""
+"""Where things are: the project itself, the runs, and what a path that somebody wrote means."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
-from pathlib import Path
+import tempfile
+from pathlib import Path, PureWindowsPath
 
 from core.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
+LONGEST = 255  # bytes of a file's name, on the usual file systems
 
 
 def runs_dir() -> Path:
     """The folder of all runs: TUNESMITH_RUNS, or `runs` in the project."""
-    return Path(os.environ.get("TUNESMITH_RUNS") or ROOT / "runs").expanduser().resolve()
+    return _folder("TUNESMITH_RUNS") or ROOT / "runs"
 
 
 def uploads_dir() -> Path:
     """The folder of uploaded files: TUNESMITH_UPLOADS, or `uploads` beside the folder of runs."""
-    return Path(os.environ.get("TUNESMITH_UPLOADS") or runs_dir().parent / "uploads").expanduser().resolve()
+    return _folder("TUNESMITH_UPLOADS") or runs_dir().parent / "uploads"
 
 
 def cache_dir() -> Path:
     """The folder of what can be made anew from files of examples: TUNESMITH_CACHE, or `cache` beside the runs."""
-    return Path(os.environ.get("TUNESMITH_CACHE") or runs_dir().parent / "cache").expanduser().resolve()
+    return _folder("TUNESMITH_CACHE") or runs_dir().parent / "cache"
+
+
+def _folder(name: str) -> Path | None:
+    """The folder that a variable of the environment names; None where it names none."""
+    given = os.environ.get(name, "")
+    return Path(os.path.realpath(place(given, name))) if given.strip() else None
 
 
 def is_public() -> bool:
@@ -34,6 +44,47 @@ def is_public() -> bool:
     return said in ("1", "true", "yes") or (not said and bool(os.environ.get("SPACE_ID")))
 
 
+def place(path: str | Path, what: str = "") -> Path:
+    """Where a path that somebody wrote leads from here: absolute, with `~` for a home. Nothing need be there.
+
+    Args:
+        what: the field of the config, or the argument, that it was given for.
+
+    Raises:
+        InputError: it is empty, or no path: too long, the home of nobody, with a character that no path has.
+    """
+    text, of = os.fspath(path), f" for {what}" if what else ""
+    field = "" if what.startswith("-") or what.isupper() else what
+    if not text.strip():
+        raise InputError(f"No path is given{of}.", field)
+    try:
+        given = Path(text).expanduser()
+        if any(len(os.fsencode(part)) > LONGEST for part in given.parts):
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.lstat(given)  # asks the system whether it can be a path at all
+        if os.name == "nt" and PureWindowsPath(text).is_reserved():
+            raise ValueError("Windows keeps this name for a device")
+        return given.absolute()
+    except RuntimeError:
+        reason = f"there is no user {text[1:].partition('/')[0][:40]!r} here"
+    except UnicodeEncodeError:
+        reason = "it holds half of a character"
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        if error.errno not in (errno.ENAMETOOLONG, errno.EINVAL):
+            raise InputError(f"{quoted(text)} cannot be used{of}: {reason}.", field) from None
+    except ValueError as error:
+        reason = "it holds a character that no path has" if "null" in str(error) else str(error)
+    raise InputError(f"{quoted(text)} is no path{of}: {reason}.", field)
+
+
+def quoted(path: str | Path) -> str:
+    """A path for a sentence: whole, unless it is far longer than any that people write."""
+    text = os.fspath(path)
+    return repr(text) if len(text) <= 300 else f"{text[:60]!r}... ({len(text):,} characters)"
+
+
 def resolve(path: str | Path, field: str = "") -> Path:
     """What a path in a config means: as it stands if absolute or there from here, else from the project's root.
 
@@ -41,22 +92,38 @@ def resolve(path: str | Path, field: str = "") -> Path:
         field: of the config, that an error belongs to.
 
     Raises:
-        InputError: this page is public, and the path leads out of the demo files, the uploads and the runs; whether
-            anything is there is not told.
+        InputError: it is no path; or this page is public, and the path leads out of the demo files, the uploads and the
+            runs: whether anything is there, or whether a user has that name, is not told.
     """
-    given = Path(path).expanduser()
-    full = given.absolute() if given.is_absolute() or given.exists() else ROOT / given
-    if is_public():
-        real = full.resolve()
-        open_to_all = (ROOT / "assets", runs_dir(), uploads_dir())
-        inside = any(real.is_relative_to(folder) for folder in open_to_all)
-        if not inside and (given.is_absolute() or not real.is_relative_to(ROOT) or real.exists()):
-            raise InputError(
-                f"{str(path)!r} cannot be used here: this page is open to everybody, so it reads only the demo files, "
-                "uploads, runs and the Hub. Upload the file, or run Tunesmith on your own machine.",
-                field,
-            )
-    return full
+    text = os.fspath(path)
+    if is_public() and text.startswith("~"):
+        raise _closed(text, field)
+    try:
+        given = place(text, field)
+        at_home = Path(text).is_absolute() or text.startswith("~") or given.exists()
+        full = given if at_home else ROOT / text
+        if not is_public():
+            return full
+        real = Path(os.path.realpath(full))
+        outside = not any(real.is_relative_to(folder) for folder in (ROOT / "assets", runs_dir(), uploads_dir()))
+        if outside and (Path(text).is_absolute() or not real.is_relative_to(ROOT) or real.exists()):
+            raise _closed(text, field)
+        return full
+    except (InputError, OSError) as error:
+        if is_public() and text.strip():
+            raise _closed(text, field) from None
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{quoted(text)} cannot be used: {(error.strerror or str(error)).lower()}.", field) from None
+
+
+def _closed(text: str, field: str) -> InputError:
+    """What a stranger is told of a path that is not for all: the same, whatever the reason."""
+    return InputError(
+        f"{quoted(text)} cannot be used here: this page is open to everybody, so it reads only the demo files, "
+        "uploads, runs and the Hub. Upload the file, or run Tunesmith on your own machine.",
+        field,
+    )
 
 
 def portable(path: str | Path) -> str:
@@ -65,10 +132,21 @@ def portable(path: str | Path) -> str:
     return full.relative_to(ROOT).as_posix() if full.is_relative_to(ROOT) else str(full)
 
 
-def refuse_unwritable(folder: Path) -> None:
-    """InputError where a folder that is to be made, or written into, cannot be: said before the work, not after it."""
-    near = next(place for place in (folder, *folder.parents) if os.path.exists(place))
+def refuse_unwritable(folder: Path, what: str = "") -> None:
+    """InputError where a folder that is to be made, or written into, cannot be: said before the work, not after it.
+
+    Args:
+        what: the argument that names it.
+    """
+    begin = f"{what}: the folder" if what else "The folder"
+    near = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
     if not near.is_dir():
-        raise InputError(f"The folder {folder} cannot be made: {near} is a file.")
-    if not os.access(near, os.W_OK | os.X_OK):
-        raise InputError(f"Nothing can be written into {near}: name a folder that you may write into.")
+        thing = "a link that leads nowhere" if near.is_symlink() and not near.exists() else "a file"
+        raise InputError(f"{begin} {folder} cannot be made: {near} is {thing}.")
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".tunesmith-", dir=near))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(
+            f"{begin} {folder} cannot be used: nothing can be written into {near} ({reason}). Name another."
+        ) from None

@@ -179,7 +179,7 @@ def _heat_map(labels: list[Any], counts: list[list[int]]) -> str:
     many = len(labels)
     step = max(SIDE / many, 6.0)
     named = step >= 11  # else their names would lie on one another
-    left, top = (NAMES if named else 20), (NAMES - 30 if named else 20)
+    left, top = (NAMES if named else 20), (NAMES if named else 20)
     side, most = step * many, max((max(row) for row in counts), default=0) or 1
     marks = []
     for i, row in enumerate(counts):
@@ -254,7 +254,8 @@ def by_label(rows: list[dict[str, Any]]) -> str:
         for r in rows
     ]
     shown = table(["Label", "Rows#", "Precision#", "Recall#", "F1#"], body, caption="Figures by label")
-    return f'<h3 class="pairs">By label, lowest F1 first</h3><div class="tall">{shown}</div>' if many else shown
+    title, kind = ("By label, lowest F1 first", "tall") if many else ("By label", "")
+    return f'<h3 class="pairs">{title}</h3><div class="{kind}">{shown}</div>'
 
 
 def errs(matrix: dict[str, Any]) -> str:

@@ -13,8 +13,8 @@ import torch
 from core.adapters.several import WEIGHTS, Adapters, info_of
 from core.errors import InputError, unknown
 from core.models.load import load_run, precision
-from core.runs import store
-from core.runs.files import read_json, whole_folder, write_json, write_text
+from core.runs import records, store
+from core.runs.files import whole_folder, write_json, write_text
 from core.runs.state import StateFile
 from core.runs.store import Run
 
@@ -119,7 +119,7 @@ def _save(whole: Any, folder: Path) -> None:
     for path in (folder / "combined").iterdir():
         path.rename(folder / path.name)
     (folder / "combined").rmdir()
-    said = read_json(folder / "adapter_config.json") or {}
+    said = records.ADAPTER.read(folder / "adapter_config.json") or {}
     said["target_modules"] = sorted(said["target_modules"])  # a set has another order in each process
     write_json(folder / "adapter_config.json", said)
 

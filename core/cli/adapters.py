@@ -7,6 +7,7 @@ import json
 import os
 from typing import Any
 
+from core.cli.arguments import MOST, real, whole
 from core.errors import InputError
 from core.runs import adapters, store
 from core.runs.adapters import Base
@@ -23,13 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("new_name", nargs="?", metavar="NAME", help="rename: what to call it")
     parser.add_argument("--runs", metavar="A,B", help="ask, combine: ids of runs; for ask also base, the base itself")
     parser.add_argument("--prompt", metavar="TEXT", help="ask: what stands in the field of the template")
-    parser.add_argument("--max-new-tokens", type=int, default=128, metavar="N", help="ask: at most so many tokens")
+    parser.add_argument("--max-new-tokens", type=whole(1), default=128, metavar="N", help="ask: at most so many tokens")
     parser.add_argument("--weights", metavar="W,W", help="combine: how much of each; equal shares if not given")
     parser.add_argument("--name", default="", help="combine: what to call it")
     parser.add_argument("--method", default="cat", choices=METHODS, help="combine: how; cat (exact) if not given")
     parser.add_argument("--base", metavar="MODEL", help="ask, serve: the base, where no run says it")
     parser.add_argument("--revision", help="of a base on the Hub")
-    parser.add_argument("--idle-minutes", type=float, default=15.0, metavar="N", help="serve: end after so long")
+    parser.add_argument(
+        "--idle-minutes", type=real(0, MOST), default=15.0, metavar="N", help="serve: end after so long"
+    )
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import argparse
 import re
 from typing import Any
 
+from core.cli.arguments import whole
 from core.config import TASKS, build
 from core.data.checks.case import FIXES
 from core.data.dataset import open_examples, sample
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", metavar="SPEC", help="a validation share such as 0.2, or a slice of rows such as [:100]"
     )
-    parser.add_argument("--max-tokens", metavar="N", type=int, help="the longest example, in tokens")
+    parser.add_argument("--max-tokens", metavar="N", type=whole(1), help="the longest example, in tokens")
     parser.add_argument("--name", metavar="NAME", help="configuration of a data set on the Hub, or sheet of a workbook")
     parser.add_argument("--group-by", metavar="COLUMN", help="a column whose values stay together on one side")
     parser.add_argument(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from core.cli.arguments import whole
 from core.errors import InputError
 from core.runs import store
 from core.runs.state import StateFile
@@ -30,20 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="base",
         help="base (that of the run), none, or another to compare with",
     )
-    parser.add_argument("--rows", type=_count, metavar="N", help="at most so many rows, evenly spaced")
-    parser.add_argument("--max-new-tokens", type=_count, metavar="N", help="an answer is cut off after so many tokens")
+    parser.add_argument("--rows", type=whole(1), metavar="N", help="at most so many rows, evenly spaced")
+    parser.add_argument(
+        "--max-new-tokens", type=whole(1), metavar="N", help="an answer is cut off after so many tokens"
+    )
     parser.add_argument("--task", help="of a model alone; generation if not given")
     parser.add_argument("--template", help="of a model alone; its chat template if not given")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-_count.__name__ = "count from 1 on"  # argparse: "invalid count from 1 on value: '0'"
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -72,7 +65,7 @@ def _telling(found: store.Run | None) -> Iterator[Telling]:
         return
     file = StateFile(found.dir / "evaluation" / "state.json")
     file.folder.mkdir(parents=True, exist_ok=True)
-    with file.working("loading the libraries") as job:
+    with file.working("loading the libraries", forget=True) as job:
 
         def tell(done: float, total: float, what: str) -> None:
             job.progress(done, total, what)

@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from core.cli.arguments import whole
 from core.errors import InputError
 from core.export import bundle, choice, formats, targets
 from core.export.options import Options
-from core.paths import refuse_unwritable
+from core.paths import place, refuse_unwritable, resolve
 from core.runs import store
 from core.runs.failures import explain
 from core.runs.state import Job, StateFile
@@ -33,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision", default=None,
         help="fp32, fp16, bf16, int8, int4, or all: each that the device takes; left out: the device's default",
     )  # fmt: skip
-    parser.add_argument("--block-size", type=int, default=32, help="of int4: weights that share a scale (32)")
+    parser.add_argument("--block-size", type=whole(1), default=32, help="of int4: weights that share a scale (32)")
     parser.add_argument(
         "--accuracy-level",
-        type=int,
+        type=whole(0),
         default=None,
         help="of int4: 0 to 4, what it reckons in; left out: the device's own",
     )
@@ -53,15 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="further runs on the same base, as adapters in the same package, which takes the place of the run's own",
     )
     parser.add_argument("--data", default=None, help="rows to compare on (a run brings its own)")
-    parser.add_argument("--rows", type=int, default=60, help="compare at most so many rows (60)")
+    parser.add_argument("--rows", type=whole(1), default=60, help="compare at most so many rows (60)")
     parser.add_argument("--out", default=None, metavar="DIR", help="a new folder (RUN/export/DEVICE-PRECISION)")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Build, compare, pack. The result's keys: core.export, and dir; "exit" is 1 where the comparison failed."""
     began = time.monotonic()
-    if args.rows < 1:
-        raise InputError(f"--rows {args.rows} is too few: at least 1 row must be compared.")
     if args.format != formats.ONNX:
         if args.adapters or args.keep_adapter:
             raise InputError(
@@ -89,12 +88,12 @@ def _placed(args: argparse.Namespace, name: str, precision: str, work: Work, beg
     if found is not None and found.state().under_way:
         raise InputError(f"The run {found.id} is being trained. Export it when that has ended, or stop it first.")
     if args.out is not None:
-        out = Path(args.out).expanduser().resolve()
+        out = Path(os.path.realpath(place(args.out, "--out")))
         each = [out / f"{name}-{one}" for one in targets.PRECISIONS] if precision == ALL else [out]
         for folder in each:
             bundle.refuse_foreign(folder)
         for one in (out, out.parent):  # its zip lies beside it
-            refuse_unwritable(one)
+            refuse_unwritable(one, "--out")
         try:
             return work(out / f"{name}-{precision}" if precision == ALL else out, _watching(args, None, began))
         except Exception as error:  # main would name the disk of the runs, and look whether that one is full
@@ -103,13 +102,13 @@ def _placed(args: argparse.Namespace, name: str, precision: str, work: Work, beg
                 raise
             raise InputError(sentence) from None
     if found is None:
-        if not Path(args.target).expanduser().exists() and "/" not in args.target:
+        if "/" not in args.target and not resolve(args.target).exists():
             store.open_run(args.target)  # which says that there is none, and which one was probably meant
         raise InputError(f"{args.target!r} is no run, so say where its package goes: --out DIR.")
     out = found.export_dir(name, precision)
     refuse_unwritable(out)
     out.mkdir(parents=True, exist_ok=True)
-    with StateFile(out / "state.json").working("loading") as job:
+    with StateFile(out / "state.json").working("loading", forget=True) as job:
         return work(out, _watching(args, job, began))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.paths import refuse_unwritable
+from core.paths import place, refuse_unwritable
 
 HELP = "Write a tuned model as one folder of weights, its adapter added into the base, and compare the answers."
 
@@ -26,11 +27,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     Raises:
         InputError: the folder is in use, there is nothing to merge, or it cannot be merged.
     """
-    began, out = time.monotonic(), Path(args.out).expanduser().resolve()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {str(out)!r} is there already, and not empty: name a new folder.")
+    began, out = time.monotonic(), Path(os.path.realpath(place(args.out, "--out")))
     for one in (out, out.parent):
-        refuse_unwritable(one)
+        refuse_unwritable(one, "--out")
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"--out {str(out)!r} is there already, and not empty: name a new folder.")
     from core.methods.merge import merge  # after the check: torch takes seconds
 
     print("merging, and comparing the answers ...", file=sys.stderr, flush=True)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from core import config as configs
@@ -15,10 +13,13 @@ from core import yamltext
 from core.errors import InputError
 from core.olive import read, workflow
 from core.olive.reading import contents
+from core.paths import place, resolve
 from core.runs import store
+from core.runs.files import write_text
 
 HELP = "read a workflow or a command line of Olive's, or write a workflow"
 ACTIONS = ("import", "export")
+LONGEST_PATH = 4096  # characters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +46,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.device or args.precision:
         raise InputError("--device and --precision belong to olive export: an import takes them from what it reads.")
     given = args.what
-    a_file = "\n" not in given and len(given) < 4096 and Path(given).expanduser().is_file()
-    command = not a_file and len(given.split()) > 1
+    command = len(given.split()) > 1 and ("\n" in given or len(given) > LONGEST_PATH or not resolve(given).is_file())
     found = read(given if command else contents(given))
     if args.out is not None:
         if not found.config:
@@ -57,12 +57,12 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 def _written(args: argparse.Namespace) -> dict[str, Any]:
     run = store.find(args.what)
-    if run is None and not Path(args.what).expanduser().is_file():
+    if run is None and not resolve(args.what).is_file():
         run = store.open_run(args.what)  # which says that there is none, and which one was probably meant
     config = run.config() if run is not None else configs.load(args.what)
     made, notes = workflow(config, args.device or "cpu", args.precision)
     if args.out is not None:
-        yaml = Path(args.out).suffix.lower() in (".yaml", ".yml")
+        yaml = place(args.out, "--out").suffix.lower() in (".yaml", ".yml")
         _write(args.out, yamltext.write(made) if yaml else json.dumps(made, indent=2, ensure_ascii=False) + "\n")
     return {
         "out": args.out,
@@ -74,12 +74,13 @@ def _written(args: argparse.Namespace) -> dict[str, Any]:
 
 def _write(path: str, text: str) -> None:
     """A file, whole or not at all."""
-    target = Path(path).expanduser()
-    if target.is_dir() or not target.absolute().parent.is_dir():
+    target = place(path, "--out")
+    if target.is_dir() or not target.parent.is_dir():
         raise InputError(f"--out {path!r} cannot be written: name a file in a folder that is there.")
-    partial = target.with_name(f".{target.name}.part")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(partial, target)
+    try:
+        write_text(target, text)
+    except OSError as error:
+        raise InputError(f"--out {path!r} cannot be written: {(error.strerror or str(error)).lower()}.") from None
 
 
 def show(result: dict[str, Any]) -> str:

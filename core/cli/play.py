@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Any
 
+from core.cli.arguments import MOST, real, whole
 from core.errors import InputError
 from core.export import targets
 from core.runs import store
@@ -23,9 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", default=None, help="of the package; left out: the best for the device")
     parser.add_argument("--field", action="append", default=[], metavar="NAME=VALUE", help="a field of the prompt")
     parser.add_argument("--adapter", default=None, metavar="NAME", help="which of several in the package")
-    parser.add_argument("--max-new-tokens", type=int, default=None, metavar="N", help="at most so many tokens")
+    parser.add_argument("--max-new-tokens", type=whole(1), default=None, metavar="N", help="at most so many tokens")
     parser.add_argument("--serve", action="store_true", help="answer JSON lines on standard input: what the page does")
-    parser.add_argument("--idle-minutes", type=float, default=15.0, metavar="N", help="with --serve: end after so long")
+    parser.add_argument(
+        "--idle-minutes", type=real(0, MOST), default=15.0, metavar="N", help="with --serve: end after so long"
+    )
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -34,8 +37,6 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         return _serve(args)
     if args.run is None:
         raise InputError("play needs a run: python -m core play RUN TEXT.")
-    if args.max_new_tokens is not None and args.max_new_tokens < 1:
-        raise InputError(f"--max-new-tokens {args.max_new_tokens} is too few: ask for 1 or more.")
     device, precision = targets.check(args.device, args.precision)
     found = store.find(args.run) or store.open_run(args.run)
     from core.export.packages.base import fields_of

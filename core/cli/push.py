@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     folder = found.dir / "export" / "push"
     folder.mkdir(parents=True, exist_ok=True)
-    with StateFile(folder / "state.json").working("asking the Hub") as job:
+    with StateFile(folder / "state.json").working("asking the Hub", forget=True) as job:
 
         def say(what: str) -> None:
             print(f"{what} ...", file=sys.stderr, flush=True)

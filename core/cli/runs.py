@@ -9,7 +9,8 @@ from typing import Any
 from core.errors import InputError
 from core.paths import portable, runs_dir
 from core.runs import jobs, store
-from core.runs.store import Run
+from core.runs.listing import LISTING, RunSummary
+from core.visitors import LOCAL
 
 HELP = "list, show, stop, resume and delete runs"
 ACTIONS = ("list", "show", "stop", "resume", "delete")
@@ -26,41 +27,40 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.action == "list":
         if args.id:
             raise InputError(f"runs list takes no id; did you mean: runs show {args.id}?")
-        return {"dir": str(runs_dir()), "runs": [summary(found) for found in store.list_runs()]}
+        return {"dir": str(runs_dir()), "runs": [summary(row) for row in LISTING.summaries()]}
     if not args.id:
         raise InputError(f"runs {args.action} needs the id of a run; runs list names them all.")
     found = store.find(args.id) or store.open_run(args.id)
     if args.action == "stop":
         if not found.state().under_way:
             raise InputError(f"The run {found.id} is not under way: it is {found.state().state}.")
-        jobs.stop(found)
+        jobs.stop(found, LOCAL)
     elif args.action == "resume":
-        jobs.resume(found)
+        jobs.resume(found, visitor=LOCAL)
     elif args.action == "delete":
         store.delete(found)
         return {"run": found.id, "state": "deleted"}
-    return summary(found) | ({"log": found.log(20)} if args.action == "show" else {})
+    return summary(LISTING.summary(found)) | ({"log": found.log(20)} if args.action == "show" else {})
 
 
-def summary(found: Run) -> dict[str, Any]:
+def summary(row: RunSummary) -> dict[str, Any]:
     """What there is to say about a run, from its files."""
-    state, curve = found.state(), found.curve(4)
-    last, checked = curve["log"][-1:], [e for e in curve["eval"] if e.get("validation_loss") is not None and e["step"]]
-    best: dict[str, Any] = min(checked, key=lambda e: e["validation_loss"], default={})
+    course = row.course
     return {
-        "run": found.id,
-        "dir": str(found.dir),
-        "title": found.title,
-        "state": state.state,
-        "error": state.error,
-        "created": datetime.fromtimestamp(found.created, UTC).isoformat(),
-        "seconds": round(state.seconds, 1),
-        "step": last[0]["step"] if last else 0,
-        "max_steps": curve["max_steps"],
-        "loss": last[0]["loss"] if last else None,
-        "validation_loss": best.get("validation_loss"),
-        "best_step": best.get("step"),
-        "model": str(found.dir / "model") if found.has_model else None,
+        "run": row.id,
+        "dir": str(row.run.dir),
+        "title": row.title,
+        "state": row.state.state,
+        "error": row.state.error,
+        "damage": row.damage,
+        "created": datetime.fromtimestamp(row.created, UTC).isoformat(),
+        "seconds": round(row.state.seconds, 1),
+        "step": course.step,
+        "max_steps": course.max_steps,
+        "loss": course.loss,
+        "validation_loss": course.tuned,
+        "best_step": course.tuned_step,
+        "model": str(row.run.dir / "model") if row.has_model else None,
     }
 
 
@@ -70,12 +70,17 @@ def show(result: dict[str, Any]) -> str:
         if not result["runs"]:
             return f"No runs in {portable(result['dir'])}."
         rows = [
-            (r["run"], r["state"], f"{r['step']:,}/{r['max_steps']:,}", _loss(r), r["title"]) for r in result["runs"]
+            (r["run"], r["state"], f"{r['step']:,}/{r['max_steps']:,}", _loss(r), _titled(r)) for r in result["runs"]
         ]
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         return "\n".join("  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[4]]) for row in rows)
     lines = [f"{key:<16}{value}" for key, value in result.items() if key != "log" and value not in ("", None)]
     return "\n".join([*lines, *(["", *result["log"]] if result.get("log") else [])])
+
+
+def _titled(row: dict[str, Any]) -> str:
+    """The title, and that something of the run is damaged, where it is: `runs show` says what."""
+    return f"{row['title']} (damaged)" if row["damage"] else str(row["title"])
 
 
 def _loss(row: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from core.data.turns import as_text, role_of
 PARENTS = ("parent_id", "parent_message_id", "parent", "parentid", "parent_uuid", "parent_turn_id", "reply_to",
            "reply_to_id", "in_reply_to", "previous_id", "prev_id")  # fmt: skip
 IDS = ("id", "message_id", "uuid", "turn_id", "node_id", "post_id", "msg_id", "row_id", "index")
+TREES = ("prompt", "tree", "root", "conversation")  # a message with its replies, and theirs, inside
 SPEAKERS, WORDS = ("role", "author", "speaker", "from", "sender"), ("text", "content", "value", "message", "body")
 
 Row = dict[str, Any]
@@ -47,7 +48,11 @@ def chained(table: Table, sample: Sequence[Row]) -> Table:
     Args:
         sample: some of its rows.
     """
-    links = _links(Look(table.columns, list(sample)))
+    look = Look(table.columns, list(sample))
+    if (tree := look.named(TREES)) and all(_is_tree(row.get(tree)) for row in sample if row.get(tree)):
+        made = derived(f"tree {tree}", table.digest, lambda: _branches(table, tree))
+        return replace(table, data=made.data, columns=made.columns, json=made.json, notes=[*table.notes, *made.notes])
+    links = _links(look)
     if links is None:
         return table
     rows = Rows(table.data.select([links.own, links.parent]), table.json & {links.own, links.parent})
@@ -62,6 +67,41 @@ def chained(table: Table, sample: Sequence[Row]) -> Table:
     made = derived(f"chained {links}", table.digest, lambda: _conversations(table, links, before, parents))
     notes = [*table.notes, *made.notes]
     return replace(table, data=made.data, columns=made.columns, json=made.json, notes=notes)
+
+
+def _is_tree(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("replies"), list) and "text" in value
+
+
+def _branches(table: Table, column: str) -> Table:
+    """A row for each way through a tree of messages that ends with an answer."""
+    others = [c for c in table.columns if c != column]
+
+    def ways(message: Row, before: list[Row], taught: set[int]) -> Iterator[list[Row]]:
+        path, found = [*before, message], False
+        for reply in message.get("replies") or []:
+            for way in ways(reply, path, taught):
+                found = True
+                yield way
+        if not found and role_of(message.get("role")) == "assistant":
+            turns = []
+            for at in path:
+                again = {"weight": 0} if id(at) in taught and role_of(at.get("role")) == "assistant" else {}
+                turns.append({"role": at.get("role"), "content": at.get("text"), **again})
+                taught.add(id(at))
+            yield turns
+
+    def rows() -> Iterator[Row]:
+        for row in Rows(table.data, table.json):
+            if _is_tree(row[column]):
+                for turns in ways(row[column], [], set()):
+                    yield {"messages": turns, **{name: row[name] for name in others if name != "messages"}}
+
+    found = collect(rows(), ["messages", *(c for c in others if c != "messages")])
+    found.notes.append(
+        f"The trees of {column!r} became {found.data.num_rows:,} conversations, each up to an answer without replies."
+    )
+    return found
 
 
 def _links(look: Look) -> _Links | None:

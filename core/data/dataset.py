@@ -93,7 +93,8 @@ def _read_as(source: Source, config: RunConfig) -> Source:
 def readable(source: Source) -> Source:
     """The source, whose rows hold words to read. InputError (field data.path) where its layout reads something else."""
     key = (source.fingerprint, source.path, repr(source.layout))
-    return _READABLE.get(key, lambda: _looked_at(source)) and source
+    _READABLE.get(key, lambda: _looked_at(source))
+    return source
 
 
 def _looked_at(source: Source) -> bool:

@@ -202,12 +202,29 @@ def check_tags(row: dict[str, Any], layout: Layout) -> None:
 
 def system_words(value: Any) -> str:
     """A system prompt as text: a text, a turn of its own, or a list of blocks, as Gemini's systemInstruction is."""
+    if isinstance(value, str):
+        held = _parsed(value) if value.lstrip()[:1] in ("[", "{") else None
+        items = held if isinstance(held, list) else [held]
+        blocks = bool(items) and all(
+            isinstance(i, dict) and i.keys() & _BLOCK and i.keys() <= _BLOCK | _MORE for i in items
+        )
+        return system_words(held) if blocks else as_text(value)
     for key in ("parts", "content", "text", "value"):
         if isinstance(value, dict) and value.get(key) is not None:
             return system_words(value[key])
     if isinstance(value, list) and value and all(isinstance(item, str | dict) for item in value):
         return "\n".join(system_words(item) for item in value)
     return as_text(value)
+
+
+_BLOCK, _MORE = {"parts", "content", "text", "value"}, {"role", "from", "type", "cache_control"}
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 # The keys by which a pair of earlier turns says what was asked and what was answered.

@@ -15,14 +15,16 @@ Roles = dict[str, str]
 
 # Column names by meaning, most telling first.
 PAIRS = (
+    ("question", "first_answer"), ("query", "first_answer"), ("prompt", "first_answer"), ("input", "first_answer"),
     ("prompt", "completion"), ("prompt", "response"), ("question", "answer"), ("instruction", "response"),
     ("query", "response"), ("input", "output"), ("input", "target"), ("source", "target"), ("text", "summary"),
     ("document", "summary"), ("article", "highlights"), ("dialogue", "summary"), ("note", "fields"), ("mr", "ref"),
     ("source", "summary"), ("problem", "solution"), ("user", "assistant"), ("context", "response"),
     ("question", "response"), ("query", "answer"), ("prompt", "answer"), ("prompt", "output"), ("question", "answers"),
     ("input", "answer"), ("input", "ideal"), ("input", "response"), ("input", "completion"), ("text_input", "output"),
-    ("question", "correct_answer"), ("question", "best_answer"), ("question", "first_answer"),
-    ("query", "first_answer"), ("prompt", "first_answer"),
+    ("question", "correct_answer"), ("question", "best_answer"),
+    ("inputs", "targets"), ("inputs", "outputs"), ("inputs", "target"),
+    ("instruction", "answer"), ("instruction", "completion"), ("problem", "answer"),
 )  # fmt: skip
 ASKED_ABOUT = ("context", "passage", "paragraph", "article", "document", "background")
 LABELS = ("label", "category", "class", "tone", "intent", "sentiment", "emotion", "topic", "genre", "labels", "target")
@@ -75,7 +77,8 @@ PROMPTS = ("prompt", "question", "instruction", "query", "input")
 TOKENS, TAGS = ("tokens", "words"), ("ner_tags", "tags", "ner", "labels", "bio_tags", "pos_tags")
 # What a tokenizer makes of a text that stands beside: it is read anew.
 TOKENISED = ("input_ids", "attention_mask", "token_type_ids", "special_tokens_mask", "position_ids", "labels", "length")
-WITH_CHOICES, RIGHT_CHOICE = "question_and_choices", "right_choice"  # columns that core.data.reshape makes
+# Columns that core.data.reshape makes.
+WITH_CHOICES, RIGHT_CHOICE, WHOLE = "question_and_choices", "right_choice", "whole_conversation"
 _ISO = (
     "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
     "eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv "
@@ -141,6 +144,14 @@ class Look:
         there = [value for row in self.rows if (value := row.get(column)) not in (None, "", [])]
         found = [turns for value in there if (turns := _as_turns(value))]
         return found[0] if 2 * len(found) > len(there) else []
+
+    def answered(self, column: str) -> bool:
+        """Whether the assistant speaks in any conversation of a column."""
+        for row in self.rows:
+            turns = _as_turns(row.get(column))
+            if (keys := keys_of(turns)) and any(role_of(turn.get(keys["role"])) == "assistant" for turn in turns):
+                return True
+        return False
 
     def judgement(self, names: Iterable[str] = JUDGED) -> str | None:
         """The column of these names that says of each answer whether it is a good one, by its values."""
@@ -225,12 +236,18 @@ def _preference(look: Look) -> Layout | None:
 
 def _answers_itself(look: Look, column: str) -> bool:
     """Whether the answers of a column are whole conversations, with what the user says."""
-    keys = keys_of(turns := look.turns(column))
-    return bool(keys) and any(role_of(turn.get(keys["role"])) == "user" for turn in turns)
+    turns = look.turns(column)
+    keys = keys_of(turns)
+    return keys is not None and any(role_of(turn.get(keys["role"])) == "user" for turn in turns)
 
 
 def _talk(look: Look) -> Layout | None:
-    for column in sorted(look.columns, key=lambda c: folded(c) not in TALKS):
+    asked = look.both((("instruction", "output"), *PAIRS))
+    for column in sorted(look.columns, key=lambda c: (c.rstrip("_") != WHOLE, folded(c) not in TALKS)):
+        if asked and folded(column) in HISTORY:
+            continue  # what comes before the question
+        if asked and not look.answered(column):
+            continue  # turns that nobody answers, beside a question and its answer
         turns = look.turns(column)
         keys = keys_of(turns)
         if not keys or not (folded(column) in TALKS or any(role_of(t.get(keys["role"])) for t in turns)):

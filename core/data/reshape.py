@@ -11,7 +11,7 @@ from typing import Any
 
 from core.data.derived import derived
 from core.data.files import listed
-from core.data.formats import one_turn
+from core.data.formats import earlier_turns, one_turn
 from core.data.recognise import (
     ASKED_ABOUT,
     LANGUAGES,
@@ -21,6 +21,7 @@ from core.data.recognise import (
     RIGHT_CHOICE,
     TALKS,
     TEXTS,
+    WHOLE,
     WITH_CHOICES,
     Look,
     folded,
@@ -29,6 +30,7 @@ from core.data.recognise import (
 from core.data.rows import Rows
 from core.data.tables import Table, collect
 from core.data.turns import as_text, role_of, turns_of
+from core.errors import InputError
 
 Row = dict[str, Any]
 QUESTIONS = ("question", "question_stem", "stem", "query", "prompt", "problem", "goal", "ctx", "sentence", "premise",
@@ -75,7 +77,7 @@ def reshape(table: Table, sample: Sequence[Row]) -> Table:
         sample: some of its rows.
     """
     look = Look(table.columns, list(sample))
-    for find in (_choices, _answers, _translation, _talk):
+    for find in (_choices, _answers, _translation, _talk, _pairs):
         if (shape := find(look)) is not None:
             return _with(table, shape)
     return table
@@ -350,11 +352,32 @@ def _talk(look: Look) -> Shape | None:
             continue
         if folded(asked) in TALKS and not _most(_of(look, asked), functools.partial(_unanswered, role=keys["role"])):
             continue
-        made = (_free("messages", look.columns),)
+        made = (_free(WHOLE, look.columns),)
         make = functools.partial(_joined, asked=asked, answered=answered, role=keys["role"], content=keys["content"])
         note = f"{made[0]!r} are the turns of {asked!r} with {answered!r} behind them; only that is learned."
         return Shape(made, (asked, answered), make, note)
     return None
+
+
+def _pairs(look: Look) -> Shape | None:
+    """A conversation that is kept as pairs of what is asked and answered."""
+    column = next((look.names[n] for n in TALKS if n in look.names), None)
+    if column is None or keys_of(look.turns(column)) or not _most(_of(look, column), lambda v: _paired(v, column)):
+        return None
+    made = (_free(WHOLE, look.columns),)
+    note = f"{made[0]!r} are the pairs of {column!r} as turns."
+    return Shape(made, (column,), functools.partial(_unpaired, column=column), note)
+
+
+def _paired(value: Any, column: str) -> list[Row]:
+    try:
+        return earlier_turns(value, column) if not isinstance(value, str) or value.lstrip()[:1] == "[" else []
+    except InputError:
+        return []
+
+
+def _unpaired(row: Row, column: str) -> tuple[list[Row] | None]:
+    return (_paired(row.get(column), column) or None,)
 
 
 def _both(look: Look) -> Iterator[tuple[str, str]]:
@@ -362,6 +385,9 @@ def _both(look: Look) -> Iterator[tuple[str, str]]:
     for one, other in PAIRS:
         if one in look.names and other in look.names:
             yield look.names[one], look.names[other]
+    pair = look.both(PAIRS)
+    if pair and all(_most(_of(look, column), lambda value: isinstance(value, str)) for column in pair):
+        return  # a question and its answer as texts, whatever turns stand beside
     answers = dict.fromkeys(other for _, other in PAIRS)
     for talk in (*TALKS, *PROMPTS):
         for answer in answers:
@@ -371,8 +397,8 @@ def _both(look: Look) -> Iterator[tuple[str, str]]:
 
 def _unanswered(value: Any, role: str) -> bool:
     """Whether a conversation ends with somebody else than the assistant."""
-    turns = turns_of(value)
-    return bool(turns) and isinstance(turns[-1], dict) and role_of(turns[-1].get(role)) != "assistant"
+    turns = turns_of(value) or [None]
+    return isinstance(turns[-1], dict) and role_of(turns[-1].get(role)) != "assistant"
 
 
 def _joined(row: Row, asked: str, answered: str, role: str, content: str) -> tuple[list[Row] | None]:

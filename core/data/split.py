@@ -60,7 +60,7 @@ def split_source(source: Source, config: RunConfig) -> Split:
         column = source.layout.roles["desired"]
         many = "1 row is" if gone == 1 else f"{gone:,} rows are"
         note = f"{many} on neither side: {column!r} marks the answer as a bad one."
-        parts = Split(*(places[side].tolist() for side in (made.train, made.validation)), [*made.notes, note])
+        parts = Split(places[made.train].tolist(), places[made.validation].tolist(), [*made.notes, note])
     return _without_leaked(source, parts, config) if "drop_leaked" in config.data.fixes else parts
 
 

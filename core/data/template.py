@@ -99,7 +99,7 @@ def render(
             "data.system",
         )
     parts = parse(wording.text, tuple(row))
-    if layout.roles.get("desired") not in (part.text for part in parts if part.column):
+    if layout.roles.get("desired", "") not in [part.text for part in parts if part.column]:
         check_desired(row, layout)
     check_tags(row, layout)
     refuse(row)

@@ -122,6 +122,8 @@ def evaluate(
     }
     made = Evaluation(plain(result), plain(predictions(config.task, found, grouped)))
     out = Path(out_dir) if out_dir is not None else run.dir if run is not None else None
+    if out_dir is not None:
+        Path(out_dir).mkdir(parents=True, exist_ok=True)
     if out is not None:
         write(made, out)
     return made
@@ -134,7 +136,7 @@ def write(made: Evaluation, out: Path) -> None:
         OSError: they could not be written; what stood there before still stands.
     """
     for name in ("evaluation", "predictions"):
-        (out / name).mkdir(parents=True, exist_ok=True)
+        (out / name).mkdir(exist_ok=True)
     lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in made.predictions]
     write_text(out / "predictions" / "heldout.jsonl", "".join(lines))
     write_json(out / "evaluation" / "result.json", made.result)

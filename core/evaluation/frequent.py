@@ -14,6 +14,7 @@ from core.models.catalog import read_config
 from core.models.heads import LABEL, TAGS, Head, head_in
 from core.models.load import BASE_NOTE, weights_of
 from core.models.tokenizer import load_tokenizer, model_folder
+from core.runs import records
 from core.runs.files import read_json
 from core.tasks.base import Answer
 from core.tasks.headed import Headed
@@ -52,7 +53,7 @@ def most_frequent(chosen: Chosen, config: RunConfig, head: Head, room: int) -> t
 def _labels(target: str) -> list[str]:
     """The labels that the head of a target has."""
     folder = Path(weights_of(target))
-    note = read_json(folder / BASE_NOTE)
+    note = records.BASE.read(folder / BASE_NOTE)
     return list(note.get("labels") or []) if note is not None else _names(read_json(folder / "config.json") or {})
 
 

@@ -18,6 +18,7 @@ from core.data.sources import Source, open_data
 from core.data.split import split_source
 from core.data.template import Segment, Wording, answer_text, concerns_every_row, parse, prompt_segments, render
 from core.errors import InputError
+from core.limits import refuse_rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -99,6 +100,7 @@ def choose(config: RunConfig | None, data: str | None, split: str | None, max_ro
     if len(places) > max_rows:
         notes.append(f"{max_rows:,} of {len(places):,} rows, evenly spaced (evaluation.max_rows).")
         places = [places[i * len(places) // max_rows] for i in range(max_rows)]
+    refuse_rows(len(places), "evaluation.data")
     return Chosen(source, places, which, notes)
 
 

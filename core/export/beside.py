@@ -14,7 +14,7 @@ from core.methods import method
 from core.methods.merge import KINDS
 from core.models.heads import TAGS, Head
 from core.models.load import BASE_NOTE, head_of_weights, labels_of, load_run
-from core.runs.files import read_json
+from core.runs import records
 from core.runs.store import Run
 from core.tasks.headed import Headed
 from core.tasks.objective import Objective, objective_for
@@ -71,8 +71,8 @@ def open_beside(run: Run, bare: bool = False) -> Beside:
     head = head_of_weights(str(folder))
     labels = labels_of(model, head)
     if isinstance(model, PeftModel):
-        said = read_json(folder / "adapter_config.json") or {}
-        quantised = (read_json(folder / BASE_NOTE) or {}).get("quantization")
+        said = records.ADAPTER.read(folder / "adapter_config.json") or {}
+        quantised = (records.BASE.read(folder / BASE_NOTE) or {}).get("quantization")
         if bare:
             model = model.unload()
         elif not quantised and not method(KINDS[str(said["peft_type"])]).mergeable:

@@ -137,7 +137,7 @@ def form(wording: Wording, layout: Layout, columns: list[str], tokenizer: Any) -
     A package knows no names of formats: it gets the chat template itself.
     """
     template, optional = wording.text, list[str]()
-    if template is None and layout.name == "preference" and layout.conversational:
+    if template is None and _as_talk(layout):
         layout, columns = TALK, ["messages"]  # see asked_of
     if template is None:
         roles = {role.name: role for role in ROLES_OF[layout.name] if role.name in layout.roles}
@@ -168,9 +168,15 @@ def _chat_template(wording: Wording, tokenizer: Any) -> str | None:
     return wording.chat_template(tokenizer) or (tokenizer.get_chat_template() if tokenizer.chat_template else None)
 
 
+def _as_talk(layout: Layout) -> bool:
+    """Whether rows are conversations in several columns, which a package is asked as messages."""
+    return layout.conversational and layout.name not in ("sharegpt", "messages")
+
+
 def asked_of(row: dict[str, Any], layout: Layout) -> dict[str, Any]:
-    """The row without its last answer where it is a conversation; preferences as the messages that were chosen."""
-    if layout.name == "preference" and layout.conversational:
+    """The row without its last answer where it is a conversation; preferences, and rows with earlier turns, as the
+    messages that are learned."""
+    if _as_talk(layout):
         messages = to_messages(row, layout)
         return {"messages": messages[: last_answer(messages)], "tools": tools(row, layout)}
     return unanswered(row, layout)

@@ -24,8 +24,8 @@ from core.export.proof.reference import Reference
 from core.export.questions import Questions
 from core.export.source import open_source
 from core.models.heads import CAUSAL, HEADS
+from core.runs import records
 from core.runs.adapters import BASE, AdapterInfo, differs
-from core.runs.files import read_json
 from core.runs.state import Stopped
 
 LONGEST = 48  # of an adapter's name, which is a file's name too
@@ -134,7 +134,7 @@ def _fitting(runs: Sequence[str]) -> list[AdapterInfo]:
     if len({info.run.dir for info in infos}) < max(2, len(infos)):
         raise InputError("A package of several adapters needs two or more different runs.", "export.adapters")
     for info in infos:
-        said = read_json(info.run.dir / "model" / "adapter_config.json") or {}
+        said = records.ADAPTER.read(info.run.dir / "model" / "adapter_config.json") or {}
         if info.base.head != CAUSAL.name:
             raise InputError(
                 f"The run {info.run.id} is a model that {HEADS[info.base.head].label}: only models that write on after "

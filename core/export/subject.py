@@ -15,8 +15,7 @@ from core.models.catalog import describe_model
 from core.models.heads import Head
 from core.models.tokenizer import end_ids, load_tokenizer, model_folder, pad_id
 from core.paths import resolve
-from core.runs import store
-from core.runs.files import read_json
+from core.runs import records, store
 from core.runs.store import Run
 
 NEW_TOKENS = 64  # where no config says how long an answer may be
@@ -95,7 +94,7 @@ def look_up(target: str | Path) -> Found:
     run = store.find(target)
     found = load.weights_of(run or target)
     folder = resolve(found)
-    adapter = read_json(folder / "adapter_config.json")
+    adapter = records.ADAPTER.read(folder / "adapter_config.json")
     base, revision = load.base_of(folder) if adapter is not None else (found, None)
     head = load.head_of_weights(str(folder if folder.is_dir() else found))
     config = run.config() if run is not None else None

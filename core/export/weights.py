@@ -15,7 +15,8 @@ from core.models import load
 from core.models.heads import HEADS, Head, class_name
 from core.models.tokenizer import looks_like_id
 from core.paths import resolve
-from core.runs.files import read_json, write_json
+from core.runs import records
+from core.runs.files import write_json
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 PEFTS = ("LORA", "IA3")  # kinds that PEFT by itself opens and computes with as was trained
@@ -57,7 +58,7 @@ def write_adapter(folder: Path, out: Path) -> None:
     Raises:
         InputError: there is no adapter, since the whole model was tuned.
     """
-    said = read_json(folder / "adapter_config.json")
+    said = records.ADAPTER.read(folder / "adapter_config.json")
     if said is None:
         raise InputError(
             "This model was tuned whole, so it has no adapter: take the merged safetensors, which are all of it.",
@@ -67,7 +68,7 @@ def write_adapter(folder: Path, out: Path) -> None:
     write_json(out / "adapter_config.json", said | {"base_model_name_or_path": public_name(base)})
     for weights in folder.glob("adapter_model*.safetensors"):
         shutil.copyfile(weights, out / weights.name)
-    if note := read_json(folder / load.BASE_NOTE):
+    if note := records.BASE.read(folder / load.BASE_NOTE):
         write_json(out / load.BASE_NOTE, note | {"path": public_name(str(note.get("path") or base))})
     load.copy_companions(base, said.get("revision"), out)
     for name in load.COMPANIONS:  # an adapter that was tuned in another format than its base has brings its own
@@ -89,7 +90,8 @@ def open_adapter(folder: Path, base: str, revision: str | None) -> tuple[Any, An
     import transformers
     from peft import PeftModel
 
-    said, note = read_json(folder / "adapter_config.json") or {}, read_json(folder / load.BASE_NOTE) or {}
+    said = records.ADAPTER.read(folder / "adapter_config.json") or {}
+    note = records.BASE.read(folder / load.BASE_NOTE) or {}
     head = HEADS.get(str(note.get("head"))) or load.head_of_weights(str(folder))
     whole = load.load_base(
         base, revision, head=head, labels=note.get("labels") or (), quantization=note.get("quantization")

@@ -13,7 +13,8 @@ from core.errors import InputError
 from core.methods import names
 from core.models.heads import CAUSAL, Head
 from core.models.load import Precision, base_name, patient_peft
-from core.runs.files import read_json, write_json
+from core.runs import records
+from core.runs.files import write_json
 
 frozen_base = True
 mergeable = ""
@@ -74,7 +75,7 @@ def save(model: PeftModel, folder: Path) -> None:
     share their weights PEFT writes down one, and by GPT-2's name of it (wte) does not know it again: all are written.
     """
     model.save_pretrained(str(folder), save_embedding_layers=False)
-    written = read_json(folder / "adapter_config.json") or {}
+    written = records.ADAPTER.read(folder / "adapter_config.json") or {}
     tied = vars(model.peft_config["default"]).get("modules_to_tie") or ()
     for name in ("target_modules", "modules_to_save", "feedforward_modules"):
         if isinstance(written.get(name), list):

@@ -30,7 +30,7 @@ from core.models.load import (
 )
 from core.models.quantize import dequantized
 from core.paths import resolve
-from core.runs.files import read_json
+from core.runs import records
 from core.runs.store import Run
 
 KINDS = {"LORA": "lora", "IA3": "ia3", "PROMPT_TUNING": "prompt", "BOTTLENECK": "adapter"}  # peft_type -> method
@@ -64,7 +64,7 @@ def merge_and_load(target: str | Path | Run, out: str | Path) -> tuple[Path, Pre
     folder = Path(weights_of(target))
     if _is_whole(folder):
         return folder, load_base(str(folder), head=head_of_weights(str(folder)))
-    adapter = read_json(folder / "adapter_config.json")
+    adapter = records.ADAPTER.read(folder / "adapter_config.json")
     if adapter is None:
         raise InputError(f"There is no tuned model in {str(folder)!r} to merge.", "model.path")
     kind = str(adapter.get("peft_type"))
@@ -75,7 +75,7 @@ def merge_and_load(target: str | Path | Run, out: str | Path) -> tuple[Path, Pre
     inputs = [_input(model, length, seed) for seed, length in enumerate(LENGTHS)]
     with torch.inference_mode():
         want = [_answer(model, head, ids) for ids in inputs]
-    note = read_json(folder / BASE_NOTE) or {}
+    note = records.BASE.read(folder / BASE_NOTE) or {}
     merged = _into_float(model, folder, head, note) if note.get("quantization") else _merged(model)
     del model
     out = Path(out)
@@ -114,7 +114,7 @@ def merge_and_load(target: str | Path | Run, out: str | Path) -> tuple[Path, Pre
 
 def _is_whole(folder: Path) -> bool:
     """Whether a folder's weights are a model by themselves, with nothing to merge."""
-    return read_json(folder / "adapter_config.json") is None and (folder / "config.json").is_file()
+    return records.ADAPTER.read(folder / "adapter_config.json") is None and (folder / "config.json").is_file()
 
 
 def _merged(model: PeftModel) -> PreTrainedModel:

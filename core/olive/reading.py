@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from core import yamltext
@@ -14,6 +13,7 @@ from core.olive import commands, workflows
 from core.olive.imported import Imported, joined
 from core.olive.shell import commands as lines_of
 from core.paths import resolve
+from core.runs.files import open_file
 
 _COMMAND = re.compile(
     r"^\s*(?:\(\S+\)\s*)?(?:[$%!>]\s*)?(?:\S*/)?(?:olive(?:\.exe)?|python3? -m olive)(?:\s|$)", re.MULTILINE
@@ -66,14 +66,12 @@ def contents(path: str) -> str:
         InputError: there is no such file, it may not be read here, or it is not UTF-8 text.
     """
     try:
-        with resolve(Path(path)).open("rb") as file:
+        with open_file(resolve(path)) as file:
             return file.read(4 * yamltext.MOST + 1).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path!r} is not UTF-8 text: a workflow is YAML or JSON.") from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
         raise InputError(f"{path!r} cannot be read: {reason}. Give the path of the workflow, or its text.") from None
 
 

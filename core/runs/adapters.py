@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.models.heads import BY_TASK_TYPE, CAUSAL
-from core.runs import store
-from core.runs.files import read_json, write_json
+from core.runs import records, store
+from core.runs.files import write_json
+from core.runs.records import Unreadable
 from core.runs.store import Run
+from core.runs.versions import OfVersion, version
 
 BASE = "base"  # the name of the base itself among those that are asked
 LONGEST_NAME = 80
@@ -47,17 +50,26 @@ class AdapterInfo:
     label: str
 
 
+KNOWN: OfVersion[AdapterInfo | None] = OfVersion(10_000)
+
+
 def adapter_of(run: Run) -> AdapterInfo | None:
-    """What a run's adapter says of itself; None for a run without a model, and for one that was tuned whole."""
-    return read_adapter(run.dir / "model", run)
+    """What a run's adapter says of itself; None for a run without a model, and for one that was tuned whole.
+
+    Raises:
+        Unreadable: it is there, and does not say what an adapter says.
+    """
+    place = f"{run.dir}/model"
+    versions = (version(f"{place}/adapter_config.json"), version(f"{place}/base.json"))
+    return KNOWN.get(place, versions, lambda: read_adapter(run.dir / "model", run)) if versions[0] else None
 
 
 def read_adapter(folder: Path, run: Run) -> AdapterInfo | None:
     """The same for a folder with an adapter in it."""
-    said = read_json(folder / "adapter_config.json")
+    said = records.ADAPTER.read(folder / "adapter_config.json")
     if said is None or not said.get("base_model_name_or_path"):
         return None
-    note = read_json(folder / "base.json") or {}
+    note = records.BASE.read(folder / "base.json") or {}
     quantization = note.get("quantization")
     kind = str(said.get("peft_type") or "")
     head = str(note.get("head") or BY_TASK_TYPE.get(said.get("task_type") or "", CAUSAL).name)
@@ -70,15 +82,16 @@ def read_adapter(folder: Path, run: Run) -> AdapterInfo | None:
         json.dumps(quantization, sort_keys=True) if quantization else "",
     )
     label = KINDS.get(kind, kind)
-    return AdapterInfo(run, base, kind, f"{label} r {said['r']}" if kind == "LORA" else label)
+    return AdapterInfo(run, base, kind, f"{label} r {said.get('r', '?')}" if kind == "LORA" else label)
 
 
 def by_base() -> dict[Base, list[AdapterInfo]]:
     """All runs with an adapter by what they stand on, the newest first; the base that was used last stands first."""
     found: dict[Base, list[AdapterInfo]] = {}
     for run in store.list_runs():
-        if (info := adapter_of(run)) is not None:
-            found.setdefault(info.base, []).append(info)
+        with contextlib.suppress(Unreadable):  # what it stands on is not known: its row in the list of runs says why
+            if (info := adapter_of(run)) is not None:
+                found.setdefault(info.base, []).append(info)
     return found
 
 
@@ -99,13 +112,15 @@ def rename(run: Run, name: str) -> None:
     """Give a run another name, as the page and the command line show it; its id and its folder stay.
 
     Raises:
-        InputError: the name is empty, too long, or holds what cannot be seen; or the run's folder cannot be written.
+        InputError: the name is empty, too long, or holds what cannot be seen; or the run's folder cannot be written, or
+            its environment.json not be read.
     """
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or _HIDDEN.search(name):
         what = "is empty" if not name else "is too long" if len(name) > LONGEST_NAME else "holds hidden characters"
         raise InputError(f"The name {name[:LONGEST_NAME]!r} {what}: write 1 to {LONGEST_NAME} characters on one line.")
+    known = records.ENVIRONMENT.read(run.dir / "environment.json") or {}  # one that cannot be read is not written over
     try:
-        write_json(run.dir / "environment.json", run.environment() | {"name": name})
+        write_json(run.dir / "environment.json", known | {"name": name})
     except OSError as error:
         raise InputError(f"The run {run.id} cannot be renamed: {(error.strerror or str(error)).lower()}.") from None

@@ -9,9 +9,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.runs.files import read_json, write_json
+from core.runs import records
+from core.runs.files import open_file, write_json
+from core.runs.records import Unreadable
 
-NAME = re.compile(r"^step-(\d+)$")
+NAME = re.compile(r"^step-([0-9]{1,15})$")
 MANIFEST = "manifest.json"
 
 
@@ -28,22 +30,29 @@ def write_manifest(folder: Path) -> None:
 
 def damage(folder: Path, hashes: bool = False) -> str:
     """What is wrong with a checkpoint; "" if it is complete. Sizes are compared, with `hashes` contents too."""
-    files = (read_json(folder / MANIFEST) or {}).get("files")
-    if not isinstance(files, dict) or not files:
+    try:
+        return _damage(folder, hashes)
+    except Unreadable as error:
+        return f"its {error}".rstrip(".")
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        return f"it cannot be read: {(getattr(error, 'strerror', None) or str(error)).lower()}"
+
+
+def _damage(folder: Path, hashes: bool) -> str:
+    manifest = records.MANIFEST.read(folder / MANIFEST)
+    if manifest is None:
         return "it was not written to its end"
-    for path in folder.rglob("*"):
-        if path.is_file() and path.name != MANIFEST and path.relative_to(folder).as_posix() not in files:
-            return f"{path.relative_to(folder).as_posix()} is not in its {MANIFEST}"
-    for name, want in files.items():
-        path = folder / name
-        if not isinstance(want, dict) or not isinstance(want.get("bytes"), int) or "sha256" not in want:
-            return f"its {MANIFEST} does not say what {name} holds"
-        if not path.is_file():
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
+    for name in sorted(there - manifest["files"].keys()):
+        return f"{name} is not in its {MANIFEST}"
+    for name, want in manifest["files"].items():
+        if name not in there:  # nor is anything outside the folder, whatever the name says
             return f"{name} is missing"
-        if path.stat().st_size != want["bytes"]:
-            return f"{name} has {path.stat().st_size:,} bytes instead of {want['bytes']:,}"
+        size = (folder / name).stat().st_size
+        if size != want["bytes"]:
+            return f"{name} has {size:,} bytes instead of {want['bytes']:,}"
         if hashes:
-            with open(path, "rb") as file:
+            with open_file(folder / name) as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != want["sha256"]:
                     return f"the content of {name} has changed"
     return ""
@@ -51,10 +60,7 @@ def damage(folder: Path, hashes: bool = False) -> str:
 
 def steps(folder: Path) -> list[int]:
     """The steps of the complete checkpoints in a run's `checkpoints` folder, oldest first; judged by size alone."""
-    if not folder.is_dir():
-        return []
-    found = [(int(m[1]), p) for p in folder.iterdir() if (m := NAME.match(p.name)) and p.is_dir()]
-    return sorted(step for step, path in found if not damage(path))
+    return sorted(step for step, path in _found(folder) if not damage(path))
 
 
 def newest(folder: Path, needed: Sequence[str] = ()) -> tuple[Path | None, list[str]]:
@@ -64,16 +70,21 @@ def newest(folder: Path, needed: Sequence[str] = ()) -> tuple[Path | None, list[
         needed: files that each must have, whatever its manifest says.
     """
     notes: list[str] = []
-    if not folder.is_dir():
-        return None, notes
-    found = [(int(m[1]), p) for p in folder.iterdir() if (m := NAME.match(p.name)) and p.is_dir()]
-    for step, path in sorted(found, reverse=True):
+    for step, path in sorted(_found(folder), reverse=True):
         lacking = [f"{name} is missing" for name in needed if not (path / name).is_file()]
         wrong = damage(path, hashes=True) or "".join(lacking[:1])
         if not wrong:
             return path, notes
         notes.append(f"The checkpoint of step {step} is not used: {wrong}.")
     return None, notes
+
+
+def _found(folder: Path) -> list[tuple[int, Path]]:
+    """Step and folder of each checkpoint, whole or not; none where they cannot be listed."""
+    try:
+        return [(int(m[1]), p) for p in folder.iterdir() if (m := NAME.match(p.name)) and p.is_dir()]
+    except OSError:
+        return []
 
 
 def rotate(folder: Path, keep: int) -> None:

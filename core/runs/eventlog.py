@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import TypeAdapter, ValidationError
 
-from core.runs.files import plain
+from core.runs import records
+from core.runs.files import open_file, plain
 from core.runs.masking import mask
+from core.runs.records import Unreadable
 
 RESOURCES_S = 5.0
+MOST_OF_A_LINE = 4 * 2**20  # bytes of events.jsonl; sample answers of many rows have some 100 kB
+AT_A_TIME = 1 << 18  # bytes of it that are read at once
 
 Event = dict[str, Any]
 
@@ -37,8 +44,8 @@ class EventLog:
         self._process.cpu_percent()
         self._measured = time.monotonic()
         self._step = 0
-        self._file = open(path, "ab", buffering=0)
-        with open(path, "rb") as file:
+        self._file = open_file(path, append=True)
+        with open_file(path) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
             if file.read() not in (b"", b"\n"):
                 self._file.write(b"\n")  # a killed process left half a line: the next one starts afresh
@@ -66,3 +73,48 @@ class EventLog:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def read(path: Path, since_byte: int = 0) -> Iterator[tuple[list[Event], int]]:
+    """The events after a byte, some hundred at a time, each time with the byte that the next reading begins at.
+
+    A line that is still being written is left for the next reading; one that is broken for good, or that says what no
+    event says, is passed over. A file that is shorter than `since_byte` was written anew, and is read from its beginning.
+    Where it cannot be read nothing comes.
+    """
+    lines, held = list[bytes](), 0
+    try:
+        with open_file(path) as file:
+            size = file.seek(0, os.SEEK_END)
+            at = file.seek(since_byte if 0 <= since_byte <= size else 0)
+            while line := file.readline(MOST_OF_A_LINE):
+                if not line.endswith(b"\n") and len(line) < MOST_OF_A_LINE:
+                    break
+                lines.append(line)
+                held += len(line)
+                if held >= AT_A_TIME:
+                    at += held
+                    yield _events(lines), at
+                    lines, held = [], 0
+    except OSError:
+        return
+    yield _events(lines), at + held
+
+
+def _events(lines: list[bytes]) -> list[Event]:
+    """What the lines say; together where all of them are in order, which is twice as fast as one by one."""
+    found: list[Event] = []
+    with contextlib.suppress(ValidationError):
+        found = _many().validate_json(b"[" + b",".join(lines) + b"]")
+    if len(found) == len(lines):
+        return found
+    found = []
+    for line in lines:
+        with contextlib.suppress(Unreadable):
+            found.append(records.EVENT.parse(line, "events.jsonl"))
+    return found
+
+
+@functools.cache
+def _many() -> TypeAdapter[list[Event]]:
+    return TypeAdapter(list[records.Event])

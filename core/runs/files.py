@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+MOST_BYTES = 64 * 2**20  # of a file of ours that is read whole; the largest, with the rows of a long run, has a few MB
 
 
 def plain(value: Any) -> Any:
@@ -32,11 +36,16 @@ def write_text(path: str | Path, text: str, *, sync: bool = False) -> None:
     Raises:
         OSError: it could not be written; what stood there before still stands.
     """
+    write_bytes(path, text.encode("utf-8"), sync=sync)
+
+
+def write_bytes(path: str | Path, content: bytes, *, sync: bool = False) -> None:
+    """The same for bytes."""
     path = Path(path)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
@@ -58,18 +67,63 @@ def write_json(path: str | Path, value: Any, *, sync: bool = False) -> None:
     write_text(path, text + "\n", sync=sync)
 
 
+def open_file(path: str | Path, append: bool = False) -> BinaryIO:
+    """Open a file to read it, or to add to it (it is made where there is none); never waits.
+
+    Raises:
+        OSError: it cannot be opened, or is no plain file: a folder, a pipe that nobody writes into, a device.
+    """
+    ways = os.O_WRONLY | os.O_APPEND | os.O_CREAT if append else os.O_RDONLY
+    number = os.open(path, ways | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0), 0o666)
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(number)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise OSError(errno.EINVAL, "It is no plain file", str(path))
+    return open(number, "ab" if append else "rb", buffering=0 if append else -1)
+
+
+def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
+    """What a plain file holds.
+
+    Raises:
+        OSError: it cannot be read, is no plain file, or is longer than `most` bytes.
+    """
+    with open_file(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"It is longer than {most // 2**20:,} MB", str(path))
+    return data
+
+
 def read_json(path: str | Path) -> dict[str, Any] | None:
-    """The object in a JSON file, or None where there is no such file or it holds none."""
+    """The object in a JSON file, or None where there is no such file or it holds none.
+
+    What a run's own files hold is read by core.runs.records, which looks at the types, too.
+    """
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        value = json.loads(read_bytes(path).decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
+def remove(path: Path) -> None:
+    """Remove what stands under a name, if anything does: a file, a link, or a folder that should not be there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[bool]:
-    """Hold the lock of a file while the block runs; False: another process holds it. It ends with its process."""
+def locked(path: Path, wait: bool = False) -> Iterator[bool]:
+    """Hold the lock of a file while the block runs; False: another holds it. It ends with its process.
+
+    Args:
+        wait: until the other one has let go of it, which must be soon.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as file:
         try:
@@ -77,11 +131,11 @@ def locked(path: Path) -> Iterator[bool]:
                 import msvcrt
 
                 file.seek(0)
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
             else:
                 import fcntl
 
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             yield False
             return
@@ -94,8 +148,10 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
     What a killed process leaves behind is named `.writing-...`; an error in the block leaves nothing, and `target` as
     it was.
+
+    Raises:
+        OSError: the folder around it is not there (it is never made: somebody may have removed the run), or is full.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".writing-{target.name}-", dir=target.parent))
     try:
         os.chmod(work, 0o777 & ~_umask())
@@ -113,7 +169,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
 def tail(path: Path, start: int = 0, most: int = 65536) -> list[str]:
     """The last lines of a text file, of at most `most` bytes and none before byte `start`; [] where there is none."""
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             size = file.seek(0, os.SEEK_END)
             begin = max(start, size - most)
             file.seek(begin)

@@ -14,7 +14,8 @@ from core.evaluation.metrics import METRICS
 from core.evaluation.rows import Chosen, Prepared, labels
 from core.models.heads import SEQ2SEQ
 from core.models.load import Precision
-from core.runs.files import read_json, whole_folder, write_json
+from core.runs import records
+from core.runs.files import whole_folder, write_json
 from core.tasks.classification import MOST_LABELS
 from core.tasks.objective import Objective
 from core.training.examples import Examples, spaced
@@ -92,6 +93,7 @@ class Best:
         best = self.found()
         if best is not None and not self.measure.better(value, best["metric_value"]):
             return
+        self.folder.mkdir(exist_ok=True)
         with whole_folder(self.folder / f"best-{step}") as work:
             save(work)
             note = {"step": step, "validation_loss": loss, "metric": self.measure.name, "metric_value": value}
@@ -107,7 +109,7 @@ class Best:
 
     def found(self) -> dict[str, Any] | None:
         """{"step", "validation_loss", "metric", "metric_value", "path"} of the best weights, or None."""
-        notes = [(read_json(path / "best.json"), path) for path in self.folder.glob("best-*")]
+        notes = [(records.BEST.find(path / "best.json"), path) for path in self.folder.glob("best-*")]
         found = [{"metric_value": note["validation_loss"]} | note | {"path": path} for note, path in notes if note]
         sign = -1 if self.measure.higher_is_better else 1
         return min(found, key=lambda f: (sign * f["metric_value"], f["step"])) if found else None

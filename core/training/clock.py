@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.runs.files import read_json, write_json
+from core.runs import records
+from core.runs.files import write_json
 
 CLOCK = "clock.json"
 
@@ -52,4 +53,4 @@ class Clock:
 
     def load(self, folder: Path) -> None:
         """Go on with what was spent up to a checkpoint."""
-        self.spent = float((read_json(folder / CLOCK) or {}).get("seconds", 0.0))
+        self.spent = (records.CLOCK.find(folder / CLOCK) or {}).get("seconds", 0.0)

@@ -194,6 +194,7 @@ class RunTrainer(Trainer):
         began, step = time.monotonic(), self.state.global_step
         if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters() if p.requires_grad):
             raise diverged(step, self.args.learning_rate)
+        self.hooks.folder.mkdir(exist_ok=True)
         with whole_folder(self.hooks.folder / f"step-{step}") as work:
             self.hooks.write(self.model, work)
             self._save_optimizer_and_scheduler(str(work))

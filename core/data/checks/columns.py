@@ -44,11 +44,33 @@ class Columns:
         reads = used(source, self.case.config)
         for name in source.columns:
             values = [row[name] for row in rows if row.get(name)] if name in reads else []
+            if kind := self._nested(name, values):
+                found.append(kind)
             if lists_as_text(values):
                 message = f"{name!r} holds lists in Python's notation, such as {shorten(values[0], 48)}, and no JSON."
                 why = "They are learned as they are written, with brackets and quotation marks."
                 found.append(Finding("notation", len(source.rows), [], message, "warning", why))
         return found
+
+    def _nested(self, name: str, values: Sequence[Any]) -> Finding | None:
+        """A finding on lists or objects that stand in a text as JSON, where no JSON can be meant."""
+        layout, reading = self.case.source.layout, self.case.reading
+        answer = name in reading.answered
+        if layout.conversational or name not in (*reading.asked, *reading.answered):
+            return None
+        if answer and self.case.config.task == "extraction":
+            return None
+        nested = [value for value in values if isinstance(value, list | dict)]
+        if not nested or 2 * len(nested) <= len(values):
+            return None
+        what = "lists" if isinstance(nested[0], list) else "objects"
+        message = f"{name!r} holds {what}, which are {'learned' if answer else 'read'} as JSON."
+        why = (
+            "They may hold turns, answers or texts in a layout that is not known here: give them columns of their own."
+        )
+        return Finding(
+            "notation", len(self.case.source.rows), [], message, "warning", why, [shorten(as_text(nested[0]))]
+        )
 
 
 def like_a_row(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from core.data.formats import Layout, answer_column, check_desired, check_tags, to_messages, tools
@@ -85,8 +85,9 @@ class Reading:
 
     def shown(self, row: dict[str, Any]) -> tuple[str, str]:
         """What is asked and answered in a row, as it is written, for a person to recognise it."""
+        roles = {name: column for name, column in self.layout.roles.items() if name != "desired"}
         try:
-            question, answer, _ = self._words(row)
+            question, answer, _ = replace(self, layout=replace(self.layout, roles=roles))._words(row)
         except InputError:
             return as_text(row), ""
         return question.strip(), answer.strip()

@@ -28,7 +28,7 @@ from core.data.recognise import (
 from core.data.reshape import CHOICES
 from core.data.sources import Source
 from core.data.template import Wording, parse
-from core.data.turns import as_text, role_of, turns_of, unused_keys
+from core.data.turns import role_of, turns_of, unused_keys
 from core.errors import InputError
 
 FEW = 12  # different values up to which they are listed
@@ -41,7 +41,8 @@ IMAGES = ("image", "images", "img", "imgs", "picture", "pictures", "photo", "pho
           "audio_path", "video_path")  # fmt: skip
 WEIGHTS = ("weight", "weights", "loss_weight", "sample_weight", "example_weight", "importance")
 SCORED = ("score", "scores", "rating", "ratings", "quality", "reward", "rewards", "rank", "stars", "votes", "upvotes",
-          "grade", "points", "helpfulness", "preference_score", "quality_score")  # fmt: skip
+          "grade", "points", "helpfulness", "correctness", "coherence", "honesty", "overall_score", "preference_score",
+          "quality_score")  # fmt: skip
 REASONING = ("reasoning", "reasoning_content", "thinking", "thought", "thoughts", "chain_of_thought", "cot",
              "rationale", "explanation", "think", "cot_content", "reasoning_trace")  # fmt: skip
 SPLITS = ("split", "subset", "set", "fold", "partition", "phase", "usage")
@@ -52,6 +53,7 @@ _MEDIA = re.compile(
     re.IGNORECASE,
 )
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?(?:[T ]\d\d?:.*)?|\d\d?[./]\d\d?[./]\d{2,4}(?: .*)?")
+_COUNTED = re.compile(r": [\d,]+ (?:is|are) ")  # in the words on a column that marks rows
 _ADDRESS = re.compile(r"https?://\S+")
 _PYTHON = re.compile(r"\s*(?:\[\s*\{\s*'|\{\s*'[^']*'\s*:|\[\s*')")
 _NUMBERED = re.compile(r"(?:.*_)?(?:id|ids|idx|index|uuid|guid|key|hash|no|nr|num|number|row|unnamed_0)(?:_.*)?|.*id")
@@ -101,6 +103,7 @@ class Seen:
     bad: int = 0
     bad_rows: list[int] = field(default_factory=list)
     same: set[str] = field(default_factory=set)
+    marks: dict[str, bool] = field(default_factory=dict)  # value -> whether it marks a bad answer
     within: str = ""  # of a key in the turns of a conversation: the column of these
 
     @property
@@ -125,14 +128,18 @@ class Seen:
             self._number(float(value))
         else:
             self._nested(value)
-        if isinstance(value, str | bool | int | float):
-            short = as_text(value).strip()[:80]
-            if short in self.values or len(self.values) < KNOWN:
-                self.values[short] = self.values.get(short, 0) + 1
-            if len(short) < 16 and is_bad(short):
-                self.bad += 1
-                if len(self.bad_rows) < SHOWN:
-                    self.bad_rows.append(number)
+        if not isinstance(value, dict | list):
+            short = value[:80].strip() if isinstance(value, str) else str(value).lower()
+            count = self.values.get(short, 0)
+            if count or len(self.values) < KNOWN:
+                self.values[short] = count + 1
+            if len(self.values) <= FEW:
+                if (bad := self.marks.get(short)) is None:
+                    bad = self.marks[short] = is_bad(short)
+                if bad:
+                    self.bad += 1
+                    if len(self.bad_rows) < SHOWN:
+                        self.bad_rows.append(number)
 
     def _text(self, value: str) -> None:
         self.texts += 1
@@ -287,7 +294,7 @@ class Unused:
         quiet = [(column, words) for column, words, may in told if not may]
         found = [
             Finding(
-                "unused", column.bad if column.bad_rows and "false" in words else column.there, column.bad_rows,
+                "unused", *((column.bad, column.bad_rows) if _COUNTED.search(words) else (column.there, [])),
                 f"{column.called} is not used: it {words}.", "warning", WHY,
             )
             for column, words in telling[:APART]

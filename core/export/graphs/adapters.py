@@ -22,7 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.errors import InputError
 from core.export.graphs.trace import INNER
-from core.runs.files import read_json
+from core.runs import records
 from core.runs.store import Run
 
 SUFFIX = ".onnx_adapter"
@@ -82,7 +82,7 @@ def read(folder: Path, who: str = "This run") -> dict[str, Thin]:
     from peft.utils.other import get_pattern_key  # how PEFT itself finds the rank and alpha of a layer
     from safetensors.torch import load_file
 
-    said = read_json(folder / "adapter_config.json") or {}
+    said = records.ADAPTER.read(folder / "adapter_config.json") or {}
     if reason := why_not(said):
         raise InputError(f"{who} cannot be exported as an adapter beside its base: {reason}.", "export.adapters")
     halves: dict[str, dict[str, np.ndarray]] = {}

@@ -9,7 +9,7 @@ from transformers.pytorch_utils import Conv1D
 from core.models.load import BASE_NOTE, base_of, copy_companions, load_base, load_run
 from core.models.quantize import dequantized
 from core.paths import resolve
-from core.runs.files import read_json
+from core.runs import records
 
 
 def whole_base(adapter: Path, work: Path) -> Path:
@@ -25,7 +25,7 @@ def whole_base(adapter: Path, work: Path) -> Path:
         InputError: the base is gone, or has other weights than the adapter was trained on.
     """
     base, revision = base_of(adapter)
-    quantised = (read_json(adapter / BASE_NOTE) or {}).get("quantization")
+    quantised = (records.BASE.read(adapter / BASE_NOTE) or {}).get("quantization")
     if not quantised and (resolve(base) / "config.json").is_file():
         return resolve(base)
     plain = load_base(base, revision)

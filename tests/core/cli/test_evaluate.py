@@ -12,6 +12,7 @@ import pytest
 from core import __main__ as cli
 from core import config as configs
 from core.runs import store
+from core.runs.state import StateFile
 from core.runs.store import Run
 from tests import factory
 
@@ -87,10 +88,15 @@ def test_no_such_run_or_model(capsys: pytest.CaptureFixture[str], rows_file: Pat
     assert "no such thing" in capsys.readouterr().err
 
 
-def test_a_run_without_weights_says_so_and_so_does_its_state(run_dir: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_weights_says_so_and_so_does_its_state_where_the_page_asked(
+    run_dir: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     (run_dir.dir / "model").unlink()
     assert cli.main(["evaluate", run_dir.id, "--baseline", "none"]) == 2
     assert "no tuned model yet" in capsys.readouterr().err
+    assert not (run_dir.dir / "evaluation").exists()  # who typed it has read it: nothing is left behind
+    StateFile(run_dir.dir / "evaluation" / "state.json").queue()  # as the page does
+    assert cli.main(["evaluate", run_dir.id, "--baseline", "none"]) == 2
     state = run_dir.evaluation_state()
     assert state is not None and state.state == "failed" and "no tuned model yet" in state.error
 

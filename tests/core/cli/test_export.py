@@ -28,7 +28,7 @@ def test_wrong_words_are_one_sentence_and_status_2(command, tmp_path, runs_dir):
         ),
         (["no-such-run"], "There is no run 'no-such-run'."),
         ([str(tmp_path), "--device", "cpu"], "is no run, so say where its package goes: --out DIR."),
-        ([str(tmp_path), "--rows", "0"], "--rows 0 is too few"),
+        ([str(tmp_path), "--rows", "0"], "Argument --rows: 0 is too small: at least 1"),
         ([str(tmp_path), "--format", "gguf", "--adapters", "a"], "Adapters stay apart only in ONNX packages"),
         ([str(tmp_path), "--out", str(file / "x")], f"cannot be made: {file} is a file."),
         ([str(tmp_path), "--out", str(file)], f"{file} is a file: --out names a folder"),

@@ -107,7 +107,7 @@ def test_each_kind(tmp_path, tokenizer):
     assert {k: (f.count, f.rows) for k, f in got.items()} == {
         "empty_answer": (2, [1, 7]), "unchanged_template": (1, [3]), "answer_cut": (1, [5]), "leakage": (1, [6]),
         "too_long": (1, [4]), "duplicate": (1, [2]), "few_rows": (7, []), "missing": (1, []),
-        "conflict": (3, [0, 2, 6]),
+        "conflict": (3, [0, 2, 6]), "unseen_label": (1, [6]),
     }  # fmt: skip
     assert (
         got["duplicate"].message == "1 row repeats an earlier row word for word, and so counts double in the training."

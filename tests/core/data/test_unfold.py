@@ -67,6 +67,20 @@ def test_other_lists_stay_whole(tmp_path, row):
     assert not any("became a row" in note for note in source.notes)
 
 
+def test_the_questions_about_each_paragraph(tmp_path):
+    paragraph = {"context": "The sea is wet.", "qas": [
+        {"question": "What?", "answers": [{"text": "sea", "answer_start": 4}]}, {"question": "Why?", "answers": []},
+    ]}  # fmt: skip
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps({"version": "2", "data": [{"title": "T", "paragraphs": [paragraph, paragraph]}] * 2}))
+    source = open_data(str(path))
+    assert [(row["title"], row["question"], row["answer"]) for row in source.rows] == [
+        ("T", "What?", "sea"), ("T", "Why?", None),
+    ] * 4  # fmt: skip
+    assert source.layout.roles == {"prompt": "question", "completion": "answer", "context": "context"}
+    assert "Each question of 'paragraphs' became a row of its own (2 rows -> 8)." in source.notes
+
+
 def test_parquet_lists_too(tmp_path):
     rows = [
         {"instruction": "Add.", "n": 7, "instances": [{"input": "a", "output": "b"}, {"input": "c", "output": "d"}]}

@@ -43,11 +43,11 @@ def test_a_damaged_one_falls_back_to_the_one_before_with_a_note(tmp_path):
 @pytest.mark.parametrize(
     ("files", "says"),
     [
-        ({"model.bin": 7}, "its manifest.json does not say what model.bin holds"),
-        ({"model.bin": {"bytes": 7}}, "its manifest.json does not say what model.bin holds"),
-        ({"model.bin": {"sha256": "x"}}, "its manifest.json does not say what model.bin holds"),
+        ({"model.bin": 7}, "its manifest.json cannot be read: files.model.bin: 7 should be an object"),
+        ({"model.bin": {"bytes": 7}}, "its manifest.json cannot be read: files.model.bin.sha256: it is missing"),
+        ({"model.bin": {"sha256": "x"}}, "its manifest.json cannot be read: files.model.bin.bytes: it is missing"),
         ({"other.bin": {"bytes": 7, "sha256": "x"}}, "model.bin is not in its manifest.json"),
-        (["model.bin"], "it was not written to its end"),
+        (["model.bin"], "its manifest.json cannot be read: files: ['model.bin'] should be an object"),
     ],
 )
 def test_an_edited_manifest_is_one_that_is_not_used(tmp_path, files, says):

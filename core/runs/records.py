@@ -1,0 +1,427 @@
+"""The files of a run, read with types: what is not as it was written is Unreadable, which says what and where.
+
+Whatever stands in a run's folder may have been cut off, edited, copied from elsewhere or replaced by something else.
+Each kind of file has one reader here; who uses what it gives need not look at types again.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import NotRequired, Required, TypedDict
+
+from core.errors import InputError
+from core.runs.files import MOST_BYTES, read_bytes
+from core.sentences import shown
+
+T = TypeVar("T")
+
+Time = Annotated[float, Field(ge=0, le=2.5e11)]  # seconds since 1970, up to what a calendar has
+Number = Annotated[float, Field(ge=-1e300, le=1e300)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Strict = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+class Unreadable(InputError):
+    """A file of a run that is not what was written there. The sentence names it within its run, never the whole path."""
+
+
+class Record(Generic[T]):
+    """How one kind of file is read.
+
+    Args:
+        kind: a type that pydantic checks; its keys need not be all, and others may be there. level: how many folders
+            the file lies below the run's. also: what a type cannot say; it returns what is wrong, or "".
+    """
+
+    def __init__(self, kind: Any, level: int = 0, also: Callable[[Any], str] = lambda value: "") -> None:
+        self._kind, self._level, self._also = kind, level, also
+
+    @functools.cached_property
+    def _adapter(self) -> TypeAdapter[T]:
+        return TypeAdapter(self._kind)  # takes some milliseconds: made when it is first needed
+
+    def read(self, path: Path) -> T | None:
+        """What the file says; None where there is none.
+
+        Raises:
+            Unreadable: it is there, and cannot be read or says what it cannot say.
+        """
+        name = "/".join(path.parts[-1 - self._level :])
+        try:
+            data = read_bytes(path, MOST_BYTES)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if not path.parent.is_dir():  # nor is there the folder that it would be in
+                return None
+            reason = (error.strerror or str(error)).lower()
+            raise Unreadable(f"{name} cannot be read: {reason}.") from None
+        return self.parse(data, name)
+
+    def parse(self, data: bytes, name: str) -> T:
+        """What a file's bytes say. Raises Unreadable, which begins with the name."""
+        try:
+            value: T = self._adapter.validate_json(data)
+        except ValidationError as error:
+            raise Unreadable(f"{name} cannot be read: {_first(error)}.") from None
+        if wrong := self._also(value):
+            raise Unreadable(f"{name} cannot be read: {wrong}.")
+        return value
+
+    def find(self, path: Path) -> T | None:
+        """The same, but None where it cannot be read: for what may be absent, or is made anew."""
+        try:
+            return self.read(path)
+        except Unreadable:
+            return None
+
+    def damage(self, path: Path) -> str:
+        """Why it cannot be read, as a sentence; "" where it can be, or is not there."""
+        try:
+            self.read(path)
+        except Unreadable as error:
+            return str(error)
+        return ""
+
+
+def _first(error: ValidationError) -> str:
+    """What is wrong first, and where."""
+    item = error.errors(include_url=False)[0]
+    if item["type"] == "json_invalid":
+        return f"it is no JSON ({str(item['ctx']['error'])[:80]})"
+    where = ".".join(str(part)[:40] for part in item["loc"])
+    words = item["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    said = f"{shown(item['input'])} {words[:1].lower()}{words[1:]}"
+    if item["type"] == "missing":
+        said = "it is missing"
+    return f"{where}: {said}" if where else said
+
+
+@with_config(Strict)
+class State(TypedDict, total=False):
+    """state.json: what core.runs.state.State holds, as its job wrote it."""
+
+    state: Required[Literal["queued", "running", "stopping", "stopped", "done", "failed"]]
+    what: str
+    done: Annotated[float, Field(ge=0, le=1e300)]
+    total: Annotated[float, Field(ge=0, le=1e300)]
+    error: str
+    field: str
+    reason: str
+    pid: Annotated[int, Field(ge=1, le=2**31 - 1)] | None
+    created: Time | None
+    started: Time | None
+    ended: Time | None
+    heartbeat: Time | None
+
+
+@with_config(Strict)
+class Job(TypedDict, total=False):
+    """job.json: what the launcher noted of a process. `exit` is as subprocess has it."""
+
+    name: str
+    pid: Annotated[int, Field(ge=1, le=2**31 - 1)] | None
+    created: Time | None
+    log_from: Count
+    exit: Annotated[int, Field(ge=-(2**31), le=2**32)] | None
+
+
+@with_config(Strict)
+class Fetched(TypedDict, total=False):
+    """The model of a run, in its environment.json."""
+
+    path: str | None
+    commit: str | None
+
+
+@with_config(Strict)
+class Environment(TypedDict, total=False):
+    """environment.json."""
+
+    name: str
+    python: str
+    packages: dict[str, str]
+    seed: int
+    data: dict[str, Any] | None
+    device: dict[str, Any] | None
+    model: Fetched | None
+    base_fingerprint: str | None
+
+
+@with_config(Strict)
+class Event(TypedDict, total=False):
+    """A line of events.jsonl. Figures of a validation that have other names are numbers where they count as any."""
+
+    kind: Annotated[str, Field(min_length=1)]
+    step: NotRequired[Count]
+    t: Time | None
+    max_steps: Count | None
+    loss: Number | None
+    validation_loss: Number | None
+    metric: str | None
+    metric_value: Number | None
+    higher_is_better: bool | None
+    tokens_per_second: Number | None
+    memory_bytes: Count | None
+    memory_total: Count | None
+    cpu_percent: Number | None
+    answers: list[dict[str, Any]] | None
+    reason: str | None
+    best_step: Count | None
+    text: str | None
+
+
+@with_config(Strict)
+class Entry(TypedDict):
+    """A file of a checkpoint."""
+
+    bytes: Count
+    sha256: str
+
+
+@with_config(Strict)
+class Manifest(TypedDict):
+    """manifest.json of a checkpoint: name -> what it holds."""
+
+    files: Annotated[dict[str, Entry], Field(min_length=1)]
+
+
+@with_config(Strict)
+class BestNote(TypedDict):
+    """best.json beside the best weights."""
+
+    step: Count
+    validation_loss: Number
+    metric: NotRequired[str]
+    metric_value: NotRequired[Number]
+
+
+@with_config(Strict)
+class Clock(TypedDict, total=False):
+    """clock.json of a checkpoint."""
+
+    seconds: Annotated[float, Field(ge=0, le=1e12)]
+
+
+@with_config(Strict)
+class About(TypedDict):
+    """What a metric is called and means."""
+
+    label: str
+    unit: str
+    meaning: str
+    higher_is_better: bool
+
+
+@with_config(Strict)
+class Difference(TypedDict):
+    """Tuned minus base, with its 95 % interval."""
+
+    mean: Number | None
+    low: Number | None
+    high: Number | None
+    p: NotRequired[Number | None]
+
+
+@with_config(Strict)
+class Confusion(TypedDict):
+    """Counts of true label by answer."""
+
+    labels: list[str]
+    counts: list[list[Count]]
+
+
+@with_config(Strict)
+class ByLabel(TypedDict):
+    """Figures of one label."""
+
+    label: str
+    support: Count
+    precision: Number | None
+    recall: Number | None
+    f1: Number | None
+
+
+@with_config(Strict)
+class Measured(TypedDict):
+    """The rows that an evaluation asked."""
+
+    which: NotRequired[str | None]
+    name: NotRequired[str | None]
+
+
+@with_config(Strict)
+class Result(TypedDict):
+    """evaluation/result.json."""
+
+    rows: Count
+    metrics: Annotated[dict[str, Number | None], Field(min_length=1)]
+    main_metric: str
+    data: NotRequired[Measured | None]
+    baseline: NotRequired[dict[str, Number | None] | None]
+    baseline_name: NotRequired[str | None]
+    difference: NotRequired[dict[str, Difference] | None]
+    about: NotRequired[dict[str, About]]
+    groups: NotRequired[dict[str, dict[str, dict[str, Any]]] | None]
+    confusion: NotRequired[Confusion | None]
+    baseline_confusion: NotRequired[Confusion | None]
+    per_label: NotRequired[list[ByLabel] | None]
+    notes: NotRequired[list[str] | None]
+
+
+def _result(value: Mapping[str, Any]) -> str:
+    main = value["main_metric"]
+    if main not in value["metrics"]:
+        return f"main_metric: {shown(main)} is none of its metrics"
+    for name in ("confusion", "baseline_confusion"):
+        matrix = value.get(name)
+        if matrix and any(len(row) != len(matrix["labels"]) for row in (matrix["counts"], *matrix["counts"])):
+            return f"{name}: it has not as many counts as labels"
+    for column, groups in (value.get("groups") or {}).items():
+        for group, part in groups.items():
+            base = part.get("baseline")
+            numbers = [part.get(main), *(base.values() if isinstance(base, dict) else [])]
+            if not _count(part.get("rows")) or main not in part or not all(n is None or _number(n) for n in numbers):
+                return f"groups: {shown(group)} of {shown(column)} has not the figures of a group"
+            if base is not None and not isinstance(base, dict):
+                return f"groups: the baseline of {shown(group)} is no set of figures"
+    return ""
+
+
+@with_config(Strict)
+class Prediction(TypedDict):
+    """A line of predictions/heldout.jsonl."""
+
+    row: Count
+    prompt: str
+    want: str
+    base: str | None
+    tuned: str | None
+    base_ok: bool | None
+    tuned_ok: bool | None
+
+
+@with_config(Strict)
+class Sides(TypedDict):
+    """A figure of both sides of a comparison."""
+
+    onnx: Number | None
+    pytorch: Number | None
+
+
+@with_config(Strict)
+class ReportMetric(TypedDict):
+    """The metric of a comparison."""
+
+    name: str
+    onnx: Number
+    pytorch: Number
+    difference: NotRequired[Difference | dict[str, Number | None] | None]
+
+
+@with_config(Strict)
+class ReportAdapter(TypedDict):
+    """One of several adapters in a package."""
+
+    name: str
+    status: str
+
+
+@with_config(Strict)
+class Report(TypedDict):
+    """report.json of an export."""
+
+    status: str
+    message: str
+    bytes: Annotated[int, Field(ge=1, le=2**53)]
+    made: Time
+    same: NotRequired[Share | None]
+    rows: NotRequired[Count | None]
+    metric: NotRequired[ReportMetric | None]
+    perplexity: NotRequired[Sides | None]
+    tokens_per_second: NotRequired[Sides | None]
+    first_token_seconds: NotRequired[Sides | None]
+    max_logit_difference: NotRequired[Number | None]
+    logit_range: NotRequired[Number | None]
+    load_seconds: NotRequired[Number | None]
+    peak_bytes: NotRequired[Count | None]
+    separate_bytes: NotRequired[Count | None]
+    adapters: NotRequired[list[ReportAdapter] | None]
+    head: NotRequired[str | None]
+
+
+STATUSES = ("verified", "verified with loss", "not verified here", "failed")
+
+
+def _report(value: Mapping[str, Any]) -> str:
+    said = [value["status"], *(adapter["status"] for adapter in value.get("adapters") or [])]
+    if unknown := [status for status in said if status not in STATUSES]:
+        return f"status: {shown(unknown[0])} is none of {', '.join(STATUSES)}"
+    return "rows: it is missing" if value.get("same") is not None and value.get("rows") is None else ""
+
+
+@with_config(Strict)
+class Failed(TypedDict):
+    """failed.json of an export: the report of a comparison that failed."""
+
+    message: NotRequired[str | None]
+
+
+@with_config(Strict)
+class Sent(TypedDict):
+    """export/push/result.json."""
+
+    url: NotRequired[str | None]
+
+
+@with_config(Strict)
+class AdapterConfig(TypedDict, total=False):
+    """adapter_config.json, as PEFT and we write it."""
+
+    base_model_name_or_path: str | None
+    revision: str | None
+    peft_type: str | None
+    task_type: str | None
+    r: Count | None
+
+
+@with_config(Strict)
+class BaseNote(TypedDict, total=False):
+    """base.json beside an adapter."""
+
+    path: str | None
+    revision: str | None
+    fingerprint: str | None
+    head: str | None
+    labels: list[str] | None
+    quantization: dict[str, Any] | None
+
+
+STATE: Record[dict[str, Any]] = Record(State)
+JOB: Record[Job] = Record(Job)
+ENVIRONMENT: Record[dict[str, Any]] = Record(Environment)
+EVENT: Record[dict[str, Any]] = Record(Event)
+MANIFEST: Record[Manifest] = Record(Manifest)
+BEST: Record[dict[str, Any]] = Record(BestNote, level=2)
+CLOCK: Record[Clock] = Record(Clock, level=2)
+RESULT: Record[dict[str, Any]] = Record(Result, 1, _result)
+PREDICTION: Record[dict[str, Any]] = Record(Prediction, level=1)
+REPORT: Record[dict[str, Any]] = Record(Report, 2, _report)
+FAILED: Record[dict[str, Any]] = Record(Failed, level=2)
+SENT: Record[dict[str, Any]] = Record(Sent, level=2)
+ADAPTER: Record[dict[str, Any]] = Record(AdapterConfig, level=1)
+BASE: Record[dict[str, Any]] = Record(BaseNote, level=1)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 1e300
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2**53
