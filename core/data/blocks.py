@@ -146,8 +146,10 @@ def _texts(value: Any, keys: tuple[str, ...]) -> Iterator[str]:
 
 
 def unused(block: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The keys of a block that are not read, each with its value."""
+    """The keys of a block that are not read, each with its value; none of a block that is refused."""
     kind = _kind(block)
+    if kind in ("media", "other"):
+        return
     known = {"type", "id", *MARKS}
     if kind == "text":
         known.update(TEXTS)

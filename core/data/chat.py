@@ -166,10 +166,15 @@ class _Talk:
         if rendered[0] != self.full or len(found[0]) != len(said_by) or not (behind or anyhow):
             return None
         starts = [start for start, _ in found[0]]
+        stops = dict(zip(said_by, (stop for _, stop in found[0]), strict=True))
         borders = dict(zip(said_by, zip(starts, [*starts[1:], len(self.full)], strict=True), strict=True))
         *earlier, last = answers_of(self.messages)
         start = len(prompt) if behind else borders[last][0]
         spans = [self._span(*borders[i], i) for i in earlier]
+        for n, (i, span) in enumerate(zip(earlier, spans, strict=True)):
+            if not span.end:  # no end token up to the next answer: nothing behind the mark is the assistant's
+                stop = len(self.full[: stops[i]].rstrip())
+                spans[n] = replace(span, stop=max(span.start, stop))
         if not all(self._is_said(i, *borders[i]) for i in earlier) or (spans and spans[-1].stop > start):
             return None
         return [*spans, self._last(start)]
@@ -194,11 +199,12 @@ class _Talk:
         """
         try:
             alone = replace(self, messages=[{"role": "user", "content": "hello"}, self.messages[-1]])
-            [span] = alone.by_prefixes([1]) or alone.behind() or [None]
-        except InputError:
+            spans = alone.by_prefixes([1]) or alone.behind()
+        except InputError:  # the template refuses so short a conversation
             return None
-        if span is None:
+        if not spans:
             return None
+        [span] = spans
         prompt = self.write(self.messages[:-1], prompt=True)
         self.full, self.put_back = prompt + alone.full[span.start :], alone.put_back
         moved = len(prompt) - span.start

@@ -23,8 +23,9 @@ def hints(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
         "parts": [[text, whether it is a column, whether it is answered], ...] of a text template, else null;
         "answer": the column of the answer, or ""; "bos", "eos", "specials" (all special texts, the longest first),
         "prefixes": see core.models.tokenizer.Traits; "start": the id that an empty prompt becomes; "frame": ids put in
-        front of and behind a text that is read; "turn_end", "system", "reasoning": the end token of a chat template,
-        whether it writes a system prompt, and the key under which it reads reasoning.
+        front of and behind a text that is read; "turn_end", "system", "reasoning", "extra": the end token of a chat
+        template, whether it writes a system prompt, the key under which it reads reasoning, and what its generation
+        prompt ends in though no answer begins so.
     """
     tokenizer = load_tokenizer(folder)
     known = traits(tokenizer)
@@ -45,4 +46,5 @@ def hints(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
         "turn_end": turn_end(tokenizer, chat) if chat else "",
         "system": able.system if able else False,
         "reasoning": able.reasoning if able else "",
+        "extra": able.extra if able else "",
     }

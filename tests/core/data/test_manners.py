@@ -75,6 +75,21 @@ HARMONY = (
     "{% else %}{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|end|>' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
 )
+# As QwQ, DeepSeek 3.2 and GLM 4.7 without reasoning: the block is closed in the prompt, in both, or in the answers.
+CLOSES = (
+    "{{ bos_token }}{% for m in messages %}{{ '<|' + m.role + '|>' + m.content + eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|><think>\n</think>' }}{% endif %}"
+)
+BOTH = CLOSES.replace("+ m.content +", "+ ('</think>' if m.role == 'assistant' else '') + m.content +")
+HALF = BOTH.replace("<think>\n</think>", "<think>")
+INSIDE = CLOSES.replace("+ m.content +", "+ ('<think>\n' if m.role == 'assistant' else '') + m.content +").replace(
+    "\n</think>", "\n"
+)
+CHANNEL = CLOSES.replace("<think>\n</think>", "<|channel|>thought\n<|channel|>")
+# Once an answer is there, what came before it is written otherwise.
+REWRITES = CHATML.replace(
+    "m.content +", "m.content + ('!' if m.role == 'assistant' and messages[-1].role == 'user' else '') +"
+)
 TALK = Layout("messages", {"messages": "messages", "role": "role", "content": "content"}, "")
 TEMPLATES = {
     "llama": LLAMA, "chatml": CHATML, "qwen3": QWEN3, "opens": OPENS, "r1": R1, "strips": STRIPS, "gemma": GEMMA,
@@ -165,6 +180,36 @@ def test_the_right_answer_is_what_the_model_says_behind_its_reasoning(name, form
     assert want.endswith(WORDS) and answer_text(row, TALK, None, model) == WORDS
     if name != "harmony" or form == "plain":  # whose channels are special tokens, which a decoded text has not
         assert want == said
+
+
+@pytest.mark.parametrize(
+    ("template", "plain", "reasoned"),
+    [
+        (CLOSES, WORDS, None), (BOTH, WORDS, None), (CHANNEL, WORDS, None), (REWRITES, WORDS, None),
+        (HALF, f"</think>{WORDS}", f"{WHY}\n</think>{WORDS}"),
+        (INSIDE, f"\n</think>\n\n{WORDS}", f"{WHY}\n</think>\n\n{WORDS}"),
+    ],
+)  # fmt: skip
+def test_answers_that_do_not_begin_as_the_generation_prompt_ends(template, plain, reasoned):
+    for before in ([], [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]):
+        for form, want in (("plain", plain), ("key", reasoned or plain)):
+            segments = render_chat(talk(FORMS[form], *before), tok(), Wording(train_on="last"), template)
+            prompt, answer = texts(segments)
+            assert prompt == asked_alone([*before, ASKED], template)
+            assert answer.text[: -answer.end] == want
+            assert bool(answer.lost) == (form == "key" and reasoned is None)
+
+
+def test_marks_end_where_the_assistant_ends():
+    marked = (
+        "{% for m in messages %}{{ m.role + ('!' if loop.last else '?') }}{% if m.role == 'assistant' %}"
+        "{% generation %}{{ m.content }}{% endgeneration %} -{% else %}{{ m.content }}{% endif %}{{ '\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'assistant!' }}{% endif %}"
+    )
+    said = talk({"content": "So."}, {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."})
+    said.insert(2, {"role": "tool", "content": "RESULT"})
+    answers = [s.text for s in render_chat(said, tok(), None, marked) if s.answer]
+    assert answers[0] == "Hello." and not any("RESULT" in text for text in answers)
 
 
 CALL = {"type": "function", "function": {"name": "find", "arguments": {"city": "Ghent"}}}

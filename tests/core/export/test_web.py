@@ -24,7 +24,7 @@ from core.export.options import Options
 from core.export.web import layout, prompt
 from core.models.tokenizer import load_tokenizer
 from tests import factory
-from tests.core.data.test_manners import HARMONY, OPENS, R1, STRIPS
+from tests.core.data.test_manners import HALF, HARMONY, OPENS, R1, STRIPS
 from tests.web.node import Node, node
 from tests.web.packages import NASTY, PHRASES, demo_tokenizer, settings_of
 
@@ -183,7 +183,7 @@ PARTS = (
 
 
 # In transformers.js a template's lstrip('\\n') takes all white space.
-THINKING = [one.replace(".lstrip('\n')", "").replace(".strip('\n')", "") for one in (OPENS, R1, STRIPS, HARMONY)]
+THINKING = [one.replace(".lstrip('\n')", "").replace(".strip('\n')", "") for one in (OPENS, R1, STRIPS, HARMONY, HALF)]
 REASONED = (
     "<think>\nIt is late.\n</think>\n\nGood night.", "<thinking>so</thinking>yes", "It is late.</think> <|im_end|>",
     "<think>\n\n</think>\n\nplain", "<think>never closed", "<think>only</think>",

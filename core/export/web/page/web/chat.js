@@ -1,6 +1,6 @@
 // A row as a conversation, and a conversation through a chat template, cut where training cut it (core/data/chat.py).
 
-import { holds, isEmptyBlock, opened, reasoned, reasoningOf, split } from "./reasoning.js";
+import { holds, isEmptyBlock, reasoned, reasoningOf, split } from "./reasoning.js";
 import { SPACE, asText, first, lstrip, rstrip, strip } from "./text.js";
 
 const ANSWER = "."; // stands where the answer will be while a prompt is rendered; it is cut off before anything is sent
@@ -59,10 +59,13 @@ export class Chat {
     if (!turns.length) throw new Error("The conversation has nothing to answer.");
     const whole = this.#written(messages);
     let spans = this.#byPrefixes(messages, whole, turns);
-    if (!spans && /\{%-?\s*generation\s*-?%\}/.test(this.settings.chat_template)) spans = this.#byMarks(messages, whole, turns);
+    const marks = /\{%-?\s*generation\s*-?%\}/.test(this.settings.chat_template);
+    if (!spans && marks) spans = this.#byMarks(messages, whole, turns);
     spans ??= this.#byPrefixes(messages, whole, turns.slice(-1));
-    const prompt = this.#written(messages.slice(0, -1), true), tag = opened(prompt);
-    if (!spans && tag >= 0 && whole.startsWith(prompt.slice(0, tag))) return [cutAt(prompt, mark)];
+    if (!spans && (this.#isBehind(messages, whole) || this.#isApart(messages))) {
+      return [cutAt(this.#written(messages.slice(0, -1), true), mark)];
+    }
+    if (!spans && marks) spans = this.#byMarks(messages, whole, turns, true);
     if (!spans) throw new Error("The chat template writes a conversation otherwise once an answer follows.");
     const segments = [];
     let at = 0;
@@ -97,37 +100,56 @@ export class Chat {
     return spans;
   }
 
-  /** The spans of the template's own generation marks; the last begins behind the generation prompt. */
-  #byMarks(messages, whole, turns) {
+  /** Whether the last answer belongs behind a generation prompt that ends in more than answers begin with. */
+  #isBehind(messages, whole) {
+    const prompt = this.#written(messages.slice(0, -1), true), { extra } = this.hints;
+    return Boolean(extra) && prompt.endsWith(extra) && whole.startsWith(prompt.slice(0, -extra.length));
+  }
+
+  /** Whether the template writes the last answer after one question as it does not after all that came before. */
+  #isApart(messages) {
+    try {
+      const alone = [{ role: "user", content: "hello" }, messages.at(-1)], whole = this.#written(alone);
+      return whole.startsWith(this.#written(alone.slice(0, 1), true)) || this.#isBehind(alone, whole);
+    } catch {
+      return false; // a template that refuses so short a conversation
+    }
+  }
+
+  /** The spans of the template's own generation marks; the last begins behind the generation prompt, or, anyhow, at its mark. */
+  #byMarks(messages, whole, turns, anyhow = false) {
     const [opening, closing] = unused(messages, 2); // around what the assistant says
     const marked = this.#written(messages, false, (_, left, end, right) =>
       end
         ? `{%${left} endif %}{{ '${closing}' }}{% endif ${right}%}`
         : `{%${left} if true %}{{ '${opening}' }}{% if true ${right}%}`,
     );
-    const starts = [];
+    const starts = [], stops = [];
     let text = "";
     for (const piece of marked.split(opening)) {
       const [said, rest] = piece.split(closing);
       if (rest !== undefined) starts.push(text.length);
-      text += said + (rest ?? "");
+      text += said;
+      if (rest !== undefined) stops.push(text.length);
+      text += rest ?? "";
     }
     const saying = messages.flatMap((m, i) => (m.role === "assistant" ? [i] : []));
     if (text !== whole || starts.length !== saying.length) return null;
     const prompt = this.#written(messages.slice(0, -1), true), behind = whole.startsWith(prompt);
-    if (!behind && opened(prompt) >= 0) return null;
+    if (!behind && !anyhow) return null;
     const ends = [...starts.slice(1), whole.length];
     const spans = [];
     for (const i of turns) {
       const n = saying.indexOf(i), last = i === messages.length - 1, from = last && behind ? prompt.length : starts[n];
       if (spans.length && last && spans.at(-1)[1] > from) return null;
       if (!last && !isSaid(messages[i], whole.slice(from, ends[n]))) return null;
-      spans.push(this.#span(whole, from, ends[n], messages[i]));
+      const [start, stop, isEnded] = this.#span(whole, from, ends[n], messages[i]);
+      spans.push([start, isEnded || last ? stop : Math.max(start, rstrip(whole.slice(0, stops[n])).length)]);
     }
     return spans;
   }
 
-  /** The answer in whole[start:stop], up to its end token. */
+  /** The answer in whole[start:stop], up to its end token, and whether it has one. */
   #span(whole, start, stop, message) {
     const [at, words] = this.#find(whole, message.content, start, stop);
     const after = at >= 0 ? at + words.length : start;
@@ -135,7 +157,7 @@ export class Chat {
     if (this.specials) this.specials.lastIndex = 0; // which matchAll takes over
     const ends = this.specials ? [...whole.slice(after, stop).matchAll(this.specials)] : [];
     const own = at < 0 ? (ends.find((m) => m[0] === this.hints.turn_end) ?? ends.at(-1)) : ends[0];
-    return own ? [start, after + own.index + own[0].length] : [start, Math.max(start, last)];
+    return own ? [start, after + own.index + own[0].length, true] : [start, Math.max(start, last), false];
   }
 
   /** Where an answer's words begin, and which they are: those behind its reasoning where all are not found. */

@@ -11,7 +11,6 @@ const CHANNELS = new RegExp(
   `^${SPACE}*${START}analysis<\\|message\\|>(.*?)<\\|end\\|>${SPACE}*${START}final<\\|message\\|>`, "s",
 );
 const CHANNEL_END = new RegExp(`(?:<\\|return\\|>|<\\|end\\|>)${SPACE}*$`);
-const OPEN = new RegExp(`<${TAG}>${SPACE}*$`);
 const EMPTY = new RegExp(`^${SPACE}*<${TAG}>${SPACE}*</\\1>`);
 
 /** A text that begins with reasoning, as [reasoning, what follows]; null where it does not. */
@@ -32,9 +31,6 @@ export function reasoned(message, key) {
 
 /** The reasoning of a message, under its key or between tags in its words. */
 export const reasoningOf = (message) => strip(message[KEY] || (split(message.content) ?? [""])[0]);
-
-/** Where the tag begins that opens the reasoning at the end of a prompt; -1 where none does. */
-export const opened = (prompt) => OPEN.exec(prompt)?.index ?? -1;
 
 /** Whether a text begins with an empty block of reasoning. */
 export const isEmptyBlock = (text) => EMPTY.test(text);
