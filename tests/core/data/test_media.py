@@ -9,7 +9,6 @@ from core.data.template import render
 from core.errors import InputError
 from tests.core.data.test_manners import tok
 
-
 MARKERS = (
     "<image>", "<IMAGE>", "<|image_pad|>", "<|vision_start|>", "<video>", "<audio>", "<|image_1|>", "<image_1>",
     "<image_soft_token>", "<start_of_image>", "[IMG]", "<|audio|>",
