@@ -47,6 +47,7 @@ class Digest:
     def add(self, event: dict[str, Any]) -> None:
         """One line of events.jsonl; kinds that say nothing about the curve are passed over."""
         step = int(event.get("step") or 0)
+        loss: Any
         if most := event.get("max_steps"):
             self.max_steps = int(most)
         match event.get("kind"):

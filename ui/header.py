@@ -76,8 +76,8 @@ def _run(run: str) -> str:
         return '<li class="of-run subject">No run chosen</li>'
     state = found.state()
     word = telling.BADGES[state.state][1].lower()
-    what = f"{found.title} · {telling.when(found.created)} · {word}"
-    return '<li class="of-run subject">Run</li>' + _part("train", WORDS[state.state], "Run", what, "of-run")
+    what = f"{found.title} · {word}"
+    return _part("train", WORDS[state.state], f"Run, started {telling.when(found.created)}", what, "of-run")
 
 
 def _state(wrong: int) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 
 from core.errors import InputError
+from core.runs.listing import LISTING
 from core.runs.standby import STANDBY
-from core.runs.store import list_runs, open_run
+from core.runs.store import open_run
 from ui import door, header, theme
 from ui.asked import Page, guard
 from ui.dataset import problems
@@ -25,6 +26,7 @@ TABS: dict[str, Any] = {
     "export": export,
     "runs": runs,
 }
+QUEUED = 512  # events that wait; a page that opens has nine at once, and forty may open together
 PROBLEMS = "const say = () => tune.problems(props.value); watch('value', say); say();"
 LAUNCH: dict[str, Any] = {
     "theme": theme.theme(),
@@ -59,7 +61,7 @@ def build() -> gr.Blocks:
             tab.wire(handles[name], shared)
         _wire(demo, shared, wrong)
     guard(demo)
-    return demo.queue(max_size=64, default_concurrency_limit=8, api_open=False)
+    return demo.queue(max_size=QUEUED, default_concurrency_limit=8, api_open=False)
 
 
 def _wire(demo: gr.Blocks, shared: Shared, wrong: gr.HTML) -> None:
@@ -103,4 +105,4 @@ def _run(asked: str | None, kept: dict[str, Any]) -> str:
                 return open_run(str(run_id)).id
         except InputError:
             continue
-    return next((run.id for run in list_runs()[:20] if run.state().under_way), "")
+    return next((run.id for run in LISTING.newest(20)[0] if run.state.under_way), "")

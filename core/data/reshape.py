@@ -144,8 +144,9 @@ def _choices(look: Look) -> Shape | None:
         if asked is None or key is None or key == asked:
             continue
         found = [(read(row), row.get(key)) for row in look.rows if row.get(key) not in (None, "", -1, "-1")]
-        if (by := _told_by(found[:LOOKED_AT])) is None:
-            continue
+        by = _told_by(found[:LOOKED_AT])
+        if by is None or (all(len(c) == 1 for c in columns) and by not in ("mark", "text")):
+            continue  # a, b and c beside a label may be anything
         made = (_free(WITH_CHOICES, look.columns), _free(RIGHT_CHOICE, look.columns))
         make = functools.partial(_asked, asked=asked, key=key, columns=tuple(columns), by=by)
         what = repr(column) if column else listed([repr(c) for c in columns])
@@ -208,8 +209,8 @@ def _marked(texts: Sequence[Any], marks: Sequence[Any] | None) -> list[tuple[str
 
 def _numbered(look: Look) -> list[str]:
     """Columns that hold a choice each: A, B, C and D; option_a, option_b; ending0, ending1."""
-    letters = [look.names[c] for c in "abcdefghij" if c in look.names and len(look.names[c]) == 1]
-    if len(letters) > 2 and [folded(c) for c in letters] == list("abcdefghij")[: len(letters)]:
+    letters = [c for c in LETTERS[:10] if c in look.columns]
+    if len(letters) > 2 and letters == list(LETTERS[: len(letters)]):
         return letters
     found: dict[str, list[str]] = {}
     for column in look.columns:

@@ -108,6 +108,8 @@ def open_data(spec: str, name: str | None = None, split: str | None = None) -> S
     with _LOCK:  # two visitors who ask at once wait for one reading
         stamped = tuple((str(file), *_stamp(file)) for file in chosen.files)
         whole = _open(stamped, path, chosen.short, chosen.sheet, chosen.part)
+    if whole.lists and not resolve(path, FIELD).is_file():
+        whole = dataclasses.replace(whole, lists=())  # of a folder or a set the splits are its files
     if chosen.notes:
         whole = dataclasses.replace(whole, notes=[*chosen.notes, *whole.notes])
     return whole if part is None else _sliced(whole, spec, part, path)

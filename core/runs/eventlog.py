@@ -117,4 +117,5 @@ def _events(lines: list[bytes]) -> list[Event]:
 
 @functools.cache
 def _many() -> TypeAdapter[list[Event]]:
-    return TypeAdapter(list[records.Event])
+    many: Any = list[records.Event]
+    return TypeAdapter(many)

@@ -18,6 +18,7 @@ os.environ.update(OFF, TQDM_DISABLE="1")
 TOPICS = (
     "start",
     "tick",
+    "listing",
     "preview",
     "opening",
     "doctor",

@@ -12,7 +12,7 @@ from core.data.report import findings
 from core.data.split import split_source
 from tests.factory import write_jsonl
 
-LEFT_OUT = {"unreadable", "refused", "no_answer", "empty_answer", "undesired"}
+LEFT_OUT = {"unreadable", "refused", "no_answer", "empty_answer", "unlearned", "undesired"}
 STRICT = (
     "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
     "{{ raise_exception('roles must alternate') }}{% endif %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
@@ -33,6 +33,15 @@ CASES = {
     "no turns": (GOOD, [{"messages": []}, {"messages": None}, {"messages": "hello"}], {}),
     "no answer": (GOOD, [{"messages": talk("a")}], {}),
     "empty answer": (GOOD, [{"messages": talk("a", "")}, {"messages": talk("a", "  ")}], {}),
+    "marked": (GOOD, [{"messages": [talk("a")[0], talk("a", "b")[1] | {"weight": 0}]}], {}),
+    "an image": (
+        GOOD, [{"messages": [{"role": "user", "content": [{"type": "image", "url": "x"}]}, talk("", "b")[1]]}], {},
+    ),
+    "a nameless call": (
+        GOOD,
+        [{"messages": [*talk("a"), {"role": "assistant", "content": None, "tool_calls": [{"function": {}}]}]}],
+        {},
+    ),
     "unknown role": (GOOD, [{"messages": [*talk("a", "b"), {"role": "wizard", "content": "c"}]}], {}),
     "one tool broken": (
         [{**row, "tools": "[]"} for row in GOOD], [{"messages": talk("a", "b"), "tools": "not json"}], {},

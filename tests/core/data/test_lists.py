@@ -70,6 +70,18 @@ def test_one_list_for_training_alone_gives_a_share(write):
     assert parted(write({"val": ROWS}))[1:] == (18, 2)
 
 
+def test_in_a_folder_the_splits_are_its_files(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "rows.json").write_text(json.dumps({"train": ROWS, "val": ROWS[:4]}), encoding="utf-8")
+    assert parted(str(tmp_path / "set"))[1:] == (18, 2)
+
+
+def test_a_slice_is_of_the_list_that_is_read(write):
+    path = write({"train": ROWS, "val": [{"text": "x", "label": "pos"}] * 3})
+    source, trained, held = parted(f"{path}[:10]")
+    assert (trained, held) == (10, 3) and source.rows[0] == ROWS[0]
+
+
 def test_lists_that_are_no_splits_must_be_named(write):
     path = write({"cats": ROWS, "dogs": ROWS[:3]})
     with pytest.raises(InputError, match="say with data.split which is meant"):

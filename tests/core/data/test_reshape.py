@@ -239,3 +239,10 @@ def test_what_may_mark_anything_marks_nothing(tmp_path, column):
 def test_a_label_that_is_the_answer_stays_one(tmp_path):
     rows = [{"text": f"film {i}", "label": bool(i % 2)} for i in range(9)]
     assert open_data(str(write_jsonl(tmp_path / "rows.jsonl", rows))).layout.name == "text_label"
+
+
+@pytest.mark.parametrize("names", ["abc", "ABC"])
+def test_columns_of_numbers_beside_a_label_are_no_choices(tmp_path, names):
+    rows = [{"text": f"film {i}", **dict.fromkeys(names, i / 10), "label": i % 2} for i in range(9)]
+    source = open_data(str(write_jsonl(tmp_path / "rows.jsonl", rows)))
+    assert source.columns == ["text", *names, "label"] and source.layout.name == "text_label"
