@@ -104,16 +104,17 @@ def guard(demo: gr.Blocks) -> None:
 
 
 def _guarded(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, behind a check of its first argument: an object where it says `dict`, else a text.
+    """The function, behind a check of its first argument: an object where it says `dict`, a text where it says `str`.
 
     A second one, of gr.Request, is who asks; Gradio gives it.
     """
     argument, *_ = inspect.signature(fn).parameters.values()
-    wants = dict if "dict" in str(argument.annotation) else str
+    said = str(argument.annotation)
+    wants: type = dict if "dict" in said else str if "str" in said else object
 
     @wraps(fn)
     def guarded(request: Any = None, *asking: gr.Request) -> Any:
-        if not isinstance(request, wants) and (wants is dict or request is not None):
+        if not isinstance(request, wants):
             raise HTTPException(400, LACKING.format(what=_kind(request)))
         try:
             return fn(request, *asking)

@@ -14,6 +14,7 @@ from typing import Any
 from core.config import AugmentationConfig, DataConfig, RunConfig, build
 from core.data import augment, encode, extremes, labels, report, template
 from core.data.altered import Marked
+from core.data.checks.unused import glance
 from core.data.dataset import open_examples, sample
 from core.data.formats import suggest_task, suggest_template
 from core.data.lengths import Lengths as SomeLengths
@@ -35,6 +36,7 @@ NO_LIMIT = 2**31
 
 
 FOUND = Memo[int](16)
+UNUSED = Memo[list[str]](16)
 PLANS = Memo[augment.Plan](8)
 COSTS = Memo[list[CutOff]](16)
 WEIGHED_S = 10.0  # what is free of this machine's memory, and the speed of its last runs, are looked at this often
@@ -91,6 +93,12 @@ def source(draft: dict[str, Any]) -> Source:
         return open_examples(usable(draft))
     except InputError as error:
         raise InputError(str(error), error.field or "data.path") from None
+
+
+def unused(draft: dict[str, Any]) -> list[str]:
+    """What nothing uses of the draft's rows, in sentences, by some of them. Raises InputError as `source`."""
+    config, data = usable(draft), source(draft)
+    return UNUSED.get(_judged_by(config, data), lambda: glance(data, config))
 
 
 def tokenizer(draft: dict[str, Any]) -> Any:

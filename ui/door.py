@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlencode
 import gradio as gr
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.paths import is_public
@@ -314,10 +315,11 @@ def owners_link(url: str) -> str:
     return f"{f'https://{host}/' if host else url}?{urlencode({'owner': visitors().link_secret})}"
 
 
-def visitor(request: gr.Request | None) -> Visitor:
-    """Who asks, in an event handler with `request: gr.Request`. Never fails: without a cookie of ours it is NOBODY."""
+def visitor(request: gr.Request | Request | None) -> Visitor:
+    """Who asks, in an event handler or a server function with `request: gr.Request`, for which Gradio gives the latter
+    the request itself. Never fails: without a cookie of ours it is NOBODY."""
     if not is_public():
         return LOCAL
-    inner = request.request if request is not None else None
+    inner = request.request if isinstance(request, gr.Request) else request
     found = inner.scope.get(VISITOR) if inner is not None else None
     return found if isinstance(found, Visitor) else NOBODY

@@ -18,17 +18,16 @@ from typing import Any
 
 import psutil
 
-from core import limits
 from core.errors import InputError
 from core.runs import records
 from core.runs.failures import explain, of_dead
 from core.runs.files import locked, remove, tail, write_json
+from core.runs.minutes import Minutes
 from core.runs.records import Unreadable
 
 BEAT_S = 1.0
 HUNG_S = 60.0
 START_S = 30.0
-GRACE_S = 300.0  # for what a job still does when its time is up: saving its weights and loading them back
 LOST_S = 6.0  # from the interrupt of a main thread whose folder is gone to the end of its process
 CLOCK_S = 30.0  # a clock that is set moves the times at which processes were made, too
 UNDER_WAY = ("queued", "running", "stopping")
@@ -85,8 +84,7 @@ class Job:
         self._home = _identity(file.folder)
         self.removed = False  # whether the folder is gone
         self.in_main = False  # whether the work is in the main thread, where signals arrive
-        self._minutes = limits.here("minutes")
-        self._until = time.monotonic() + self._minutes * 60 if self._minutes else None
+        self._minutes = Minutes(file.stop_file)
 
     def progress(self, done: float, total: float, what: str = "") -> None:
         """How far it is. Costs nothing: the next heartbeat, at most a second away, writes it down."""
@@ -108,17 +106,6 @@ class Job:
             raise self.loss
         if self.stop_asked:
             raise Stopped
-
-    def keep_time(self) -> None:
-        """Ask this job to end when its minutes are up, on a page that gives its visitors only so many; then end it."""
-        if self._until is None or time.monotonic() < self._until:
-            return
-        if self._values.get("reason") != "time_limit":
-            sentence = f"Stopped after {self._minutes:,.0f} minutes, the most for one job on this page."
-            self._file.stop_file.touch()
-            self._values.update(reason="time_limit", error=sentence)
-        elif time.monotonic() > self._until + GRACE_S:
-            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
     @property
     def loss(self) -> Removed:
@@ -310,7 +297,7 @@ def _beat(job: Job, over: threading.Event, on_beat: Callable[[], None] | None) -
         if job.removed:
             return _give_up(job, over)
         with contextlib.suppress(OSError):
-            job.keep_time()
+            job._minutes.look(job._values)
             job._write(sync=False)
             if on_beat is not None:
                 on_beat()

@@ -12,7 +12,7 @@ from core.evaluation.rows import choose
 from core.limits import LIMITS, here, limit, of
 from core.models.hub_access import FOR
 from core.paths import ROOT
-from core.runs import state
+from core.runs import minutes, state
 from core.runs.state import StateFile, read
 from core.training.examples import prepare
 from core.visitors import LOCAL, NOBODY, Visitor
@@ -115,16 +115,16 @@ def test_a_job_whose_minutes_are_up_is_stopped_with_words(job, tmp_path, monkeyp
 
 def test_one_that_does_not_listen_is_ended_and_keeps_the_words(job, tmp_path, monkeypatch):
     monkeypatch.setenv("TUNESMITH_MAX_MINUTES", "0.0001")
-    monkeypatch.setattr(state, "GRACE_S", 0.0)
+    monkeypatch.setattr(minutes, "GRACE_S", 0.0)
     killed = []
-    monkeypatch.setattr(state.os, "kill", lambda pid, number: killed.append(number))
+    monkeypatch.setattr(minutes.os, "kill", lambda pid, number: killed.append(number))
     file = StateFile(tmp_path / "state.json")
     file.queue()
     work = state.Job(file, {"state": "running", "pid": 2**22 + 1, "created": 1.0})
     time.sleep(0.01)
-    work.keep_time()
+    work._minutes.look(work._values)
     assert not killed and work.stop_asked
-    work.keep_time()
+    work._minutes.look(work._values)
     assert len(killed) == 1
     work._write(sync=False)  # its last sign of life
     found = read(file.path)
@@ -135,7 +135,7 @@ def test_no_clock_runs_on_ones_own_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("TUNESMITH_MAX_MINUTES", "0.0001")
     work = state.Job(StateFile(tmp_path / "state.json"), {"state": "running"})
     time.sleep(0.01)
-    work.keep_time()
+    work._minutes.look(work._values)
     assert not work.stop_asked
 
 

@@ -118,18 +118,22 @@ def test_server_functions_refuse_in_words(capfd: pytest.CaptureFixture[str]) -> 
             raise InputError("no such run") if request["fail"] == 1 else KeyError("secret")
         return {"got": request}
 
-    def drawn(chosen: Any = "") -> str:
+    def drawn(chosen: str = "") -> str:
         return f"<b>{chosen}</b>"
 
+    def table(asked: Any = None, request: gr.Request | None = None) -> list[Any]:
+        return [asked, request]
+
     with Page(analytics_enabled=False) as demo:
-        html = gr.HTML(server_functions=[news, drawn])
+        html = gr.HTML(server_functions=[news, drawn, table])
     guard(demo)
     assert html.news({"a": 1}) == {"got": {"a": 1}} and html.drawn("x") == "<b>x</b>" and html.drawn._is_server_fn
     for wrong in (None, [], "x", 3, True):
         with pytest.raises(HTTPException) as caught:
             html.news(wrong)
         assert caught.value.status_code == 400 and "Load it again" in caught.value.detail
-    for wrong in ([], {}, 3):
+    assert html.table({"at": 1}) == [{"at": 1}, None] and html.table(None, "who") == [None, "who"]
+    for wrong in ([], {}, 3, None):
         with pytest.raises(HTTPException, match="400"):
             html.drawn(wrong)
     with pytest.raises(HTTPException, match="400: no such run"):

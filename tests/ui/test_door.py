@@ -435,6 +435,7 @@ def test_an_event_handler_asks_who_it_is(public: str, monkeypatch: pytest.Monkey
     who = Visitor("a" * 32, False)
     request: Callable[[dict[str, Any]], Any] = lambda more: gr.Request(Request({"type": "http", "headers": []} | more))  # noqa: E731
     assert door.visitor(request({door.VISITOR: who})) == who
+    assert door.visitor(request({door.VISITOR: who}).request) == who, "what a server function is given"
     assert door.visitor(None) == door.visitor(request({})) == door.visitor(gr.Request()) == NOBODY
     monkeypatch.setenv("TUNESMITH_PUBLIC", "0")
     assert door.visitor(None) == LOCAL

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import InputError
 from ui.door import Door
 from ui.sessions import STATE_BYTES, Sessions
 
@@ -70,6 +71,10 @@ class Served:
         return next(f for f in self.demo.fns.values() if f.name == name)
 
 
+def no_process(*args: Any, **kw: Any) -> Any:
+    raise InputError("No process is started in this test.")
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("front")
@@ -79,6 +84,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         patch.setenv("TUNESMITH_RUNS", str(folder / "runs"))
         patch.setenv("TUNESMITH_STANDBY", "0")
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "gradio"))
+        patch.setattr("core.runs.standby.start", no_process)
         from ui.page import LAUNCH, build
 
         with socket.socket() as probe:

@@ -22,6 +22,7 @@ def test_the_first_draft_is_ready() -> None:
     html = header.strip(first_draft())
     assert "fields · 1,200 rows" in html and "LoRA r 16" in html
     assert marks(html) == {"data": "done", "model": "done", "train": "todo", "evaluate": "todo", "export": "todo"}
+    assert ">ready<" in html and "No run chosen" in html
 
 
 def test_what_is_to_fix_is_said_at_its_part() -> None:
@@ -46,7 +47,7 @@ def test_a_cancelled_evaluation_or_export_is_nothing_to_mend(new_run: Callable[.
     write_json(run.export_dir("cpu", "int8") / "state.json", {"state": "stopped"})
     found = marks(header.strip(first_draft(), run.id))
     assert (found["train"], found["evaluate"], found["export"]) == ("done", "todo", "todo")
-    write_json(run.dir / "evaluation" / "result.json", {})
+    write_json(run.dir / "evaluation" / "result.json", {"rows": 1, "metrics": {"f1": 1}, "main_metric": "f1"})
     write_json(run.export_dir("cpu", "fp16") / "state.json", {"state": "done"})
     found = marks(header.strip(first_draft(), run.id))
     assert (found["evaluate"], found["export"]) == ("done", "done")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from starlette.requests import Request
 
 from core.paths import ROOT
 from core.runs import rights
@@ -32,7 +34,12 @@ REFUSED = "somebody else started it"
 
 def request(visitor: Visitor) -> Any:
     """What Gradio hands to a handler, as far as ui.door looks at it."""
-    return SimpleNamespace(request=SimpleNamespace(scope={door.VISITOR: visitor}))
+    return gr.Request(asked(visitor))
+
+
+def asked(visitor: Visitor) -> Request:
+    """The same as Gradio hands it to a server function: its own."""
+    return Request({"type": "http", door.VISITOR: visitor})
 
 
 @pytest.fixture
@@ -73,7 +80,9 @@ def test_the_train_tab(theirs: Callable[..., Run]) -> None:
     ):
         run = theirs(state)
         for who, mine in ((A, True), (OWNER, True), (B, False), (NOBODY, False)):
-            answer = dict(zip(TRAIN, train.show(run.id, {}, request(who)), strict=False))
+            answer = dict(
+                zip(TRAIN, train.show(run.id, run.config().model_dump(mode="json"), request(who)), strict=False)
+            )
             found = {name for name in ("start", "stop", "go", "resume") if visible(answer[name])}
             assert found == (shown if mine else shown - {"stop", "resume"} | {"start"}), (state, who)
     run = theirs("running")
@@ -104,12 +113,17 @@ def test_evaluate_and_export(theirs: Callable[..., Run]) -> None:
     assert not list(run.dir.rglob("stop"))
 
 
-def test_the_list_of_runs(theirs: Callable[..., Run]) -> None:
+def test_the_list_of_runs(theirs: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     run, live = theirs("done"), theirs("running")
-    with gr.Blocks():
-        [news] = [getattr(runs.layout(None).list, "news")]  # type: ignore[arg-type]  # noqa: B009
+    found: list[Callable[..., Any]] = []
+    monkeypatch.setattr(runs, "lead", lambda *words: [None])
+    monkeypatch.setattr(runs.gr, "Column", lambda **kw: contextlib.nullcontext())
+    monkeypatch.setattr(runs.adapters, "layout", lambda: None)
+    monkeypatch.setattr(runs, "RunsList", found.append)
+    runs.layout(None)  # type: ignore[arg-type]
+    [news] = found
     for who, mine in ((A, True), (OWNER, True), (B, False), (NOBODY, False)):
-        drawn = " ".join(map(str, news(None, request(who))["rows"].values()))
+        drawn = " ".join(map(str, news(None, asked(who))["rows"].values()))
         assert set(re.findall(r'data-act="(\w+)"', drawn)) == ({"open", "stop", "delete"} if mine else {"open"})
     for what, one in (("delete", run), ("stop", live), ("resume", run)):
         event: Any = SimpleNamespace(run=one.id, act=what)

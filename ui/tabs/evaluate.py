@@ -12,14 +12,14 @@ from core.errors import InputError
 from core.runs import jobs
 from core.runs.rights import may
 from core.runs.state import State
-from core.runs.store import Run, open_run
+from core.runs.store import Run, list_runs, open_run
 from ui import predictions
 from ui.chooser import QUIET, choices, choose, chooser, opened
 from ui.door import visitor
 from ui.figures import against, all_figures, by_label, cards, confusion, errs, groups, led
 from ui.live import JobProgress, job_value
 from ui.parts import html, say, titled
-from ui.shared import Shared
+from ui.shared import Shared, answered
 from ui.telling import named, when
 from ui.theme import ASSETS
 
@@ -64,13 +64,13 @@ def layout(shared: Shared) -> Evaluate:
         title = html(heading(None))
         chosen = chooser()
         cancel = gr.Button("Cancel", variant="stop", scale=0, visible=False)
-        go = gr.Button("Evaluate", variant="primary", scale=0, visible=False)
+        go = gr.Button("Evaluate", variant="primary", scale=0, visible=False, elem_classes="once")
         on = gr.Button("Continue to export", variant="primary", scale=0, visible=False)
     problems = html(visible=False, elem_classes=["card", "problems"])
     with gr.Column(elem_classes="card", visible=False) as doing:
         progress = JobProgress()
     with gr.Column(elem_classes="card") as nothing:
-        lacking = html(missing(None))
+        lacking = html()
     with gr.Column(visible=False) as body:
         figure_cards = html()
         with gr.Row(equal_height=True, elem_classes="judged"):
@@ -145,7 +145,7 @@ def wire(tab: Evaluate, shared: Shared) -> None:
     tab.after.click(
         lambda run, kept, words, at: answers(run, kept, words, at + 1), [*asked, tab.number], paged, **QUIET
     )
-    tab.go.click(start, [shared.run, shared.again, shared.token], [tab.problems, shared.again], **QUIET)
+    answered(tab.go.click(start, [shared.run, shared.again, shared.token], [tab.problems, shared.again], **QUIET))
     tab.cancel.click(cancel, [shared.run, shared.again], [tab.problems, shared.again], **QUIET)
     tab.progress.ended(lambda count: count + 1, shared.again, shared.again, **QUIET)
     open_export = "() => ({__type__: 'update', selected: 'export'})"
@@ -172,6 +172,8 @@ def missing(run: Run | None) -> str:
     )
     if run is None:
         title, text = "No run yet", f"Train a model first, under {link}: then its gain is measured here."
+        if list_runs():
+            title, text = "Choose a run", "Above are the runs that there are: what tuning changed is measured here."
     elif not run.has_model and run.state().under_way:
         title, text = "Still training", f"There are no tuned weights yet: follow the run under {link}."
     elif not run.has_model:

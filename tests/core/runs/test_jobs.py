@@ -153,7 +153,7 @@ def test_a_job_that_cannot_be_started_leaves_neither_run_nor_ticket(public, runs
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(standby, "start", full)
-    with pytest.raises(InputError, match="cannot be started: no space left on device"):
+    with pytest.raises(InputError, match="The training cannot be started: The disk is full"):
         jobs.start_training(CONFIG, visitor=A)
     assert not store.list_runs() and not turn.line()
     assert [path.name for path in runs_dir.iterdir()] == [turn.FOLDER]

@@ -18,11 +18,13 @@ from ui.tabs import train
 
 Make = Callable[..., Run]
 DRAFT = RunConfig().model_dump(mode="json")
+AGAIN = "Start again: rows · LoRA r 16"
 
 
 def actions(run_id: str) -> dict[str, str]:
     """Label -> variant of the buttons that can be seen."""
-    _, _, *buttons = train.show(run_id, DRAFT)[:6]
+    run = chooser.opened(run_id)
+    _, _, *buttons = train.show(run_id, run.config().model_dump(mode="json") if run else DRAFT)[:6]
     labels = ["Start", "Stop", "Continue to evaluate", "Resume"]
     named = zip(labels, buttons, strict=True)
     return {b["value"] if "value" in b else label: b.get("variant", "") for label, b in named if b["visible"]}
@@ -47,10 +49,10 @@ def checkpoint(run: Run, step: int) -> None:
     [
         ("running", False, {"Stop": "stop"}),
         ("queued", False, {"Stop": "stop"}),
-        ("done", True, {"Train again": "secondary", "Continue to evaluate": "primary"}),
-        ("stopped", True, {"Train again": "secondary", "Continue to evaluate": "secondary", "Resume": "primary"}),
-        ("failed", True, {"Train again": "secondary", "Resume": "primary"}),
-        ("failed", False, {"Train again": "primary"}),
+        ("done", True, {AGAIN: "secondary", "Continue to evaluate": "primary"}),
+        ("stopped", True, {AGAIN: "secondary", "Continue to evaluate": "secondary", "Resume": "primary"}),
+        ("failed", True, {AGAIN: "secondary", "Resume": "primary"}),
+        ("failed", False, {AGAIN: "primary"}),
     ],
 )
 def test_each_state_has_one_primary_action(new_run: Make, state: str, saved: bool, seen: dict[str, str]) -> None:
@@ -70,8 +72,26 @@ def test_without_a_run_training_can_be_started(new_run: Make) -> None:
     broken = new_run("done")
     (broken.dir / "config.yaml").write_text("task: [", encoding="utf-8")
     assert actions(broken.id) == {"Start training": "primary"}
-    *_, nothing, body, plot = train.show("", DRAFT)
-    assert nothing["visible"] and not body["visible"] and plot == {"run": "", "state": ""}
+    *_, nothing, lacking, body, plot = train.show("", DRAFT)
+    assert "Choose a run" in lacking and nothing["visible"] and not body["visible"] and plot == {"run": "", "state": ""}
+
+
+def test_other_settings_can_be_started_beside_or_behind_a_run_and_the_button_says_which(
+    new_run: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run("running", log(10, 1.0))
+    other = DRAFT | {"data": DRAFT["data"] | {"path": "assets/data/tone/train.jsonl"}}
+    *_, start, _, _, _ = train.show(run.id, other)[:6]
+    assert start["visible"] and start["value"] == "Start a new run: tone · LoRA r 16"
+    monkeypatch.setattr(train.turn, "line", lambda: [object()])
+    assert train.starts(run, other) == "Queue a new run: tone · LoRA r 16"
+    assert train.starts(run, other | {"task": "nonsense"}) == "Start a new run"
+
+
+def test_without_runs_nothing_can_be_chosen(new_run: Make) -> None:
+    assert "No run yet" in train.missing()
+    new_run("done")
+    assert "Choose a run" in train.missing() and "No run yet" not in train.missing()
 
 
 def test_the_heading_says_when_the_settings_changed(new_run: Make) -> None:

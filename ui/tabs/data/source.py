@@ -23,6 +23,7 @@ FIELDS = {s.path: s for s in form.settings(DataConfig, "data")}
 SLOTS = max(len(roles) for roles in ROLES_OF.values())  # dropdowns for the roles of a layout
 FOUND = "found"  # the choice that leaves the layout to be recognised
 NONE = ""  # of an optional role: no column plays it, as core.data.mapping has it
+NO_ANSWER: dict[str, Any] = {"api_visibility": "private"}
 OPENING = say("live", "Opening", "A big file takes a while, once: what was read is kept for the next time.")
 LAYOUT_NAMES = {
     "text": "plain text",
@@ -142,7 +143,9 @@ def wire(part: SourcePart, shared: Shared, refresh: Refresh) -> None:
 
     def whole(event: Any, handler: Any, inputs: list[Any]) -> None:
         outputs = [draft, filled, part.told, part.upload, part.token]
-        event(lambda: OPENING, None, part.told, **QUIET).then(handler, inputs, outputs, **QUIET)
+        event(lambda: OPENING, None, part.told, js="() => { tune.opening('rows'); return []; }", **QUIET).then(
+            handler, inputs, outputs, **QUIET
+        ).then(None, part.told, js="told => { if (!told.includes('say live')) tune.opening(''); }", **NO_ANSWER)
 
     whole(part.demo.input, take_demo, [part.demo, draft, filled])
     whole(part.upload.upload, take_upload, [part.upload, draft, filled])
@@ -297,7 +300,7 @@ def fill(draft: Draft) -> list[Any]:
 def told(draft: Draft) -> str:
     """What was opened, how it is read, and what to know of it."""
     data = dataset.source(draft)
-    notes = "".join(f"<li>{escape(str(note))}</li>" for note in data.notes)
+    notes = "".join(f"<li>{escape(str(note))}</li>" for note in [*data.notes, *dataset.unused(draft)])
     kind = escape(LAYOUT_NAMES[data.layout.name])
     return f"<p><b>{escape(data.name)}</b>, read as {kind}. {escape(data.layout.evidence)}</p>" + (
         f"<ul>{notes}</ul>" if notes else ""

@@ -9,13 +9,13 @@ from typing import Any
 import gradio as gr
 
 from core.runs.rights import may
-from core.runs.store import Run
+from core.runs.store import Run, list_runs
 from ui.chooser import QUIET, choices, choose, chooser, opened
 from ui.door import visitor
 from ui.live import JobProgress, job_value
-from ui.parts import badge, empty, html, say, titled
+from ui.parts import badge, html, say, titled
 from ui.places import Place, kind_of, places
-from ui.shared import Shared
+from ui.shared import Shared, answered
 from ui.tabs.export import hub, options, tryout, workflow
 from ui.tabs.export.hub import Hub
 from ui.tabs.export.job import busy, cancel, start, start_all
@@ -71,11 +71,11 @@ def layout(shared: Shared) -> Export:
         title = html(f"<h1>Export</h1><p>{WHAT}</p>")
         chosen = chooser()
         stop = gr.Button("Cancel", variant="stop", scale=0, visible=False)
-        compare = gr.Button("Compare all", scale=0, visible=False)
-        go = gr.Button(label(first, first.default), variant="primary", scale=0, visible=False)
+        compare = gr.Button("Compare all", scale=0, visible=False, elem_classes="once")
+        go = gr.Button(label(first, first.default), variant="primary", scale=0, visible=False, elem_classes="once")
     problems = html(visible=False, elem_classes=["card", "problems"])
     with gr.Column(elem_classes="card") as nothing:
-        lacking = empty("Nothing to export yet", missing(None), DRAWING)
+        lacking = html()
     with gr.Column(visible=False) as body:
         with gr.Column(elem_classes="card"):
             titled("Where to", "A device that is not here can still be exported for, and says so.")
@@ -143,10 +143,9 @@ def wire(tab: Export, shared: Shared) -> None:
     workflow.wire(tab.workflow, shared, tab.device, tab.precision)
     picked, told = tab.options.inputs(), [tab.problems, shared.again]
     gathers = {"fn": options.gather, "inputs": picked, "outputs": tab.gathered, **QUIET}
-    tab.go.click(**gathers).then(start, [*asked, tab.gathered, shared.again, shared.token], told, **QUIET)
-    tab.compare.click(**gathers).then(
-        start_all, [shared.run, tab.device, tab.gathered, shared.again, shared.token], told, **QUIET
-    )
+    answered(tab.go.click(**gathers).then(start, [*asked, tab.gathered, shared.again, shared.token], told, **QUIET))
+    every = [shared.run, tab.device, tab.gathered, shared.again, shared.token]
+    answered(tab.compare.click(**gathers).then(start_all, every, told, **QUIET))
     tab.cancel.click(cancel, [*asked, shared.again], told, **QUIET)
     tab.progress.ended(lambda count: count + 1, shared.again, shared.again, **QUIET)
 
@@ -182,7 +181,8 @@ def missing(run: Run | None) -> str:
     """What is lacking before anything can be exported, with the way there."""
     link = '<a href="#train" data-tab="train">Train</a>'
     if run is None:
-        return f"A tuned model becomes a folder for another device here. Begin under {link}."
+        what = "A tuned model becomes a package for another device here."
+        return f"{what} {'Choose a run above' if list_runs() else f'Begin under {link}'}."
     if run.state().under_way:
         return f"This run is still being trained: follow it under {link}."
     return f"This run has no tuned weights: it ended before any were saved. Resume or repeat it under {link}."
@@ -224,4 +224,5 @@ def show(run_id: str, device: str, precision: str, request: gr.Request | None = 
 
 def empty_words(run: Run | None) -> str:
     """The empty state, for this run."""
-    return f'<div class="empty">{DRAWING}<h2>Nothing to export yet</h2><p>{missing(run)}</p></div>'
+    title = "Choose a run" if run is None and list_runs() else "Nothing to export yet"
+    return f'<div class="empty">{DRAWING}<h2>{title}</h2><p>{missing(run)}</p></div>'

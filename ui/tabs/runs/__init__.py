@@ -43,9 +43,9 @@ class RunsTab:
 def layout(shared: Shared) -> RunsTab:
     """Draw the tab."""
 
-    def news(asked: Any = None, request: gr.Request | None = None) -> dict[str, Any]:
+    def news(asked: dict[str, Any] | None = None, request: gr.Request | None = None) -> dict[str, Any]:
         who = visitor(request)
-        return TABLE.news(asked if isinstance(asked, dict) else {}, lambda run: may(run, who))
+        return TABLE.news(asked or {}, lambda run: may(run, who))
 
     [go] = lead("Runs", "Every run is a folder. It goes on without this page, and is found again.", "Set up a new run")
     with gr.Column(elem_classes="card"):

@@ -44,10 +44,11 @@ def test_a_card_says_whether_it_can_be_tried_here() -> None:
 
 
 def test_without_weights_nothing_can_be_exported(new_run: Make) -> None:
-    for run_id, words in (("", "becomes a folder"), (new_run("running").id, "still being trained")):
+    for run_id, words in (("", "becomes a package"), (new_run("running").id, "still being trained")):
         found = show(run_id)
         assert found["nothing"]["visible"] and not found["body"]["visible"] and not found["go"]["visible"]
-        assert words in found["lacking"] and 'data-tab="train"' in found["lacking"]
+        assert words in found["lacking"]
+        assert ('data-tab="train"' if run_id else "Choose a run above") in found["lacking"]
 
 
 def test_a_precision_that_the_device_has_not_falls_back(new_run: Make) -> None:
