@@ -6,12 +6,13 @@ import csv
 import difflib
 import io
 import json
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
+
+import regex
 
 from core.runs.store import Run
 from ui.parts import badge, table
@@ -120,7 +121,7 @@ def marked(want: str, said: str | None, right: bool | None) -> str:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+|\s+|[^\w\s]", text)[:400]
+    return regex.findall(r"[\w\p{M}]+|\s+|[^\w\s]", text)[:400]
 
 
 def _cut(text: str) -> str:

@@ -10,6 +10,7 @@ from core.data.encode import encode_prompt
 from core.data.formats import Layout
 from core.data.segments import Segment
 from core.data.template import Wording, parse, prompt_segments, render
+from core.data.worded import typed_words
 from core.errors import InputError
 from core.models.heads import TAGS, Head
 from core.runs.asking import Prompt
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _TALK = Layout("messages", {"messages": "messages", "role": "role", "content": "content", "tools": "tools"}, "")
 _TAGGED = Layout("tokens_tags", {"tokens": "tokens", "tags": "tags"}, "")
-_WORDS = re.compile(r"\w+|[^\w\s]")
 _COLUMN = re.compile(r"\{\{[^{}\n]+\}\}|\{(?P<column>\w[\w .\-/]*)\}")  # of what stands in {{ }} no column is meant
 
 
@@ -63,7 +63,7 @@ def question(prompt: Prompt, config: RunConfig, head: Head) -> tuple[dict[str, A
     """
     wording = Wording.of(config.data)
     if head is TAGS:
-        words = _WORDS.findall(prompt if isinstance(prompt, str) else " ".join(map(str, prompt.values())))
+        words = typed_words(prompt if isinstance(prompt, str) else " ".join(map(str, prompt.values())))
         return {"tokens": words, "tags": ["O"] * len(words)}, _TAGGED
     if wording.text is None:
         return {"messages": _talk(prompt)}, _TALK

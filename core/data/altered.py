@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import regex
+
 from core.config import AugmentationConfig, RunConfig
 from core.data.formats import Layout, answer_column
 from core.data.split import row_key
@@ -19,7 +21,7 @@ _ASKED = {  # the roles that make up the question
     "text_label": ("text",), "prompt_completion": ("context", "prompt"), "alpaca": ("instruction", "input"),
     "tokens_tags": ("text",), "pair": ("first", "second"), "preference": ("prompt",),
 }  # fmt: skip
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_WORD = regex.compile(r"\p{L}[\p{L}\p{M}]*(?:['’-]\p{L}[\p{L}\p{M}]*)*")
 
 
 def changed(row: dict[str, Any], layout: Layout, config: RunConfig, copy: int) -> dict[str, Any]:

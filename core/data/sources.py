@@ -20,6 +20,7 @@ from core.data.files import canonical, choose, is_pattern, matching, parted, wit
 from core.data.formats import Layout
 from core.data.hubsets import fetch_data as fetch_data
 from core.data.hubsets import fetch_set
+from core.data.numbers import one_spelling
 from core.data.recognise import recognise
 from core.data.rows import Rows
 from core.data.several import read_all
@@ -153,7 +154,7 @@ def _stamp(file: Path) -> tuple[int, int]:
 def _open(files: tuple[tuple[str, int, int], ...], spec: str, short: str, sheet: str | None) -> Source:
     table = read_all([Path(file) for file, *_ in files], lambda file: _read(file, sheet))
     sample = _sample(table)
-    for change in (name_classes, unfold, add_entities):
+    for change in (name_classes, one_spelling, unfold, add_entities):
         if (changed := change(table, sample)) is not table:
             table, sample = changed, _sample(changed)
     layout = recognise(table.columns, sample)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,6 +33,19 @@ class Worded:
     words: list[int | None]
     kept: int
     unread: int
+
+
+def typed_words(text: str) -> list[str]:
+    """A typed text as words, as tagged rows have them: punctuation by itself, but not within a word or a number."""
+    return _typed().findall(text)
+
+
+@functools.cache
+def _typed() -> re.Pattern[str]:
+    """Made when first needed: Python's own \\w lacks the marks on letters, such as the vowel signs of Hindi."""
+    marks = "".join(chr(n) for n in range(0x300, 0x1F000) if unicodedata.category(chr(n))[0] == "M")
+    word = rf"[\w{marks}\u200c\u200d]+"
+    return re.compile(rf"{word}(?:[-.,:'’]{word})*|[^\w\s]")
 
 
 def encode_words(rows: Sequence[Sequence[str]], tokenizer: PreTrainedTokenizerFast, max_tokens: int) -> list[Worded]:

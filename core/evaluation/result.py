@@ -50,6 +50,8 @@ def compose(
         differences = {name: d for name, d in found_both.items() if all(map(math.isfinite, d.values()))}
     count = len(target.rows.places)
     notes = [*notes, *(f"{_rows(n)} left out: {why}." for why, n in target.rows.skipped.items())]
+    for metric in wanted.values():
+        notes += metric.notes(target.rows.wants)
     if task == "classification" and not choosing and target.answers:
         notes.append(
             f"There are more than {MOST_LABELS} labels: the answer is what the model writes, not chosen among them."

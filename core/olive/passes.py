@@ -139,6 +139,15 @@ def of_method(draft: Draft, name: str, value: Any, option: str) -> bool:
     return True
 
 
+def trains(name: str, given: Any, at: str) -> bool:
+    """Whether a pass trains."""
+    return _folded(text(mapping(given, at).get("type", name), f"{at}.type")) in WAYS
+
+
+def _folded(kind: str) -> str:
+    return kind.replace("_", "").replace("-", "").casefold()
+
+
 def read(draft: Draft, name: str, given: Any) -> list[tuple[str, Any, str]]:
     """One pass of a workflow. Returns the data sets that it names: ("train" or "eval", reference, option).
 
@@ -155,7 +164,7 @@ def read(draft: Draft, name: str, given: Any) -> list[tuple[str, Any, str]]:
         values.pop(key, None)
     options = {key: (value, f"{at}.{key}") for key, value in values.items()}
     options |= {key: (value, f"{at}.config.{key}") for key, value in inner.items()}
-    folded = kind.replace("_", "").replace("-", "").casefold()
+    folded = _folded(kind)
     if folded in WAYS:
         return _trained(draft, folded, at, options)
     if folded in OTHER_WAYS:
@@ -201,6 +210,10 @@ def _trained(draft: Draft, way: str, at: str, options: dict[str, tuple[Any, str]
 
 def _converted(draft: Draft, folded: str, options: dict[str, tuple[Any, str]]) -> None:
     said: dict[str, Any] = CONVERTS[folded]
+    if "precision" in said:  # what an earlier pass said of its own precision does not hold for this one
+        draft.exports(**said)
+        for name in ("block_size", "accuracy_level", "calibration"):
+            (draft.export or {}).pop(name, None)
     draft.exports(**(said | ({"device": "openvino"} if folded == "openvinoconversion" and _has("openvino") else {})))
     if folded == "onnxquantization" and (mode := options.pop("quant_mode", None)) is not None:
         draft.exports(calibration=text(*mode).casefold())

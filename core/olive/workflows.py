@@ -28,13 +28,13 @@ _IGNORED = {
     "host": "a training runs on this machine",
     "azureml_client": "a training runs on this machine",
     "auto_optimizer_config": "no passes are chosen by themselves: the device and the precision decide",
-    "pass_flows": "passes follow one another as they stand",
     "enable_shared_cache": _RUNS,
 }
 _SILENT = ("log_severity_level", "ort_log_severity_level", "ort_py_log_severity_level", "log_to_file",
            "no_artifacts", "clean_cache", "clean_evaluation_cache", "enable_shared_cache")  # fmt: skip
-KNOWN = ("input_model", "model", "data_configs", "passes", "systems", "engine", "target", "search_strategy",
-         "search_space", "training_config", "training_args", "execution_providers", *_IGNORED)  # fmt: skip
+KNOWN = ("input_model", "model", "data_configs", "passes", "pass_flows", "systems", "engine", "target",
+         "search_strategy", "search_space", "training_config", "training_args", "execution_providers",
+         *_IGNORED)  # fmt: skip
 
 
 def read(values: dict[str, Any], kind: str = "workflow") -> Imported:
@@ -56,7 +56,7 @@ def read(values: dict[str, Any], kind: str = "workflow") -> Imported:
     for key, value in engine.items():
         top.setdefault(key, value)
     label = {key: f"engine.{key}" for key in engine if key not in values}
-    named = _passes(draft, top.pop("passes", None))
+    named = _passes(draft, top.pop("passes", None), _flow(draft, top.pop("pass_flows", None)))
     for key in ("input_model", "model"):
         if key in top:
             models.read(draft, top.pop(key), key)
@@ -109,24 +109,45 @@ def _left_out(draft: Draft) -> None:
     draft.sections = {}
 
 
-def _passes(draft: Draft, given: Any) -> list[tuple[str, Any, str]]:
-    """Every pass, in order; the data sets that they name. Several of one name stand in a list."""
+def _flow(draft: Draft, given: Any) -> list[str] | None:
+    """The names of the passes that are taken, in order; None: all, as they stand. Several flows are alternatives."""
+    if not given:
+        return None
+    flows = given if isinstance(given, list) and all(isinstance(flow, list) for flow in given) else [given]
+    for number, flow in enumerate(flows[1:], 1):
+        draft.ignore(f"pass_flows[{number}]", flow, f"There are {len(flows)} flows of passes: the first is taken.")
+    return names(flows[0], "pass_flows")
+
+
+def _passes(draft: Draft, given: Any, flow: list[str] | None) -> list[tuple[str, Any, str]]:
+    """Every pass, in order; the data sets that they name.
+
+    Several of one name stand in a list: they are alternatives, of which a search of Olive's tries one at a time. The
+    first is taken whole, and so is the first of several passes that train.
+    """
     named: list[tuple[str, Any, str]] = []
     if isinstance(given, list):
         given = {str(i): one for i, one in enumerate(given)}
-    trained = ""
-    for name, held in mapping(given, "passes").items():
-        for one in held if isinstance(held, list) else [held]:
-            before = draft.trains
-            draft.trains = False
-            fork = passes.read(draft, name, one)
-            if draft.trains and trained:
+    listed, trained = mapping(given, "passes"), ""
+    if unknown := next((name for name in flow or () if name not in listed), None):
+        raise InputError(f"pass_flows names {unknown!r}, which is none of the passes: {', '.join(listed) or 'none'}.")
+    for name in listed if flow is None else dict.fromkeys([*flow, *listed]):
+        held = listed[name]
+        if flow is not None and name not in flow:
+            draft.ignore(f"passes.{name}", held, "The first flow of pass_flows does not name it.")
+            continue
+        at = f"passes.{name}"
+        first, *others = (held or [{}]) if isinstance(held, list) else [held]
+        for number, one in enumerate(others, 1):
+            draft.ignore(f"{at}[{number}]", one, f"{at} has {len(others) + 1} alternatives: the first is taken.")
+        if passes.trains(name, first, at):
+            if trained:
                 draft.ignore(
-                    f"passes.{name}", one, f"A run has one training; it takes the settings of {trained} and this."
+                    at, first, f"A run has one training: that of {trained}. Read this one from a file of its own."
                 )
-            trained = name if draft.trains else trained
-            draft.trains = draft.trains or before
-            named += fork
+                continue
+            trained = at
+        named += passes.read(draft, name, first)
     return named
 
 

@@ -51,7 +51,7 @@ METRICS: dict[str, Metric] = {
                entities.tag_rows, ratio),
         Metric("bleu", "BLEU", "points", True,
                "Overlap in runs of one to four words, from 0 to 100, as sacrebleu reckons it.",
-               ngrams.bleu_rows, ngrams.bleu, leads="generation"),
+               ngrams.bleu_rows, ngrams.bleu, leads="generation", notes=ngrams.bleu_notes),
         Metric("chrf", "chrF", "points", True,
                "Overlap in runs of one to six characters, from 0 to 100: kinder to word endings than BLEU.",
                ngrams.chrf_rows, ngrams.chrf),

@@ -28,6 +28,7 @@ class Metric:
         statistics: from the columns named by `inputs`, one value a row each, to an array [rows, k].
         value: from sums of those over rows, [..., k], to the metric, [...]; 0 where there is nothing to divide by.
         leads: the task that is judged by it first, or "".
+        notes: from the references, what is to be said beside a figure, in sentences.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Metric:
     value: Callable[[Floats], Floats]
     inputs: tuple[str, ...] = ("references", "predictions")
     leads: str = ""
+    notes: Callable[[Sequence[str]], list[str]] = lambda references: []
 
     def rows(self, columns: dict[str, Sequence[Any]]) -> Floats:
         """The statistics [rows, k] of the columns that it needs, picked by name."""

@@ -10,25 +10,39 @@ from typing import Any
 import numpy as np
 
 from core.evaluation.metrics.base import Floats
+from core.evaluation.metrics.scripts import bleu_tokenizer
 
 BLEU_ORDER, CHRF_ORDER, CHRF_BETA = 4, 6, 2
 
 
 @cache
-def _sacrebleu() -> Any:
+def _sacrebleu(tokenizer: str) -> Any:
     from sacrebleu.metrics import BLEU  # late: 0.2 s, which reading the table of metrics should not cost
 
-    return BLEU(effective_order=True)
+    return BLEU(effective_order=True, tokenize=tokenizer)
 
 
 def bleu_rows(references: Sequence[str], predictions: Sequence[str]) -> Floats:
     """Statistics [rows, 10]: matches of order 1 to 4, n-grams of order 1 to 4, length of answer and of reference.
 
-    Counted by sacrebleu with its own tokenisation ("13a").
+    Counted by sacrebleu, each row with the tokenizer that suits its reference (see `scripts.bleu_tokenizer`): "13a",
+    sacrebleu's default, takes a sentence of Chinese, Japanese or Thai as one word.
     """
-    found = [_sacrebleu().sentence_score(got, [want]) for want, got in zip(references, predictions, strict=True)]
+    found = [
+        _sacrebleu(bleu_tokenizer(want)).sentence_score(got, [want])
+        for want, got in zip(references, predictions, strict=True)
+    ]
     rows = [[*score.counts, *score.totals, score.sys_len, score.ref_len] for score in found]
     return np.asarray(rows, dtype=np.float64).reshape(len(rows), 2 * BLEU_ORDER + 2)
+
+
+def bleu_notes(references: Sequence[str]) -> list[str]:
+    """Which of sacrebleu's tokenizers were used, and for how many rows; nothing where it is its default for all."""
+    used = Counter(map(bleu_tokenizer, references))
+    if set(used) <= {"13a"}:
+        return []
+    names = ", ".join(f"{name!r} for {count:,} row{'s' * (count != 1)}" for name, count in used.most_common())
+    return [f"BLEU is computed with sacrebleu's tokenizer {names}: these scripts put no spaces between words."]
 
 
 def bleu(sums: Floats) -> Floats:

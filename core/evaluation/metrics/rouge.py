@@ -6,20 +6,11 @@ plain English the two agree to the last digit (tested). No stemming.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 from core.evaluation.metrics.base import Floats, share
-
-# Chinese and Japanese write no spaces: each of their characters counts as a word.
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
-
-
-def words(text: str) -> list[str]:
-    """The words of a text in lower case: runs of letters and digits of any script."""
-    return _WORD.findall(text.lower())
+from core.evaluation.metrics.scripts import words
 
 
 def rouge_n(order: int, references: Sequence[str], predictions: Sequence[str]) -> Floats:

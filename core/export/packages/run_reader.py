@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from core.data.questions import encode_questions, question
 from core.data.tagged import OUTSIDE, entities
 from core.data.turns import as_text
 from core.data.whole import encode_texts
-from core.data.worded import encode_words
+from core.data.worded import encode_words, typed_words
 from core.errors import InputError
 from core.export.packages.asked import Asked
 from core.export.packages.base import checked, ending, fields_of
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 GRAPH = "model.onnx"
 LABEL, TAGS, VECTOR = "sequence_classification", "token_classification", "feature_extraction"
-# A typed text as words, where training had them apart: punctuation by itself, but not within a word or a number.
-_WORDS = re.compile(r"\w+(?:[-.,:'’]\w+)*|[^\w\s]")
 
 
 class Package(Asked):
@@ -149,7 +146,7 @@ class Package(Asked):
         """What a person typed, as a row; see Asked. Words are found in the text where training had words."""
         if self.head != TAGS:
             return super().row(text, fields, history)
-        return {self.settings["fields"][0]: _WORDS.findall(text)}
+        return {self.settings["fields"][0]: typed_words(text)}
 
     def pair(self, texts: Sequence[str]) -> dict[str, Any]:
         """One text or two as a row of a model that compares."""

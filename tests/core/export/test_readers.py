@@ -109,6 +109,7 @@ def test_a_typed_text_has_the_words_that_tagged_rows_have(tmp_path):
     )
     said = made.row("Ada O'Brien-Lee paid $1,024.50 (twice).", {}, [])
     assert said == {"tokens": ["Ada", "O'Brien-Lee", "paid", "$", "1,024.50", "(", "twice", ")", "."]}
+    assert made.row("लड़की आई, می\u200cخواهم।", {}, []) == {"tokens": ["लड़की", "आई", ",", "می\u200cخواهم", "।"]}
 
 
 # What cannot be had

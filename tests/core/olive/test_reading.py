@@ -404,6 +404,45 @@ def test_several_values_of_an_option_are_a_search():
     assert note(found, "passes.m.int4_block_size").value == [16, 32]
 
 
+def test_one_of_several_alternatives_is_taken_whole():
+    fork = [{"type": "QLoRA", "r": 8, "alpha": 32, "training_args": {"num_train_epochs": 2}}, {"type": "LoRA", "r": 16}]
+    quantised = [
+        {"type": "OnnxMatMul4Quantizer", "block_size": 16},
+        {"type": "OnnxDynamicQuantization"},
+        {"type": "OnnxQuantization", "quant_mode": "static"},
+    ]
+    found = read(json.dumps({"passes": {"ft": fork, "q": quantised}}))
+    assert (found.config["method"]["name"], found.config["method"]["r"]) == ("qlora", 8)
+    assert found.config["training"]["num_train_epochs"] == 2
+    assert (found.export["precision"], found.export["block_size"], "calibration" in found.export) == ("int4", 16, False)
+    assert note(found, "passes.ft[1]").value == fork[1] and "the first is taken" in note(found, "passes.ft[1]").reason
+    assert note(found, "passes.q[1]") and note(found, "passes.q[2]")
+    turned = read(json.dumps({"passes": {"ft": fork[::-1], "q": quantised[::-1]}}))
+    assert (turned.config["method"]["name"], turned.config["method"]["r"]) == ("lora", 16)
+    assert turned.config["method"]["lora_alpha"] == 16 and "num_train_epochs" not in turned.config["training"]
+    assert (turned.export["calibration"], "block_size" in turned.export) == ("static", False)
+
+
+def test_one_of_several_trainings_or_flows_is_taken_whole():
+    passes = {
+        "a": {"type": "QLoRA", "r": 8, "alpha": 32},
+        "b": {"type": "LoRA", "r": 16},
+        "q4": {"type": "OnnxMatMul4Quantizer", "block_size": 16},
+        "q8": {"type": "OnnxDynamicQuantization"},
+    }
+    found = read(json.dumps({"passes": passes}))
+    assert (found.config["method"]["r"], found.config["method"]["lora_alpha"]) == (8, 32)
+    assert "one training" in note(found, "passes.b").reason
+    assert (found.export["precision"], "block_size" in found.export) == ("int8", False)  # the last, without the other's
+    flows = read(json.dumps({"passes": passes, "pass_flows": [["b", "q4"], ["a", "q8"]]}))
+    assert (flows.config["method"]["name"], flows.config["method"]["r"]) == ("lora", 16)
+    assert (flows.export["precision"], flows.export["block_size"]) == ("int4", 16)
+    assert note(flows, "pass_flows[1]").value == ["a", "q8"]
+    assert note(flows, "passes.a") and note(flows, "passes.q8")
+    with pytest.raises(InputError, match="pass_flows names 'c'"):
+        read(json.dumps({"passes": passes, "pass_flows": [["c"]]}))
+
+
 def test_names_of_a_few_versions_ago():
     rows = {"name": "t", "user_script": "s.py", "load_dataset_config": {"data_name": "a/b"}}
     rows["pre_process_data_config"] = {"dataset_type": "corpus", "source_max_len": 96, "text_template": "{x} {y}"}

@@ -41,8 +41,9 @@ def one(name: str, references: list[str], predictions: list[str]) -> float:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_bleu_and_chrf_are_those_of_sacrebleu(seed: int) -> None:
-    references, predictions = pairs(seed)
+    references, predictions = pairs(seed, words=WORDS[:-1])  # the last is Chinese: see test_bleu_takes_the_tokenizer...
     assert one("bleu", references, predictions) == pytest.approx(BLEU().corpus_score(predictions, [references]).score)
+    references, predictions = pairs(seed)
     assert one("chrf", references, predictions) == pytest.approx(CHRF().corpus_score(predictions, [references]).score)
 
 
@@ -73,6 +74,42 @@ def test_rouge_is_that_of_rouge_score_on_plain_english(seed: int) -> None:
 def test_rouge_reads_every_script() -> None:
     assert one("rouge1", ["Η γάτα κοιμάται"], ["η γάτα τρέχει"]) == pytest.approx(2 / 3)
     assert one("rougeL", ["東京は晴れ"], ["東京は雨"]) == pytest.approx(2 * 3 / 9)
+
+
+NEAR = {  # language: a reference and an answer that is near to it, and sacrebleu's tokenizer for it
+    "Chinese": ("今天天气很好，我们去公园散步吧。", "今天天气很好，我们去公园走走吧。", "zh"),
+    "Chinese with Latin": ("请打开 GPU 的电源开关", "请关闭 GPU 的电源开关", "zh"),
+    "English with Chinese": ("the word 你好 means hello in Chinese", "the word 您好 means hello in Chinese", "zh"),
+    "Japanese": ("今日は天気がいいので公園へ行きましょう。", "今日は天気がいいので公園に行きましょう。", "char"),
+    "Thai": ("วันนี้อากาศดีเราไปเดินเล่นกันเถอะ", "วันนี้อากาศดีเราไปวิ่งเล่นกันเถอะ", "char"),
+    "Khmer": ("ថ្ងៃនេះអាកាសធាតុល្អ", "ថ្ងៃនេះអាកាសធាតុអាក្រក់", "char"),
+    "Korean": ("오늘은 날씨가 아주 좋아서 공원에 갑시다", "오늘은 날씨가 아주 좋아서 공원에 가요", "13a"),
+    "English with kana": (
+        "the word すし is a dish of rice and fish",
+        "the word すし is a dish of fish and rice",
+        "13a",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", NEAR)
+def test_bleu_takes_the_tokenizer_of_the_script(language: str) -> None:
+    want, got, tokenizer = NEAR[language]
+    there = BLEU(effective_order=True, tokenize=tokenizer).corpus_score([got], [[want]]).score
+    assert one("bleu", [want], [got]) == pytest.approx(there)
+    assert there > 10
+    notes = metrics.METRICS["bleu"].notes([want, want, "plain English"])
+    assert notes == [] if tokenizer == "13a" else f"{tokenizer!r} for 2 rows, '13a' for 1 row" in notes[0]
+
+
+def test_rouge_keeps_the_marks_on_letters() -> None:
+    for one_word, other in (("लड़का", "लड़की"), ("কলা", "কলি"), ("มา", "เมา")):
+        assert one("rouge1", [one_word], [other]) < 1
+    assert rouge.words("लड़का और लड़की") == ["लड़का", "और", "लड़की"]
+    assert rouge.words("مَدْرَسَة می\u200cخواهم") == ["مَدْرَسَة", "می\u200cخواهم"]
+    assert rouge.words("שָׁלוֹם עולם") == ["שָׁלוֹם", "עולם"]
+    assert rouge.words("cafe\u0301") == rouge.words("café")  # decomposed and composed
+    assert rouge.words("ง่ายมาก") == ["ง่", "า", "ย", "ม", "า", "ก"]  # Thai writes no spaces: letters with their marks
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=9), st.lists(st.sampled_from("abc"), max_size=9))

@@ -127,7 +127,7 @@ class Asked {
 }
 
 // A typed text as words, where training had them apart: punctuation by itself, but not within a word or a number.
-const WORDS = /[\p{L}\p{N}_]+(?:[-.,:'’][\p{L}\p{N}_]+)*|[^\p{L}\p{N}_\s]/gu;
+const WORDS = /[\p{L}\p{N}\p{M}_\u200c\u200d]+(?:[-.,:'’][\p{L}\p{N}\p{M}_\u200c\u200d]+)*|[^\p{L}\p{N}_\s]/gu;
 const best = (numbers) => numbers.reduce((at, x, i) => (x > numbers[at] ? i : at), 0);
 
 /** What `generate` says, token by token, for whoever waits for it. */
