@@ -9,7 +9,7 @@ from typing import Any
 from core.errors import InputError
 from core.paths import portable, runs_dir
 from core.runs import jobs, store
-from core.runs.store import Run
+from core.runs.listing import LISTING, RunSummary
 
 HELP = "list, show, stop, resume and delete runs"
 ACTIONS = ("list", "show", "stop", "resume", "delete")
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.action == "list":
         if args.id:
             raise InputError(f"runs list takes no id; did you mean: runs show {args.id}?")
-        return {"dir": str(runs_dir()), "runs": [summary(found) for found in store.list_runs()]}
+        return {"dir": str(runs_dir()), "runs": [summary(row) for row in LISTING.summaries()]}
     if not args.id:
         raise InputError(f"runs {args.action} needs the id of a run; runs list names them all.")
     found = store.find(args.id) or store.open_run(args.id)
@@ -39,29 +39,27 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     elif args.action == "delete":
         store.delete(found)
         return {"run": found.id, "state": "deleted"}
-    return summary(found) | ({"log": found.log(20)} if args.action == "show" else {})
+    return summary(LISTING.summary(found)) | ({"log": found.log(20)} if args.action == "show" else {})
 
 
-def summary(found: Run) -> dict[str, Any]:
+def summary(row: RunSummary) -> dict[str, Any]:
     """What there is to say about a run, from its files."""
-    state, curve = found.state(), found.curve(4)
-    last, checked = curve["log"][-1:], [e for e in curve["eval"] if e.get("validation_loss") is not None and e["step"]]
-    best: dict[str, Any] = min(checked, key=lambda e: e["validation_loss"], default={})
+    course = row.course
     return {
-        "run": found.id,
-        "dir": str(found.dir),
-        "title": found.title,
-        "state": state.state,
-        "error": state.error,
-        "damage": found.damage(),
-        "created": datetime.fromtimestamp(found.created, UTC).isoformat(),
-        "seconds": round(state.seconds, 1),
-        "step": last[0]["step"] if last else 0,
-        "max_steps": curve["max_steps"],
-        "loss": last[0]["loss"] if last else None,
-        "validation_loss": best.get("validation_loss"),
-        "best_step": best.get("step"),
-        "model": str(found.dir / "model") if found.has_model else None,
+        "run": row.id,
+        "dir": str(row.run.dir),
+        "title": row.title,
+        "state": row.state.state,
+        "error": row.state.error,
+        "damage": row.about.trouble,
+        "created": datetime.fromtimestamp(row.created, UTC).isoformat(),
+        "seconds": round(row.state.seconds, 1),
+        "step": course.step,
+        "max_steps": course.max_steps,
+        "loss": course.loss,
+        "validation_loss": course.tuned,
+        "best_step": course.tuned_step,
+        "model": str(row.run.dir / "model") if row.has_model else None,
     }
 
 

@@ -14,6 +14,7 @@ from core.runs import records, store
 from core.runs.files import write_json
 from core.runs.records import Unreadable
 from core.runs.store import Run
+from core.runs.versions import OfVersion, version
 
 BASE = "base"  # the name of the base itself among those that are asked
 LONGEST_NAME = 80
@@ -49,13 +50,18 @@ class AdapterInfo:
     label: str
 
 
+KNOWN: OfVersion[AdapterInfo | None] = OfVersion(10_000)
+
+
 def adapter_of(run: Run) -> AdapterInfo | None:
     """What a run's adapter says of itself; None for a run without a model, and for one that was tuned whole.
 
     Raises:
         Unreadable: it is there, and does not say what an adapter says.
     """
-    return read_adapter(run.dir / "model", run)
+    place = f"{run.dir}/model"
+    versions = (version(f"{place}/adapter_config.json"), version(f"{place}/base.json"))
+    return KNOWN.get(place, versions, lambda: read_adapter(run.dir / "model", run)) if versions[0] else None
 
 
 def read_adapter(folder: Path, run: Run) -> AdapterInfo | None:

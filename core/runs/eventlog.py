@@ -6,16 +6,20 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psutil
 
 from core.runs.files import open_file, plain
 from core.runs.masking import mask
+from core.runs.records import is_event
 
 RESOURCES_S = 5.0
+MOST_OF_A_LINE = 4 << 20  # bytes; sample answers of many rows have some 100 kB
+PIECE = 1 << 20  # bytes that are read at a time
 
 Event = dict[str, Any]
 
@@ -66,3 +70,47 @@ class EventLog:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def read(path: Path, since_byte: int = 0) -> Iterator[tuple[list[Event], int]]:
+    """The events after a byte, a megabyte of the file at a time, each with the byte that the next reading begins at.
+
+    A line that is still being written is left for the next reading; one that is broken for good, or that says what no
+    event says (see core.runs.records.is_event), is passed over. A file
+    that is shorter than `since_byte` was written anew and is read from its beginning.
+    """
+    try:
+        file = open_file(path)
+    except OSError:
+        return
+    with file:
+        size = file.seek(0, os.SEEK_END)
+        at = since_byte if 0 <= since_byte <= size else 0
+        file.seek(at)
+        rest, first = b"", True
+        while piece := file.read(PIECE):
+            piece = rest + piece
+            end = piece.rfind(b"\n") + 1
+            rest, at = piece[end:], at + end
+            if len(rest) > MOST_OF_A_LINE:  # none of ours: what follows is broken, too
+                rest, at = b"", at + len(rest)
+            if end:
+                first = False
+                yield _events(piece[:end]), at
+        if first:
+            yield [], at
+
+
+def _events(lines: bytes) -> list[Event]:
+    found = []
+    for line in lines.splitlines():
+        try:
+            event = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            try:
+                event = json.loads(line)  # takes what orjson refuses, such as NaN
+            except (ValueError, RecursionError):
+                continue
+        if is_event(event):
+            found.append(event)
+    return found

@@ -36,11 +36,16 @@ def write_text(path: str | Path, text: str, *, sync: bool = False) -> None:
     Raises:
         OSError: it could not be written; what stood there before still stands.
     """
+    write_bytes(path, text.encode("utf-8"), sync=sync)
+
+
+def write_bytes(path: str | Path, content: bytes, *, sync: bool = False) -> None:
+    """The same for bytes."""
     path = Path(path)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())

@@ -99,7 +99,9 @@ def start_push(run: Run, what: str, repo: str, public: bool = False, token: str 
         InputError: strangers may use this page, and gave no token of their own; or a push of this run is under way.
     """
     if is_public() and not checked_token(token, "export.repo"):
-        raise InputError("Give a token of your own that may write: the one of this machine is not yours.", "export.repo")
+        raise InputError(
+            "Give a token of your own that may write: the one of this machine is not yours.", "export.repo"
+        )
     command = ["push", str(run.dir), "--repo", repo, "--what", what, *(["--public"] if public else [])]
     file = StateFile(run.dir / "export" / "push" / "state.json")
     _launch(file, "push", command, token)

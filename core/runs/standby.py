@@ -39,9 +39,7 @@ def environment(more: dict[str, str] | None = None) -> dict[str, str]:
 class Standby:
     """At most one process that waits for its command. Safe to call from threads."""
 
-    def __init__(
-        self, idle_minutes: float = IDLE_MINUTES, settle_s: float = SETTLE_S, busy_s: float = BUSY_S
-    ) -> None:
+    def __init__(self, idle_minutes: float = IDLE_MINUTES, settle_s: float = SETTLE_S, busy_s: float = BUSY_S) -> None:
         self.idle_minutes, self.settle_s, self.busy_s = idle_minutes, settle_s, busy_s
         self._lock = threading.Lock()
         self._spare: subprocess.Popen[bytes] | None = None
@@ -84,7 +82,9 @@ class Standby:
         if self._wanted:
             self.prepare()
 
-    def take(self, command: Sequence[str], env: dict[str, str], log: Path, piped: bool) -> subprocess.Popen[bytes] | None:
+    def take(
+        self, command: Sequence[str], env: dict[str, str], log: Path, piped: bool
+    ) -> subprocess.Popen[bytes] | None:
         """The process that waits, now at work on a command; None where there is none. See `start`."""
         with self._lock:
             process, self._spare = self._spare, None

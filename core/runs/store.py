@@ -8,6 +8,7 @@ import re
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,22 @@ from core import config as configs
 from core.config import RunConfig
 from core.errors import InputError, nearest
 from core.paths import place, portable, quoted, resolve, runs_dir
-from core.runs import checkpoints, records
+from core.runs import checkpoints, eventlog, records
+from core.runs.about import CONFIG_NAME, about
+from core.runs.about import data_name as data_name
+from core.runs.about import describe_config as describe_config
 from core.runs.curve import Curve
 from core.runs.environment import describe
 from core.runs.failures import FULL, explain
 from core.runs.files import open_file, remove, tail, write_json, write_text
 from core.runs.records import Unreadable
 from core.runs.state import State, StateFile, read
-from core.settings import in_words
+from core.runs.versions import OfVersion, version
 
 ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z._-]{0,120}$")
-MOST_OF_A_LINE = 4 * 2**20  # bytes of events.jsonl; sample answers of many rows have some 100 kB
 STAMP = re.compile(r"^(\d{8}-\d{6})(?:-|$)")
+HINTED = 100  # ids that an unknown one is compared with letter by letter
+_CONFIGS: OfVersion[RunConfig] = OfVersion(256)
 
 
 @dataclass(frozen=True)
@@ -45,26 +50,19 @@ class Run:
         """When it was made, in seconds since 1970: from its id, or else from the directory."""
         found = STAMP.match(self.id)
         try:
-            if found:
-                return datetime.strptime(found[1], "%Y%m%d-%H%M%S").replace(tzinfo=UTC).timestamp()
-            return self.dir.stat().st_mtime
+            return _seconds(found[1]) if found else self.dir.stat().st_mtime
         except (ValueError, OSError):
             return 0.0
 
     @property
     def title(self) -> str:
         """What to call it: the name that it was given, or its data and method, or its id."""
-        name = str(self.environment().get("name") or "")
-        if name:
-            return name
-        try:
-            return describe_config(self.config())
-        except InputError:
-            return self.id
+        return about(self.dir).title
 
     def config(self) -> RunConfig:
         """The settings, as they were run. Raises InputError when config.yaml is missing or broken."""
-        return configs.load(self.dir / "config.yaml", name="config.yaml of this run")
+        path = self.dir / "config.yaml"
+        return _CONFIGS.get(str(path), (version(path),), lambda: configs.load(path, name=CONFIG_NAME))
 
     def pinned(self) -> RunConfig:
         """The settings, with the commit of the Hub's model that this run began with, where it is known."""
@@ -152,21 +150,11 @@ class Run:
         A line that is still being written is left for the next call; one that is broken for good, or that says what no
         event says, is passed over. A number that is not finite (a loss that has become NaN) is None.
         """
-        found = []
-        try:
-            with open_file(self.dir / "events.jsonl") as file:
-                size = file.seek(0, os.SEEK_END)
-                since_byte = since_byte if 0 <= since_byte <= size else 0
-                file.seek(since_byte)
-                while line := file.readline(MOST_OF_A_LINE):
-                    if not line.endswith(b"\n") and len(line) < MOST_OF_A_LINE:
-                        break
-                    since_byte += len(line)
-                    with contextlib.suppress(Unreadable):
-                        found.append(records.EVENT.parse(line, "events.jsonl"))
-        except OSError:
-            return [], 0
-        return found, since_byte
+        found: list[dict[str, Any]] = []
+        at = 0
+        for events, at in eventlog.read(self.dir / "events.jsonl", since_byte):
+            found += events
+        return found, at
 
     def curve(self, max_points: int = 1000) -> dict[str, Any]:
         """The whole course so far, thinned for a first look: see `Curve.thinned`; with `next_byte` for `events`."""
@@ -178,21 +166,6 @@ class Run:
     def log(self, last: int = 200) -> list[str]:
         """The last lines that the training process printed."""
         return tail(self.dir / "output.log")[-last:]
-
-
-def describe_config(config: RunConfig) -> str:
-    """A config in a few words: "fields · LoRA r 16"."""
-    return f"{data_name(config.data.path)} · {in_words(config.method)}"
-
-
-def data_name(path: str) -> str:
-    """What to call the data of a config: the file's name, or its folder's where the file is only `train`."""
-    text = re.sub(r"\[[^\]]*\]$", "", path.strip()).replace("\\", "/").rstrip("/")
-    parts = [p for p in text.split("/") if p]
-    stem = re.sub(r"\.[A-Za-z0-9]{1,8}$", "", parts[-1]) if parts else ""
-    if stem in ("train", "data", "dataset") and len(parts) > 1:
-        stem = parts[-2]
-    return stem or "data"
 
 
 def create(config: RunConfig, name: str = "", directory: Path | None = None) -> Run:
@@ -285,7 +258,8 @@ def open_run(run_id: str) -> Run:
     root = runs_dir()
     path = root / run_id if ID.match(run_id) else None
     if path is None or not _within(path, root):
-        hint = nearest(run_id[:200], [run.id for run in list_runs()])
+        ids = sorted((run.id for run in list_runs()), key=lambda id_: -_alike(run_id, id_))
+        hint = nearest(run_id[:200], ids[:HINTED])
         raise InputError(f"There is no run {run_id[:200]!r}." + (f" Did you mean {hint!r}?" if hint else ""))
     return Run(path)
 
@@ -300,7 +274,9 @@ def find(target: str | Path) -> Run | None:
     if ID.match(text) and _is_run(runs_dir() / text):
         return Run(runs_dir() / text)
     path = resolve(text)
-    return Run(Path(os.path.realpath(path))) if _is_file(path / "config.yaml") and _is_file(path / "state.json") else None
+    return (
+        Run(Path(os.path.realpath(path))) if _is_file(path / "config.yaml") and _is_file(path / "state.json") else None
+    )
 
 
 def list_runs() -> list[Run]:
@@ -311,13 +287,28 @@ def list_runs() -> list[Run]:
     """
     root = runs_dir()
     try:
-        names = os.listdir(root)
+        with os.scandir(root) as entries:  # says what is a folder without a look at each
+            names = [entry.name for entry in entries if ID.match(entry.name) and _is_folder(entry, root)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise InputError(f"The folder of runs cannot be read: {(error.strerror or str(error)).lower()}.") from None
-    found = [Run(root / name) for name in names if ID.match(name) and _within(root / name, root)]
-    return sorted((run for run in found if _is_run(run.dir)), key=lambda run: (run.created, run.id), reverse=True)
+    found = [Run(root / name) for name in names if _is_run(f"{root}/{name}")]
+    return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
+
+
+def _is_folder(entry: os.DirEntry[str], root: Path) -> bool:
+    return _within(Path(entry.path), root) if entry.is_symlink() else entry.is_dir()
+
+
+@lru_cache(maxsize=10_000)
+def _seconds(stamp: str) -> float:
+    return datetime.strptime(stamp, "%Y%m%d-%H%M%S").replace(tzinfo=UTC).timestamp()
+
+
+def _alike(a: str, b: str) -> int:
+    """How many characters two ids have in common at their beginnings and ends."""
+    return len(os.path.commonprefix((a, b))) + len(os.path.commonprefix((a[::-1], b[::-1])))
 
 
 def delete(run: Run) -> None:
@@ -337,13 +328,13 @@ def delete(run: Run) -> None:
         raise InputError(f"The run {run.id} cannot be deleted: {(error.strerror or str(error)).lower()}.") from None
 
 
-def _is_run(path: Path) -> bool:
+def _is_run(path: str | Path) -> bool:
     """Whether a folder is that of a run, however damaged: by the names in it; one that cannot be looked into may be."""
     for name in ("config.yaml", "state.json", "events.jsonl"):
         try:
-            os.lstat(path / name)
+            os.lstat(f"{path}/{name}")
         except PermissionError:
-            return path.is_dir()
+            return os.path.isdir(path)
         except (OSError, ValueError):
             continue
         return True
@@ -367,7 +358,7 @@ def _is_file(path: Path) -> bool:
 def _within(path: Path, root: Path) -> bool:
     """Whether it is a folder in the folder of runs itself, and no link out of it."""
     try:
-        return path.is_dir() and path.resolve().parent == root
+        return path.is_dir() and (not path.is_symlink() or path.resolve().parent == root)
     except (OSError, RuntimeError):
         return False
 
