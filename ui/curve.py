@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import math
 import threading
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
@@ -149,4 +148,4 @@ class Follower:
 
 
 def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) <= 1e300  # which no number beyond all bounds is, nor NaN

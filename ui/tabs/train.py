@@ -13,7 +13,7 @@ from core.config import RunConfig, build
 from core.errors import ConfigError, InputError
 from core.runs import jobs
 from core.runs.store import Run
-from ui.chooser import QUIET, changed_since, choices, choose, chooser, opened
+from ui.chooser import QUIET, changed_since, choices, choose, chooser, opened, trouble
 from ui.live import news
 from ui.live_plot import LivePlot
 from ui.parts import empty, html, say, titled
@@ -119,7 +119,7 @@ def show(run_id: str, draft: dict[str, Any]) -> tuple[Any, ...]:
     again = run is not None and run.resumable is not None
     first = not ended or (name == "failed" and not again)
     return (
-        heading(run, draft),
+        heading(run, draft) + trouble(run_id),
         choices(run_id),
         gr.Button(
             "Train again" if ended else "Start training",

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from core.runs.store import Run
-from ui.chooser import QUIET, choices, choose, chooser, opened
+from ui.chooser import QUIET, choices, choose, chooser, opened, trouble
 from ui.live import JobProgress, job_value
 from ui.parts import badge, empty, html, say, titled
 from ui.places import Place, kind_of, places
@@ -207,7 +207,7 @@ def show(run_id: str, device: str, precision: str) -> tuple[Any, ...]:
         gr.Button(f"Compare all {len(place.precisions)}", visible=idle and place.device and len(place.precisions) > 1),
         gr.Button(label(place, precision, made), visible=idle),
         gr.Column(visible=not ready),
-        empty_words(run),
+        trouble(run_id) or empty_words(run),
         gr.Column(visible=ready),
         gr.Radio([(place_card(p), p.name) for p in known.values()], value=place.name),
         refused or about_place(place),

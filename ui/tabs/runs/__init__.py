@@ -13,6 +13,7 @@ import gradio as gr
 
 from core.errors import InputError
 from core.runs import jobs
+from core.runs.about import about as run_about
 from core.runs.state import State
 from core.runs.store import Run, data_name, delete, list_runs, open_run
 from core.settings import in_words
@@ -141,7 +142,8 @@ def _row(run: Run, chosen: str) -> str:
     about = "" if name in run.title else f" · {escape(name)}"
     on = ' class="on"' if run.id == chosen else ""
     title = escape(run.title)
-    why = f'<p class="why small quiet">{escape(state.error)}</p>' if state.state == "failed" and state.error else ""
+    wrong = [state.error if state.state == "failed" else "", run_about(run.dir).trouble]
+    why = "".join(f'<p class="why small quiet">{escape(sentence)}</p>' for sentence in wrong if sentence)
     return (
         f'<tr{on}{live}><td><button type="button" class="link" data-act="open" data-run="{escape(run.id)}">'
         f"{title}</button>"
