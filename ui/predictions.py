@@ -59,6 +59,9 @@ def _read(path: Path, changed: int, size: int) -> tuple[list[Row], str]:
     try:
         with open_file(path) as file:
             for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
+                if len(line) == LONGEST_LINE:
+                    wrong = wrong or f"{name} cannot be read: line {number:,} is longer than any row."
+                    break
                 if line.strip():
                     try:
                         found.append(records.PREDICTION.parse(line, f"{name}, line {number:,},"))

@@ -91,9 +91,8 @@ def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
         OSError: it cannot be read, is no plain file, or is longer than `most` bytes.
     """
     with open_file(path) as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise OSError(errno.EFBIG, f"It is longer than {most // 2**20:,} MB", str(path))
+        if os.fstat(file.fileno()).st_size > most or len(data := file.read(most + 1)) > most:
+            raise OSError(errno.EFBIG, f"It is longer than {most // 1000:,} kB", str(path))
     return data
 
 
