@@ -21,6 +21,7 @@ from ui import chooser, header, live
 from ui.shared import first_draft
 from ui.tabs import evaluate, runs, train
 from ui.tabs import export as export_tab
+from ui.tabs.export import hub
 from ui.tabs.runs import adapters
 
 SLOTS = dict.fromkeys([*live.SLOTS, "table"], "")
@@ -50,7 +51,14 @@ def look(run: Run) -> dict[str, Any]:
         live.news({"run": run.id, "turns": 0, "log": 0, "val": 0, "seen": SLOTS}),
     ]
     found += [live.job_news({"run": run.id, "kind": kind}) for kind in ("evaluation", "push", "export/cpu-int8")]
-    found += [header._marks(run.id), adapters.listed(None, []), exports(run), exported(run), run.damage()]
+    found += [
+        hub.ended(run.id),
+        header._marks(run.id),
+        adapters.listed(None, []),
+        exports(run),
+        exported(run),
+        run.damage(),
+    ]
     found += [checkpoints.newest(run.dir / "checkpoints"), run.curve(4), run.exports(), run.resumable]
     return {"rows": rows, "drawn": drawn, "bases": by_base(), "found": found}
 
