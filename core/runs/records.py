@@ -402,21 +402,27 @@ class PackageLayout(TypedDict):
 
 
 @with_config(Strict)
-class PackageAdapter(TypedDict, total=False):
-    """What one of several adapters in a package asks for; what it does not say is the package's."""
+class Asks(TypedDict, total=False):
+    """What a package, or one of several adapters in it, asks for."""
 
     kind: str
     fields: list[str] | None
     optional: list[str] | None
     template: str | None
+
+
+@with_config(Strict)
+class PackageAdapter(Asks, total=False):
+    """One of several adapters; what it does not say is the package's."""
+
     layout: PackageLayout
 
 
 @with_config(Strict)
-class Package(PackageAdapter):
+class Package(Asks):
     """tunesmith.json of a package."""
 
-    layout: Required[PackageLayout]
+    layout: PackageLayout
     adapters: NotRequired[dict[str, PackageAdapter] | None]
 
 

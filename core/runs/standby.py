@@ -23,7 +23,7 @@ import psutil
 
 from core.paths import ROOT
 from core.runs.environment import threads
-from core.runs.files import open_file
+from core.runs.files import open_log
 
 IDLE_MINUTES = 15.0
 SETTLE_S = 2.0  # the page that was just opened comes first
@@ -150,7 +150,7 @@ def start(command: Sequence[str], env: dict[str, str], log: Path, *, piped: bool
         env: see `environment`. log: what it prints is added to this file.
         piped: its standard input and output are pipes of ours, and it ends with us; else it is detached.
     """
-    with open_file(log, append=True) as stream:
+    with open_log(log) as stream:
         process = STANDBY.take(command, env, log, piped)
         if process is not None:
             return process
