@@ -58,7 +58,7 @@ class Record(Generic[T]):
         except FileNotFoundError:
             return None
         except OSError as error:
-            if not path.parent.is_dir():  # nor is there the folder that it would be in
+            if isinstance(error, NotADirectoryError):  # nor is there the folder that it would be in
                 return None
             reason = (error.strerror or str(error)).lower()
             raise Unreadable(f"{name} cannot be read: {reason}.") from None
