@@ -3,6 +3,8 @@
 #   docker build -t tunesmith .
 #   docker run --init --rm -p 7860:7860 -v tunesmith-runs:/home/user/runs tunesmith
 #
+# It answers on localhost and by address; under a name, if TUNESMITH_HOSTS has it: -e TUNESMITH_HOSTS=lab.example.org
+#
 # It runs on the CPU wherever it is started; with `docker run --gpus all` and a CUDA build of torch it finds the GPU. Which
 # build pip takes is up to PIP_ARGS, such as --build-arg PIP_ARGS="--extra-index-url URL" with the URL that PyTorch's
 # install page gives for cpu (a tenth of the size) or for your CUDA. Without it pip takes what its own index holds.
@@ -16,6 +18,11 @@ USER user
 WORKDIR /home/user/app
 ENV PATH=/home/user/.local/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    ORT_DISABLE_TELEMETRY=1 \
+    HF_HUB_DISABLE_TELEMETRY=1 \
+    GRADIO_ANALYTICS_ENABLED=False \
+    DO_NOT_TRACK=1 \
+    USE_HUB_KERNELS=NO \
     GRADIO_SERVER_NAME=0.0.0.0 \
     GRADIO_SERVER_PORT=7860 \
     HF_HOME=/home/user/.cache/huggingface \

@@ -28,6 +28,7 @@ lint: $(VENV)/.dev
 	$(PY) -m ruff format --check --quiet . || { echo "Not formatted: run $(PY) -m ruff format ." >&2; exit 1; }
 	$(PY) -m mypy
 	$(PY) -m pip check
+	$(PY) scripts/audit.py
 
 unit: $(VENV)/.dev
 	$(PYTEST) -q $(SHARED_OUT) -m "not slow and not browser" --durations=10

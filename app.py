@@ -9,14 +9,19 @@ from threading import Thread
 
 from core.errors import InputError
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported: nothing is asked of the network
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-
 
 def main() -> int:
     """Serve the page until interrupted. Host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT."""
+    from core.runs.sweep import hourly
+    from ui import door
     from ui.page import LAUNCH, build
 
+    os.environ.pop("TUNESMITH_FOR", None)  # this process answers whoever asks
+    try:
+        door.check()
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
     demo = build()
     try:
         _, url, _ = demo.launch(**LAUNCH, prevent_thread_lock=True, quiet=True)
@@ -24,7 +29,10 @@ def main() -> int:
         print(f"Tunesmith cannot listen: {error}", file=sys.stderr)
         return 1
     print(f"Tunesmith is at {url}", flush=True)
+    if link := door.owners_link(url):
+        print(f"This page is open to everybody. Whoever opens this link is its owner: {link}", flush=True)
     Thread(target=_warm, daemon=True).start()
+    hourly()
     demo.block_thread()
     return 0
 

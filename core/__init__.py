@@ -1,5 +1,6 @@
 """Everything that does work; never imports gradio."""
 
-from core import late_compiling
+from core import late_compiling, telemetry
 
+telemetry.switch_off()
 late_compiling.install()

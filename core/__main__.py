@@ -12,11 +12,13 @@ import sys
 from collections.abc import Iterator
 
 from core.errors import InputError, unknown
+from core.models.hub_access import FOR, OWNER
 from core.paths import runs_dir
 from core.runs.environment import threads
 from core.runs.failures import explain
 from core.runs.files import plain
 from core.runs.masking import mask_output
+from core.runs.turn import my_turn
 
 COMMANDS = (
     "check", "estimate", "presets", "train", "evaluate", "merge", "export", "play", "push", "runs", "adapters", "olive",
@@ -68,8 +70,16 @@ def answer_alone() -> Iterator[int]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. Exit status: 0 done, 2 the input is wrong (one sentence on standard error), 1 anything else."""
-    argv = sys.argv[1:] if argv is None else argv
+    """Run one command, when it is its turn. Exit status: 0 done, 2 the input is wrong (one sentence on standard error),
+    130 interrupted or stopped, 1 anything else."""
+    with my_turn() as mine:
+        if mine:
+            return _command(sys.argv[1:] if argv is None else argv)
+    print("Stopped while it waited for its turn.", file=sys.stderr)
+    return 130
+
+
+def _command(argv: list[str]) -> int:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("OMP_NUM_THREADS", str(threads()))  # a core is left to the page; read when torch is imported
     try:
@@ -96,6 +106,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault(FOR, OWNER)  # who has this machine's command line is its owner
     mask_output()
     status = main()
     gc.freeze()  # the end does not look through it all once more: three seconds with the libraries of a training

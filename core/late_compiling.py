@@ -1,7 +1,8 @@
 """bitsandbytes without the compiler: it hands functions to torch.compile while it is imported, and that loads it.
 
 PEFT imports bitsandbytes wherever it is installed, and the compiler is a quarter of all that such a process imports.
-Here a function that is handed over then is compiled when it is first called, which most processes never do.
+Here a function that is handed over then is compiled when it is first called, which most processes never do. Nor does it
+find, while it is imported, the package by which it would fetch native code from the Hub on some processors.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 NAME = "bitsandbytes"
+FETCHES = "kernels"
 
 
 class _Finder:
@@ -31,10 +33,15 @@ def _calmly(run: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
         import torch
 
         compiler, torch.compile = torch.compile, when_called
+        fetching = sys.modules.get(FETCHES)
+        sys.modules[FETCHES] = None  # type: ignore[assignment]  # as if it were not installed
         try:
             run(module)
         finally:
             torch.compile = compiler
+            del sys.modules[FETCHES]
+            if fetching is not None:
+                sys.modules[FETCHES] = fetching
 
     return calm
 

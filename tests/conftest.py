@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from core.telemetry import OFF
+
 _SESSION = Path(tempfile.mkdtemp(prefix="tunesmith-tests-"))
 os.environ.update(
-    GRADIO_ANALYTICS_ENABLED="False",
+    OFF,
     HF_HUB_OFFLINE="1",
     HF_HOME=str(_SESSION / "hf"),
     OMP_NUM_THREADS="1",

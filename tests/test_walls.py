@@ -28,6 +28,8 @@ HEAVY = {
 # What the page may know of the house: what says things, and nothing that works.
 KNOWN_TO_UI = ("core.config", "core.errors", "core.paths", "core.data", "core.runs", "core.export.targets")
 KNOWN_TO_UI += (
+    "core.limits",
+    "core.visitors",
     "core.methods.modules",
     "core.methods.possible",
     "core.models.tokenizer",
@@ -116,6 +118,7 @@ def test_light_rooms_import_nothing_heavy_at_their_top():
     """core.data, core.runs and the light halves of core.models and core.export, at any depth of their code."""
     light = ("core.data", "core.runs", "core.config", "core.errors", "core.paths", "core.models.tokenizer")
     light += (
+        "core.visitors",
         "core.methods.modules",
         "core.methods.possible",
         "core.models.scaled",
@@ -178,6 +181,7 @@ def test_the_page_comes_up_without_torch():
 def test_light_rooms_come_up_without_torch():
     light = ("core.data", "core.runs", "core.config", "core.errors", "core.paths", "core.models.tokenizer")
     light += (
+        "core.visitors",
         "core.methods.modules",
         "core.methods.possible",
         "core.models.scaled",

@@ -9,7 +9,8 @@ import gradio as gr
 
 from core.config import build
 from core.errors import InputError
-from core.runs.store import Run, list_runs, open_run
+from core.runs.listing import LISTING
+from core.runs.store import Run, open_run
 from ui.parts import say
 from ui.shared import Shared
 from ui.telling import BADGES, when
@@ -41,8 +42,8 @@ def choose(chosen: gr.Dropdown, shared: Shared) -> None:
 def choices(chosen: str) -> gr.Dropdown:
     """The chooser with the runs that there are now, and the one in hand chosen. It is not drawn while there is none."""
     named = []
-    for run in list_runs()[:MOST]:
-        named.append((f"{run.title} · {BADGES[run.state().state][1].lower()} · {when(run.created)}", run.id))
+    for run in LISTING.newest(MOST)[0]:
+        named.append((f"{run.title} · {BADGES[run.state.state][1].lower()} · {when(run.created)}", run.id))
     if not any(chosen == id_ for _, id_ in named):
         named, chosen = [("No run chosen", ""), *named], ""
     return gr.Dropdown(choices=named, value=chosen, visible=len(named) > 1 or bool(chosen))

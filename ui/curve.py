@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.runs.curve import thin as thin_events
+from core.runs import eventlog
 from core.runs.store import Run
 
 KEPT = 24  # digests held in memory; a run that falls out is read again from its file
@@ -32,7 +32,8 @@ class Digest:
     figures: dict[int, dict[str, float]] = field(default_factory=dict)  # what else each validation found, by step
     metric: str = "loss"  # what the best weights are chosen by
     values: list[float] = field(default_factory=list)  # of it, at each validation, so signed that the lowest is best
-    best: tuple[int, float] | None = None  # the step with the best of these, and its validation loss
+    # the step with the earliest of the best of these, the base model's among them, and its validation loss
+    best: tuple[int, float] | None = None
     log: dict[str, Any] = field(default_factory=dict)
     resources: dict[str, Any] = field(default_factory=dict)
     samples: list[dict[str, Any]] = field(default_factory=list)
@@ -41,17 +42,20 @@ class Digest:
     max_steps: int = 0
     pace: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=WINDOW))
     asked: dict[str, Any] = field(default_factory=dict)
+    _lowest: float | None = None  # of the values
 
     def add(self, event: dict[str, Any]) -> None:
         """One line of events.jsonl; kinds that say nothing about the curve are passed over."""
         step = int(event.get("step") or 0)
-        self.max_steps = int(event.get("max_steps") or self.max_steps)
+        loss: Any
+        if most := event.get("max_steps"):
+            self.max_steps = int(most)
         match event.get("kind"):
-            case "log" if _finite(event.get("loss")):
+            case "log" if _finite(loss := event.get("loss")):
                 if self.steps and step <= self.steps[-1]:
                     self._back_to(step - 1)
                 self.steps.append(step)
-                self.losses.append(float(event["loss"]))
+                self.losses.append(float(loss))
                 self.log = event
                 self.pace.append((float(event.get("t") or 0), step))
             case "eval" if _finite(event.get("validation_loss")):
@@ -65,11 +69,13 @@ class Digest:
                 value: Any = event.get("metric_value")
                 sign = -1 if event.get("higher_is_better") else 1
                 self.values.append(sign * float(value) if _finite(value) else loss)
-                self.best = self._best()
+                if self._lowest is None or self.values[-1] < self._lowest:
+                    self._lowest, self.best = self.values[-1], (step, loss)
             case "sample":
                 self.samples.append(event)
                 self.asked = self.asked or event
-            case "checkpoint" if step not in self.checkpoints:
+            case "checkpoint":
+                del self.checkpoints[bisect.bisect_left(self.checkpoints, step) :]
                 self.checkpoints.append(step)
             case "resources":
                 self.resources = event
@@ -88,12 +94,9 @@ class Digest:
         del self.val_steps[kept:], self.val_losses[kept:], self.values[kept:]
         self.samples = [s for s in self.samples if int(s.get("step") or 0) <= step]
         self.checkpoints = [c for c in self.checkpoints if c <= step]
-        self.best = self._best()
-
-    def _best(self) -> tuple[int, float] | None:
-        """The earliest of the best checks; the base model, before the first step, is one of them."""
-        at = min(range(len(self.values)), key=lambda i: self.values[i], default=None)
-        return None if at is None else (self.val_steps[at], self.val_losses[at])
+        at = min(range(len(self.values)), key=self.values.__getitem__, default=None)
+        self.best = None if at is None else (self.val_steps[at], self.val_losses[at])
+        self._lowest = None if at is None else self.values[at]
 
     @property
     def step(self) -> int:
@@ -114,9 +117,15 @@ class Digest:
 
 
 def thin(xs: list[int], ys: list[float], limit: int) -> tuple[list[int], list[float]]:
-    """At most `limit` points of a curve, its ends and its peaks among them."""
-    kept = thin_events([{"step": x, "loss": y} for x, y in zip(xs, ys, strict=True)], limit)
-    return [e["step"] for e in kept], [e["loss"] for e in kept]
+    """At most `limit` points of a curve: its ends, and the lowest and highest of each stretch between."""
+    if len(xs) <= limit:
+        return xs, ys
+    inner, stretches = len(xs) - 2, max(1, (limit - 2) // 2)
+    kept = {0, len(xs) - 1}
+    for n in range(stretches):
+        span = range(1 + n * inner // stretches, 1 + (n + 1) * inner // stretches)
+        kept |= {min(span, key=ys.__getitem__), max(span, key=ys.__getitem__)} if span else set()
+    return [xs[i] for i in sorted(kept)], [ys[i] for i in sorted(kept)]
 
 
 class Follower:
@@ -137,9 +146,10 @@ class Follower:
             if found is None or size < found.byte:
                 found = Digest()
             if size > found.byte:
-                events, found.byte = run.events(found.byte)
-                for event in events:
-                    found.add(event)
+                for events, at in eventlog.read(path, found.byte):
+                    found.byte = at
+                    for event in events:
+                        found.add(event)
             self._digests[key] = found
             self._digests.move_to_end(key)
             while len(self._digests) > self._kept:

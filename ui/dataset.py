@@ -5,6 +5,7 @@ Everything is computed by the functions that training calls; what costs more tha
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import Any
 from core.config import AugmentationConfig, DataConfig, RunConfig, build
 from core.data import augment, encode, extremes, labels, report, template
 from core.data.altered import Marked
+from core.data.checks.unused import glance
 from core.data.dataset import open_examples, sample
 from core.data.formats import suggest_task, suggest_template
 from core.data.lengths import Lengths as SomeLengths
@@ -22,6 +24,7 @@ from core.data.split import Split, split_source
 from core.errors import ConfigError, InputError
 from core.memo import Memo
 from core.models import suits
+from core.models.heads import head_of
 from core.models.memory import CutOff, by_cut_off
 from core.models.tokenizer import load_tokenizer
 from ui import form
@@ -33,7 +36,10 @@ NO_LIMIT = 2**31
 
 
 FOUND = Memo[int](16)
+UNUSED = Memo[list[str]](16)
 PLANS = Memo[augment.Plan](8)
+COSTS = Memo[list[CutOff]](16)
+WEIGHED_S = 10.0  # what is free of this machine's memory, and the speed of its last runs, are looked at this often
 SPLITS, LENGTHS, FINDINGS = Memo[Split](16), Memo["Lengths"](32), Memo[list[report.Finding]](16)
 
 
@@ -87,6 +93,12 @@ def source(draft: dict[str, Any]) -> Source:
         return open_examples(usable(draft))
     except InputError as error:
         raise InputError(str(error), error.field or "data.path") from None
+
+
+def unused(draft: dict[str, Any]) -> list[str]:
+    """What nothing uses of the draft's rows, in sentences, by some of them. Raises InputError as `source`."""
+    config, data = usable(draft), source(draft)
+    return UNUSED.get(_judged_by(config, data), lambda: glance(data, config))
 
 
 def tokenizer(draft: dict[str, Any]) -> Any:
@@ -164,8 +176,21 @@ def costs(draft: dict[str, Any]) -> list[CutOff]:
     found, config, rows, parts = lengths(draft), usable(draft), training_rows(draft), counts(draft)
     if rows is None or parts is None:
         return []
+    kept = len(parts.validation)
     of = SomeLengths(found.tokens, rows, found.trained, max(found.tokens))
-    return by_cut_off(config, of, len(parts.validation))
+    heads = head_labels(draft)
+    key = (config.model_dump_json(), found, rows, kept, heads, int(time.time() // WEIGHED_S))
+    return COSTS.get(key, lambda: by_cut_off(config, of, kept, labels=heads))
+
+
+def head_labels(draft: dict[str, Any]) -> int:
+    """How many labels a head of its own would tell apart in the draft's rows; 0 where the model writes its answer."""
+    config, data = usable(draft), source(draft)
+    parts = counts(draft)
+    if parts is None or head_of(config).writes:
+        return 0
+    key = ("labels", data.fingerprint, str(data.layout), config.model_dump_json(include={"data"}), config.training.seed)
+    return FOUND.get(key, lambda: labels.head_labels(data, parts.train))
 
 
 def longest(draft: dict[str, Any]) -> int:

@@ -10,6 +10,10 @@ from typing import Any
 from ui.parts import badge, table
 
 FREQUENT = "most frequent label"  # core.evaluation.frequent.NAME
+MOST_CELLS = 10  # labels of a confusion matrix that is drawn as a table with figures
+MOST_NAMES = 100  # characters that the names of its columns may take, each as wide as the longest
+MOST_PAIRS = 12  # pairs of labels confused that are listed
+SIDE, NAMES = 480, 150  # of a heat map, in its own units: its side, and the room for the names of labels
 KINDS = {"better": "ok", "same": "same", "worse": "bad"}
 
 
@@ -143,8 +147,13 @@ def all_figures(result: dict[str, Any]) -> str:
 
 
 def confusion(matrix: dict[str, Any]) -> str:
-    """Rows are the true labels, columns what the tuned model said; right answers lie on the diagonal."""
+    """Rows are the true labels, columns the predictions; right answers lie on the diagonal.
+
+    With more labels than a table can hold it is a heat map, and a table of the pairs that are confused most.
+    """
     labels, counts = matrix["labels"], matrix["counts"]
+    if len(labels) > MOST_CELLS or len(labels) * max(len(str(label)) for label in labels) > MOST_NAMES:
+        return _heat_map(labels, counts) + _confused(labels, counts)
     top = max((max(r) for r in counts), default=0) or 1
 
     def cell(i: int, j: int, n: int) -> str:
@@ -165,19 +174,88 @@ def confusion(matrix: dict[str, Any]) -> str:
     )
 
 
+def _heat_map(labels: list[Any], counts: list[list[int]]) -> str:
+    """A square for each pair of labels that occurs; the pointer tells which and how often."""
+    many = len(labels)
+    step = max(SIDE / many, 6.0)
+    named = step >= 11  # else their names would lie on one another
+    left, top = (NAMES if named else 20), (NAMES if named else 20)
+    side, most = step * many, max((max(row) for row in counts), default=0) or 1
+    marks = []
+    for i, row in enumerate(counts):
+        total = sum(row) or 1
+        for j, n in enumerate(row):
+            if n:
+                title = (
+                    f"{labels[i]} → {labels[j]}: {n:,} of {total:,} rows"
+                    if i != j
+                    else f"{labels[i]}: {n:,} of {total:,} right"
+                )
+                marks.append(
+                    f'<rect class="{"hit" if i == j else "miss"}" x="{left + j * step:.1f}" y="{top + i * step:.1f}" '
+                    f'width="{step - 1:.1f}" height="{step - 1:.1f}" opacity="{0.35 + 0.65 * n / most:.2f}">'
+                    f"<title>{escape(title)}</title></rect>"
+                )
+                if step >= 22:
+                    x, y = left + (j + 0.5) * step - 0.5, top + (i + 0.5) * step + 3.5
+                    marks.append(f'<text class="count" x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{n:,}</text>')
+    names = "".join(_name(str(label), left, top, step, at) for at, label in enumerate(labels)) if named else ""
+    sides = (
+        f'<text x="{left + side / 2:.0f}" y="14" text-anchor="middle">predicted →</text>'
+        f'<text transform="translate(14 {top + side / 2:.0f}) rotate(-90)" text-anchor="middle">← true</text>'
+    )
+    width = left + side + (60 if named else 0)  # names slant out to the right
+    about = f"Confusion matrix of {many} labels as a heat map; the table below names the pairs confused most"
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix"><svg class="heat-map" role="img" '
+        f'aria-label="{about}" viewBox="0 0 {width:.0f} {top + side:.0f}"><rect class="field" x="{left}" '
+        f'y="{top}" width="{side:.0f}" height="{side:.0f}"/>{"" if named else sides}{names}{"".join(marks)}</svg></div>'
+        '<p class="quiet small">Rows: true labels. Columns: predictions. Point at a square for its labels and rows.</p>'
+    )
+
+
+def _name(label: str, left: float, top: float, step: float, at: int) -> str:
+    """A label beside its row and above its column."""
+    short = escape(label if len(label) <= 20 else f"{label[:10]}…{label[-9:]}")
+    middle = (at + 0.5) * step
+    return (
+        f'<text x="{left - 6:.0f}" y="{top + middle + 3.5:.1f}" text-anchor="end">{short}</text>'
+        f'<text transform="translate({left + middle + 3.5:.1f} {top - 6:.0f}) rotate(-60)">{short}</text>'
+    )
+
+
+def _confused(labels: list[Any], counts: list[list[int]]) -> str:
+    """The pairs of labels that are confused most, the most frequent first."""
+    pairs = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
+    if not pairs:
+        return ""
+    pairs.sort(key=lambda pair: (-pair[0], pair[1], pair[2]))
+    rows = [
+        [escape(str(labels[i])), escape(str(labels[j])), f"{n:,} of {sum(counts[i]):,}"]
+        for n, i, j in pairs[:MOST_PAIRS]
+    ]
+    more = f", the {MOST_PAIRS} most frequent" if len(pairs) > MOST_PAIRS else ""
+    title = f'<h3 class="pairs">{len(pairs):,} pair{"s" * (len(pairs) != 1)} confused{more}</h3>'
+    return title + table(["True", "Predicted", "Rows#"], rows, caption="Pairs of labels confused most")
+
+
 def _foldable(label: Any) -> str:
     """A label that may go on in the next line after an underscore, a slash or a dash. Escaped."""
     return re.sub(r"(?<=[_/-])(?=\w)", "<wbr>", escape(str(label)))
 
 
 def by_label(rows: list[dict[str, Any]]) -> str:
-    """Precision, recall and F1 of each label."""
+    """Precision, recall and F1 of each label; of many labels those with the lowest F1 first."""
     share = lambda value: figure(value, "share")  # noqa: E731
+    if many := len(rows) > MOST_CELLS:
+        rows = sorted(rows, key=lambda r: (r["f1"], -r["support"]))
     body = [
         [escape(str(r["label"])), f"{r['support']:,}", *(share(r[k]) for k in ("precision", "recall", "f1"))]
         for r in rows
     ]
-    return table(["Label", "Rows#", "Precision#", "Recall#", "F1#"], body, caption="Figures by label")
+    shown = table(["Label", "Rows#", "Precision#", "Recall#", "F1#"], body, caption="Figures by label")
+    title, kind = ("By label, lowest F1 first", "tall") if many else ("By label", "")
+    return f'<h3 class="pairs">{title}</h3><div class="{kind}">{shown}</div>'
 
 
 def errs(matrix: dict[str, Any]) -> str:

@@ -15,9 +15,10 @@ import psutil
 
 from core.errors import InputError
 from core.models.catalog import describe_model
+from core.runs import turn
 from core.runs.store import data_name, open_run
 from core.settings import LABELS
-from ui import form
+from ui import form, telling
 from ui.dataset import problems, source
 from ui.parts import MARK, STATES, ico, plural
 
@@ -29,9 +30,10 @@ HOMES = {"task": "data", "augmentation": "data"}  # sections of the config that 
 
 
 def strip(draft: dict[str, Any], run: str = "") -> str:
-    """The job strip: each part of the draft, its state, and a link to its tab; then, hidden, the marks of the run.
+    """The strip: the next run, part by part, where it is set up; the run in hand on the tabs that speak of it.
 
-    `data-mark="tab:state"` is what page.js copies to the tabs.
+    Which of the two is shown follows from the tab (style.css). `data-mark="tab:state"` is what page.js copies to the
+    tabs.
     """
     wrong = problems(draft)
     at_fault = Counter(HOMES.get(part := path.partition(".")[0], part) for path in wrong)
@@ -42,13 +44,40 @@ def strip(draft: dict[str, Any], run: str = "") -> str:
         ("data", _state(at_fault["data"]), "Data", _data(draft)),
         ("model", _state(at_fault["model"]), "Model", _model(draft)),
         ("model", _state(own), "Method", f"{words} · {own} to fix" if own else words),
-        ("train", "todo" if wrong else "ready", "Train", "not ready" if wrong else "ready"),
+        ("train", "todo" if wrong else "ready", "Start", "not ready" if wrong else _ready()),
     ]
-    arrow = f'<li aria-hidden="true">{ico("next")}</li>'
+    arrow = f'<li class="next" aria-hidden="true">{ico("next")}</li>'
     model = "fix" if own or at_fault["model"] else "done"
     marks = {"model": model, **_marks(run)}
     hidden = "".join(f'<li hidden data-mark="{tab}:{state}"></li>' for tab, state in marks.items())
-    return arrow.join(_part(*part) for part in parts) + hidden + f'<li hidden data-run="{escape(run)}"></li>'
+    title = '<li class="next subject">Next run</li>'
+    return (
+        title
+        + arrow.join(_part(*part) for part in parts)
+        + _run(run)
+        + hidden
+        + f'<li hidden data-run="{escape(run)}"></li>'
+    )
+
+
+def _ready() -> str:
+    """Whether a start would begin at once."""
+    waiting = len(turn.line()) - turn.at_once() + 1
+    return "ready" if waiting <= 0 else f"ready, will wait for {plural(waiting, 'job')}"
+
+
+def _run(run: str) -> str:
+    """The run in hand: its name, when it was started, and its state."""
+    try:
+        found = open_run(run) if run else None
+    except InputError:
+        found = None
+    if found is None:
+        return '<li class="of-run subject">No run chosen</li>'
+    state = found.state()
+    word = telling.BADGES[state.state][1].lower()
+    what = f"{found.title} · {word}"
+    return _part("train", WORDS[state.state], f"Run, started {telling.when(found.created)}", what, "of-run")
 
 
 def _state(wrong: int) -> str:
@@ -102,9 +131,9 @@ def millions(count: int) -> str:
     return f"{count / 1e6:.1f}M" if count < 1e7 else f"{count / 1e6:.0f}M"
 
 
-def _part(tab: str, state: str, name: str, what: str) -> str:
+def _part(tab: str, state: str, name: str, what: str, kind: str = "next") -> str:
     return (
-        f'<li><a href="#{tab}" data-tab="{tab}" data-mark="{tab}:{state}">{ico(state)}<small>{name}'
+        f'<li class="{kind}"><a href="#{tab}" data-tab="{tab}" data-mark="{tab}:{state}">{ico(state)}<small>{name}'
         f'<span class="gone"> ({STATES[state]})</span></small><b>{escape(what)}</b></a></li>'
     )
 

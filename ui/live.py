@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from typing import Any
 
 import gradio as gr
 
 from core.errors import InputError
+from core.memo import Memo
 from core.runs.jobs import push_state
 from core.runs.state import State
 from core.runs.store import Run, open_run
+from core.runs.versions import settled, version
 from ui import course, places, telling
 from ui.curve import Digest, Follower, thin
 from ui.theme import ASSETS
@@ -28,6 +32,12 @@ SLOTS: dict[str, Callable[[Run, Digest, State], str]] = {
 }
 JOB_JS = (ASSETS / "js" / "job.js").read_text(encoding="utf-8")
 FOLLOWER = Follower()
+# What a look follows from.
+FILES = ("state.json", "events.jsonl", "output.log", "checkpoints", "model", "config.yaml", "job.json", "stop")
+TICK_NS = 10_000_000
+KEPT = 256
+LOOKS: Memo[Look] = Memo(32)
+LIVE: dict[str, bool] = {}  # whether a run was under way when it was looked at last
 FIRST_POINTS = (800, 200)  # of training and validation loss, at the first answer: 1,000 in all
 MANY = 2_000  # more new points than this, and the curve is sent whole, but thinned
 
@@ -46,8 +56,8 @@ def news(request: dict[str, Any]) -> dict[str, Any]:
         run = open_run(str(request.get("run") or ""))
     except InputError as error:
         return {"gone": str(error)}
-    state = run.state()
-    d = FOLLOWER.digest(run)
+    look = looked(run)
+    d = look.digest
     turns, log, val = (_count(request.get(key)) for key in ("turns", "log", "val"))
     steps, vals = len(d.steps), len(d.val_steps)
     fresh = turns != d.turns or not 0 <= log <= steps or not 0 <= val <= vals or steps - log > MANY or not log + val
@@ -63,25 +73,54 @@ def news(request: dict[str, Any]) -> dict[str, Any]:
         "fresh": fresh,
         "train": train,
         "val": valid,
-        "facts": telling.facts(run, d, state),
-        "slots": _slots(run, d, state, seen if isinstance(seen, dict) else {}),
+        "facts": look.facts,
+        "slots": look.slots(seen if isinstance(seen, dict) else {}),
     }
 
 
-def _slots(run: Run, d: Digest, state: State, seen: dict[str, Any]) -> dict[str, list[str]]:
-    """The pieces that are other than the page has them. The table is long: it is only written when it grew."""
-    found: dict[str, list[str]] = {}
-    for name in seen:
-        if name == "table":
-            version = f"{d.turns}.{len(d.val_steps) or len(d.steps)}.{d.best}"
-            if seen[name] != version:
-                found[name] = [version, course.as_table(d)]
-        elif name in SLOTS:
-            html = SLOTS[name](run, d, state)
-            version = f"{zlib.crc32(html.encode()):x}"
-            if seen[name] != version:
-                found[name] = [version, html]
-    return found
+class Look:
+    """A run at one moment, written once for all who look at it then."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.state, self.digest = run, run.state(), FOLLOWER.digest(run)
+        self.facts = telling.facts(run, self.digest, self.state)
+        self._written: dict[str, list[str]] = {}
+
+    def slots(self, seen: dict[str, Any]) -> dict[str, list[str]]:
+        """[version, html] of the pieces that are other than a page has them.
+
+        The table is long: it is only written for a page that has another one.
+        """
+        found, d = {}, self.digest
+        for name, version_seen in seen.items():
+            if name == "table":
+                now = f"{d.turns}.{len(d.val_steps) or len(d.steps)}.{d.best}"
+                if version_seen != now:
+                    found[name] = [now, self._piece(name, partial(course.as_table, d))[1]]
+            elif name in SLOTS:
+                piece = self._piece(name, partial(SLOTS[name], self.run, d, self.state))
+                if version_seen != piece[0]:
+                    found[name] = piece
+        return found
+
+    def _piece(self, name: str, write: Callable[[], str]) -> list[str]:
+        if name not in self._written:
+            html = write()
+            self._written[name] = [f"{zlib.crc32(html.encode()):x}", html]
+        return self._written[name]
+
+
+def looked(run: Run) -> Look:
+    """The run as its files say now: looked at anew when one has changed, and once a second while it is under way."""
+    place = str(run.dir)
+    versions = tuple(version(f"{place}/{name}") for name in FILES)
+    moment = time.time_ns() // TICK_NS if not settled(*versions) else 0  # what is being written is not relied on
+    second = int(time.monotonic()) if LIVE.get(place, True) else 0
+    look = LOOKS.get((place, versions, moment, second), lambda: Look(run))
+    LIVE[place] = look.state.under_way
+    while len(LIVE) > KEPT:
+        del LIVE[next(iter(LIVE))]
+    return look
 
 
 def _count(value: Any) -> int:
@@ -151,7 +190,9 @@ def bar(state: State, of: str = "") -> str:
     """What is being done, how far it is, and for how long."""
     figure, unit = telling.clock(state.seconds)
     share = state.done / state.total if state.total else 0.0
-    what = {"queued": "Waiting for its turn", "stopping": "Ending"}.get(state.state, state.what.strip() or "Starting")
+    what = {"queued": state.what or "Waiting for its turn", "stopping": "Ending"}.get(
+        state.state, state.what.strip() or "Starting"
+    )
     percent = f" · {share:.0%}" if state.total and state.state == "running" else ""
     words = f"{of}{what if of else what[:1].upper() + what[1:]}{percent}"
     known = f' aria-valuenow="{share * 100:.0f}" aria-valuemin="0" aria-valuemax="100"' if state.total else ""

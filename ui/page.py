@@ -7,10 +7,13 @@ from typing import Any
 import gradio as gr
 
 from core.errors import InputError
+from core.runs.listing import LISTING
 from core.runs.standby import STANDBY
-from core.runs.store import list_runs, open_run
-from ui import header, theme
+from core.runs.store import open_run
+from ui import door, header, theme
+from ui.asked import Page, guard
 from ui.dataset import problems
+from ui.sessions import STATE_BYTES, refusal, weigh
 from ui.shared import STORAGE, Shared, first_draft
 from ui.tabs import data, evaluate, export, model, runs, train
 from ui.uploads import LIMIT_MB
@@ -23,20 +26,23 @@ TABS: dict[str, Any] = {
     "export": export,
     "runs": runs,
 }
+QUEUED = 512  # events that wait; a page that opens has nine at once, and forty may open together
 PROBLEMS = "const say = () => tune.problems(props.value); watch('value', say); say();"
 LAUNCH: dict[str, Any] = {
     "theme": theme.theme(),
     "head": theme.head(),
-    "run_history": False,
+    "run_history": False,  # with ssr_mode off: see the pin of gradio in requirements.txt
+    "ssr_mode": False,
     "show_error": False,
     "footer_links": [],
     "max_file_size": f"{LIMIT_MB}mb",
+    "app_kwargs": door.APP,
 }
 
 
 def build() -> gr.Blocks:
     """The whole page. Every tab is drawn first and wired after, so that one may refer to another."""
-    with gr.Blocks(title="Tunesmith", analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
+    with Page(title="Tunesmith", analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         draft, run, kept = gr.State(first_draft()), gr.State(""), gr.BrowserState(None, **STORAGE)
         filled, again, token = gr.State(0), gr.State(0), gr.State("")
         top = header.header("")
@@ -54,7 +60,8 @@ def build() -> gr.Blocks:
         for name, tab in TABS.items():
             tab.wire(handles[name], shared)
         _wire(demo, shared, wrong)
-    return demo.queue(max_size=64, default_concurrency_limit=8, api_open=False)
+    guard(demo)
+    return demo.queue(max_size=QUEUED, default_concurrency_limit=8, api_open=False)
 
 
 def _wire(demo: gr.Blocks, shared: Shared, wrong: gr.HTML) -> None:
@@ -64,6 +71,9 @@ def _wire(demo: gr.Blocks, shared: Shared, wrong: gr.HTML) -> None:
     def restore(kept: Any, count: int, request: gr.Request) -> tuple[dict[str, Any], str, int]:
         kept = kept if isinstance(kept, dict) else {}
         draft = kept.get("draft")
+        if (size := weigh(draft)) > STATE_BYTES:
+            gr.Warning(f"The settings that this browser kept are left out. {refusal(size)}")
+            draft = None
         STANDBY.prepare()  # whoever opens the page will want a job
         return draft if _is_draft(draft) else first_draft(), _run(request.query_params.get("run"), kept), count + 1
 
@@ -95,4 +105,4 @@ def _run(asked: str | None, kept: dict[str, Any]) -> str:
                 return open_run(str(run_id)).id
         except InputError:
             continue
-    return next((run.id for run in list_runs()[:20] if run.state().under_way), "")
+    return next((run.id for run in LISTING.newest(20)[0] if run.state.under_way), "")

@@ -23,7 +23,8 @@ class Place:
     Attributes:
         name, label: see the tables. precisions: name -> what it means, in one sentence; empty where the place does not
             take this kind of model. default: the one to take. sentence: where it runs, or what opens it.
-        needs: driver or system. mark: in a few words whether it can be proven here. why: the same in a sentence.
+        needs: driver or system. mark: in a few words whether a package can be compared with PyTorch here.
+        why: the same in a sentence. verifiable: whether it can be, on the very device.
         device: whether it is a device of core.export.targets.
     """
 
@@ -35,12 +36,8 @@ class Place:
     needs: str
     mark: str
     why: str
+    verifiable: bool
     device: bool
-
-    @property
-    def verifiable(self) -> bool:
-        """Whether a package can be run here on the very device."""
-        return self.mark.startswith("✓")
 
 
 def kind_of(run: Run | None) -> str:
@@ -58,7 +55,7 @@ def places(kind: str = WRITER) -> dict[str, Place]:
     found += [
         Place(
             one.name, one.label, one.precisions, next(iter(one.precisions)), one.sentence, f"Opened by {one.opens}.",
-            "✓ read back here", "It is read back from the disk and compared.", False,
+            "can be verified here", "It is read back from the disk and compared.", True, False,
         )
         for one in formats.FORMATS.values()
     ]  # fmt: skip
@@ -75,13 +72,14 @@ def _device(target: Target, kind: str) -> Place:
     elif not built:
         mark, reason = "✕ cannot be built here", lacks
     elif able:
-        mark = "✓ verified here"
+        mark = "can be verified here"
     elif target.compared_on_cpu(default):
-        mark = "○ graph compared here"
+        mark = "only its graph can be compared here"
         reason = f"{reason} The same graph is compared on this machine's processor; the device itself is not verified."
     else:
-        mark = "○ not verified here"
-    return Place(target.device, target.label, known, default, target.sentence, target.needs, mark, reason, True)
+        mark = "cannot be run here"
+    able = bool(known) and built and able
+    return Place(target.device, target.label, known, default, target.sentence, target.needs, mark, reason, able, True)
 
 
 def place(name: str, kind: str = WRITER) -> Place:

@@ -11,6 +11,7 @@ from core.data.lengths import Lengths as SomeLengths
 from core.data.lengths import count_updates
 from core.data.sources import open_data
 from core.errors import InputError
+from core.models.heads import head_of
 from core.models.memory import trained_weights
 from core.models.shapes import read_shape
 from ui import dataset
@@ -45,6 +46,7 @@ def plan(draft: dict[str, Any]) -> Plan:
     total: int | None = None
     try:
         shape = read_shape(config.model.path, config.model.revision)
+        shape = shape.with_head(head_of(config), dataset.head_labels(draft))
         trained, total = trained_weights(config, shape), shape.parameters
     except InputError:
         pass  # its files do not say: the rest can be told all the same
@@ -102,7 +104,7 @@ def drawn(draft: dict[str, Any]) -> str:
     out = title + (figs(*items) if items else "")
     if p.trained is None or not p.total:
         return out
-    return out + _share(p.trained, p.total, full=p.trained == p.total)
+    return out + _share(p.trained, p.total, full=p.trained >= p.total)
 
 
 def _cost(draft: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -118,7 +120,7 @@ def _cost(draft: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def _share(trained: int, total: int, full: bool) -> str:
     """The trained parameters beside those that stay: ember beside steel."""
-    share = trained / (total if full else total + trained)
+    share = 1.0 if full else trained / (total + trained)
     kept = 0 if full else total
     bar = f'<i style="flex:{max(share, 0.006):.4f};--c:var(--heat)"></i>' + (
         f'<i style="flex:{1 - share:.4f};--c:var(--steel)"></i>' if kept else ""

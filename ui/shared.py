@@ -37,6 +37,11 @@ class Shared:
     panels: dict[str, gr.Tab] = field(default_factory=dict)  # tab id -> its panel, for .select
 
 
+def answered(event: Any) -> Any:
+    """For the end of a chain that a button of the class `once` began: it may be pressed again."""
+    return event.then(None, js="() => tune.free()", api_visibility="private")
+
+
 def first_draft() -> dict[str, Any]:
     """What a first visit begins with: the demo set that shows most, ready to be trained on."""
     return (load(FIRST) if FIRST.is_file() else RunConfig()).model_dump(mode="json")

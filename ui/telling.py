@@ -126,7 +126,7 @@ def doing(state: State) -> str:
     what = state.what.strip()
     match state.state:
         case "queued":
-            return what or "Waiting for its turn."
+            return f"{what or 'Waiting for its turn'}."
         case "running" if state.hung:
             return "It has been silent for a minute. Stop it, or wait."
         case "running":
@@ -134,7 +134,7 @@ def doing(state: State) -> str:
         case "stopping":
             return "Finishing the step in hand and saving the weights."
         case "stopped":
-            return "Stopped by hand; its weights are saved."
+            return state.error or "Stopped by hand; its weights are saved."
         case "failed":
             return "What it had reached is kept."
         case _:
@@ -151,6 +151,8 @@ def why(run: Run, d: Digest, state: State) -> str:
         patience = _patience(run)
         return "<b>stopped early</b>" + (f"<br>no better in {patience} checks" if patience else "")
     if d.end.get("reason") == "time_budget":
+        return "<b>the time was up</b>"
+    if state.reason == "time_limit":
         return "<b>the time was up</b>"
     return "<b>stopped by hand</b>" if d.end.get("reason") == "stopped" or state.state == "stopped" else ""
 
@@ -196,7 +198,7 @@ def note(d: Digest, state: State) -> str:
     if d.steps or d.val_steps:
         return ""
     return {
-        "queued": "Waiting for its turn",
+        "queued": state.what or "Waiting for its turn",
         "failed": "It failed before the first step",
         "stopped": "It was stopped before the first step",
     }.get(state.state, state.what.strip().capitalize() or "Starting")

@@ -59,7 +59,7 @@ class Warm:
         began = time.monotonic()
         answers = held.answer([question["prompt"]] * len(ids), ids, most, gone)
         said = [
-            {"name": name, "text": a.text, "ended": a.stopped, "tokens": len(a.ids)}
+            {"name": name, "text": a.written, "ended": a.stopped, "tokens": len(a.ids)}
             for name, a in zip(ids, answers, strict=True)
         ]
         seconds = time.monotonic() - began

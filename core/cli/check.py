@@ -14,7 +14,7 @@ from core.data.encode import preview
 from core.data.formats import suggest_task, suggest_template
 from core.data.report import Finding, findings, summary
 from core.data.split import split_source
-from core.data.template import check_template
+from core.data.template import check_template, concerns_every_row
 from core.errors import InputError, unknown
 from core.tasks.fit import unfit
 
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         first = preview(source.rows[0], source.layout, template, tokenizer, config.data.max_tokens)
         result["first"] = {"text": first.text, "tokens": first.n_tokens, "trained": first.n_trained}
     except InputError as error:
-        if error.field == "data.template":
+        if concerns_every_row(error, source.layout):
             raise
         result["first"] = None  # the findings say why this row cannot be rendered
     return result

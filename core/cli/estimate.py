@@ -26,8 +26,10 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     config = configs.load(args.config, args.set)
     from core.data.augment import plan  # after the config: a wrong one needs none of this
     from core.data.dataset import open_examples
+    from core.data.labels import head_labels
     from core.data.lengths import measure_lengths
     from core.data.split import split_source
+    from core.models.heads import head_of
     from core.models.memory import estimate
     from core.models.tokenizer import load_tokenizer
     from core.runs.machine import this_machine
@@ -36,7 +38,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     parts = split_source(source, config)
     rows = plan(source, parts.train, config).rows(source, config)
     lengths, machine = measure_lengths(rows, source.layout, config, tokenizer), this_machine()
-    made = estimate(config, lengths, len(parts.validation), machine)
+    labels = 0 if head_of(config).writes else head_labels(source, parts.train)
+    made = estimate(config, lengths, len(parts.validation), machine, labels)
     load = lengths.load(config)
     return {
         **asdict(made),

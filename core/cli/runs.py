@@ -10,6 +10,7 @@ from core.errors import InputError
 from core.paths import portable, runs_dir
 from core.runs import jobs, store
 from core.runs.listing import LISTING, RunSummary
+from core.visitors import LOCAL
 
 HELP = "list, show, stop, resume and delete runs"
 ACTIONS = ("list", "show", "stop", "resume", "delete")
@@ -33,9 +34,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.action == "stop":
         if not found.state().under_way:
             raise InputError(f"The run {found.id} is not under way: it is {found.state().state}.")
-        jobs.stop(found)
+        jobs.stop(found, LOCAL)
     elif args.action == "resume":
-        jobs.resume(found)
+        jobs.resume(found, visitor=LOCAL)
     elif args.action == "delete":
         store.delete(found)
         return {"run": found.id, "state": "deleted"}
@@ -51,7 +52,7 @@ def summary(row: RunSummary) -> dict[str, Any]:
         "title": row.title,
         "state": row.state.state,
         "error": row.state.error,
-        "damage": row.about.trouble,
+        "damage": row.damage,
         "created": datetime.fromtimestamp(row.created, UTC).isoformat(),
         "seconds": round(row.state.seconds, 1),
         "step": course.step,

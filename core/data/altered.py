@@ -104,7 +104,10 @@ def _answer_words(row: dict[str, Any], layout: Layout, config: RunConfig) -> fro
     if (template := Wording.of(config.data).text) is not None:
         names = [part.text for part in parse(template, tuple(row)) if part.column and part.answer]
     else:
-        names = [column] if (column := answer_column(layout)) else [layout.roles["messages"]]
+        said = ("messages", "chosen", "output", "completion")
+        names = (
+            [answer_column(layout)] if answer_column(layout) else [layout.roles[r] for r in said if r in layout.roles]
+        )
     return frozenset(word.casefold() for name in names for word in _WORD.findall(as_text(row.get(name))))
 
 

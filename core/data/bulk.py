@@ -15,7 +15,7 @@ from core.config import RunConfig
 from core.data.encode import fit, is_blank, opens_unsaid
 from core.data.encode_report import EncodeReport
 from core.data.encoded import IGNORED, EncodedRows
-from core.data.formats import Layout
+from core.data.formats import Layout, Undesired
 from core.data.sides import ids_of_sides, sides
 from core.data.template import Segment, Wording, concerns_every_row, render
 from core.data.tokens import ids_of_rows
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 BATCH = 1000  # rows that are encoded in one call to the tokenizer
 MANY = 30_000  # rows from which on it pays to start more processes, which takes a second or two
 UNUSABLE, BLANK = "the conversation cannot be used.", "the answer is empty."
+UNDESIRED = "the answer is marked as a bad one."
 
 
 def encode_rows(
@@ -69,6 +70,11 @@ def encode_rows(
     return made.encoded(), made.report
 
 
+def reason_of(error: InputError) -> str:
+    """Why a row that cannot be rendered is left out, as the report counts it."""
+    return UNDESIRED if isinstance(error, Undesired) else UNUSABLE
+
+
 def in_batches(rows: Iterable[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
     """The rows, BATCH of them at a time."""
     if isinstance(rows, Sequence):
@@ -87,12 +93,11 @@ class _Made:
     trained: bytearray = field(default_factory=bytearray)
     lengths: array[int] = field(default_factory=lambda: array("i"))
     report: EncodeReport = field(default_factory=EncodeReport)
-    failed: tuple[int, InputError] | None = None  # the first row that cannot be read
+    failed: InputError | None = None  # why the first of the rows that cannot be read is none
 
     def add(self, part: _Made) -> None:
         """Add the rows that follow."""
-        if part.failed and not self.failed:
-            self.failed = (part.failed[0] + self.report.rows, part.failed[1])
+        self.failed = self.failed or part.failed
         self.ids.extend(part.ids)
         self.trained += part.trained
         self.lengths.extend(part.lengths)
@@ -126,12 +131,14 @@ class _Work:
             except InputError as error:
                 if concerns_every_row(error, self.layout):
                     raise
-                made.failed = made.failed or (number, error)
-                report.left_out.setdefault(UNUSABLE, []).append(number)
+                made.failed = made.failed or error
+                report.left_out.setdefault(reason_of(error), []).append(number)
                 continue
             if is_blank(segments):
                 report.left_out.setdefault(BLANK, []).append(number)
                 continue
+            if any(s.answer and s.lost for s in segments):
+                report.unwritten.append(number)
             numbers.append(number)
             rendered.append(sides(segments, self.tokenizer) if self.apart else segments)
         made_ids = (ids_of_sides if self.apart else ids_of_rows)(rendered, self.tokenizer)
@@ -179,8 +186,7 @@ def _nothing(made: _Made, drop_long: bool, limit: int) -> InputError:
     if not report.rows:
         return InputError("There are no rows to learn from.", "data.path")
     if made.failed:
-        number, error = made.failed
-        return InputError(f"Row {number}: {error}", error.field)
+        return InputError(f"None of the rows can be used. The first of them: {made.failed}", made.failed.field)
     if drop_long and any(reason.startswith("longer") for reason in report.left_out):
         return InputError(
             f"Every row is left out as longer than {limit:,} tokens: raise the limit, or take drop_long out of "

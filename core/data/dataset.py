@@ -13,7 +13,9 @@ import pyarrow as pa
 
 from core.config import RunConfig
 from core.data.encode_report import count_rows
+from core.data.lists import split_named
 from core.data.mapping import overrule
+from core.data.readable import check_readable
 from core.data.rows import Rows
 from core.data.sources import SAMPLE, Source, open_data, slice_of
 from core.data.tables import collect
@@ -30,7 +32,8 @@ def open_examples(config: RunConfig) -> Source:
 
     What training, evaluation, export, the doctor and the page all take. The order: open the files, choose the split
     and slice, read the columns as the layout says, attach the rows kept back where they are a slice or a file of their
-    own (`Source.held`), mend and drop what `data.fixes` names.
+    own (`Source.held`), mend and drop what `data.fixes` names. A JSON file that parts its rows into train and
+    validation is taken so, whatever share is set, unless `data.split` names the one list.
 
     Raises:
         InputError: with its field; one sentence.
@@ -39,7 +42,16 @@ def open_examples(config: RunConfig) -> Source:
     source = _read_as(open_data(data.path, data.name, data.split), config)
     if isinstance(data.validation, str):
         source = _with_kept(source, config, data.validation)
+    elif data.validation and not data.folds and not data.split and (part := part_kept(source)):
+        source = _with_kept(source, config, part)
     return _mended(source, data.fixes, data.template)
+
+
+def part_kept(source: Source) -> str | None:
+    """The list of rows that a JSON file holds to validate with, beside those to train on; None where there is none."""
+    if not any(split_named(name) == "train" for name in source.lists):
+        return None
+    return next((name for name in source.lists if split_named(name) == "validation"), None)
 
 
 def open_heldout(config: RunConfig, spec: str) -> Source:
@@ -72,10 +84,25 @@ _REMEMBERED = Memo[Source](8)
 def _read_as(source: Source, config: RunConfig) -> Source:
     """The source with the layout that the config overrules it by; as it is where it names none."""
     data = config.data
-    if data.layout is None:
-        return source
-    layout = overrule(source.columns, sample(source.rows), data.layout, data.roles)
-    return dataclasses.replace(source, layout=layout)
+    if data.layout is not None:
+        layout = overrule(source.columns, sample(source.rows), data.layout, data.roles)
+        source = dataclasses.replace(source, layout=layout)
+    return readable(source)
+
+
+def readable(source: Source) -> Source:
+    """The source, whose rows hold words to read. InputError (field data.path) where its layout reads something else."""
+    key = (source.fingerprint, source.path, repr(source.layout))
+    _READABLE.get(key, lambda: _looked_at(source))
+    return source
+
+
+def _looked_at(source: Source) -> bool:
+    check_readable(source.layout, source.columns, list(sample(source.rows)))
+    return True
+
+
+_READABLE = Memo[bool](16)
 
 
 def sample(rows: Rows, count: int = SAMPLE) -> Rows:
@@ -90,12 +117,14 @@ def _with_kept(source: Source, config: RunConfig, spec: str) -> Source:
     whole data; anything else is a file of its own.
     """
     spec = spec.strip()
-    found = _PART.fullmatch(spec)
+    found, named = _PART.fullmatch(spec), spec in source.lists
     try:
         if found and found["slice"] and not found["split"]:
             return _held(source, _places(found["slice"], source))
-        if found and (found["slice"] or not _PATH_LIKE.search(spec)):
-            path = config.data.path if config.data.split else re.sub(r"\[[^\[\]]*\]$", "", config.data.path)
+        if named or (found and (found["slice"] or not _PATH_LIKE.search(spec))):
+            path = (
+                config.data.path if config.data.split and not named else re.sub(r"\[[^\[\]]*\]$", "", config.data.path)
+            )
             kept = open_data(path, config.data.name, spec)
         else:
             kept = open_data(spec)
@@ -150,8 +179,20 @@ def _joined(source: Source, kept: Source) -> Source:
         rows=rows,
         columns=list(rows.data.column_names),
         fingerprint=_mark(source, kept.fingerprint),
-        notes=[*source.notes, f"The {len(theirs):,} rows of {kept.name} are kept back to check with."],
+        notes=[*source.notes, _said(kept)],
         held=np.arange(len(ours), len(ours) + len(theirs)),
+    )
+
+
+def _said(kept: Source) -> str:
+    """Which rows are kept back."""
+    count = f"The {len(kept.rows):,} rows" if len(kept.rows) > 1 else "The row"
+    part = part_kept(kept)
+    if part is None:
+        return f"{count} of {kept.name} are kept back to check with."
+    return (
+        f"{count} under {part!r} {'are' if len(kept.rows) > 1 else 'is'} kept back to check with, as the file parts "
+        "them. With data.split: train a share of the others is kept back instead."
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from core.data.reasoning import KEY, KEYS, block_at_end, empty_block, opened, split, without_empty_block
 from core.data.turns import Message, as_text, said
 from core.errors import InputError
 
@@ -30,12 +32,18 @@ class Dialect:
         tools: the tools that may be called.
         calls: calls with their results; "objects": with arguments as an object, "text": as JSON text, "": not at all.
         results: what a tool says, where there are no calls.
+        reasoning: what an assistant thinks, under this key of its message; "": under none.
+        thinks: whether there is a place for that: a generation prompt that opens it, or an empty block without it.
+        extra: what a generation prompt ends in, and no answer begins with: R1's <think>, or an empty block.
     """
 
     system: bool
     tools: bool
     calls: Literal["objects", "text", ""]
     results: bool
+    reasoning: str = ""
+    thinks: bool = False
+    extra: str = ""
 
 
 _KNOWN: weakref.WeakKeyDictionary[Any, dict[str | None, Dialect]] = weakref.WeakKeyDictionary()
@@ -66,12 +74,31 @@ def _try(tokenizer: PreTrainedTokenizerFast, template: str | None) -> Dialect:
         asked: list[Message] = [_ASK, {"role": "assistant", "content": "", "tool_calls": [call]}, result, _REPLY]
         return writes(asked, "find", _A, _B, _C)
 
+    thinks, extra = _manner(tokenizer, template)
     return Dialect(
         system=writes([{"role": "system", "content": _A}, _ASK, _REPLY], _A),
         tools=writes([_ASK, _REPLY], _A, tools=[tool]),
         calls="objects" if calls({_A: _B}) else "text" if calls(json.dumps({_A: _B})) else "",
         results=writes([_ASK, _REPLY, {"role": "tool", "content": _C}, _REPLY], _C),
+        thinks=thinks,
+        extra=extra,
+        reasoning=next((key for key in KEYS if writes([_ASK, _REPLY | {key: _A}], _A, "good")), ""),
     )
+
+
+def _manner(tokenizer: PreTrainedTokenizerFast, template: str | None) -> tuple[bool, str]:
+    """(thinks, extra) of a dialect."""
+    try:
+        prompt, whole = write(tokenizer, template, [_ASK], (), True), write(tokenizer, template, [_ASK, _REPLY], ())
+    except InputError:
+        return False, ""
+    if whole.startswith(prompt):
+        return bool(opened(prompt) or empty_block(whole[len(prompt) :])), ""
+    tag = block_at_end(prompt)
+    at = tag.start() if tag else len(os.path.commonprefix([prompt, whole]))
+    if not whole.startswith(prompt[:at]) or not without_empty_block(whole[at:]).lstrip().startswith(_REPLY["content"]):
+        return False, ""
+    return tag is not None, prompt[at:]
 
 
 def write(
@@ -110,7 +137,8 @@ def put(messages: list[Message], tools: Tools, able: Dialect) -> tuple[list[Mess
     """A conversation and its tools as a chat template can write them.
 
     What it cannot write becomes words: calls are JSON in what the assistant says, tools are JSON in the system prompt,
-    a tool's results are said by the user, and a system prompt stands in front of what the user says next.
+    a tool's results are said by the user, and a system prompt stands in front of what the user says next. Reasoning
+    goes under the key that the template reads; where it reads none it stays under our own, and in the words.
     """
     if tools and not able.tools:
         listed = "\n".join(["Tools:", *map(as_text, tools)])
@@ -123,6 +151,8 @@ def put(messages: list[Message], tools: Tools, able: Dialect) -> tuple[list[Mess
     out: list[Message] = []
     before = ""
     for message in messages:
+        if able.reasoning and message["role"] == "assistant":
+            message = reasoned(message, able.reasoning)
         if "tool_calls" in message:
             message = _called(message, able)
         if message["role"] == "tool" and not (called or able.results):
@@ -137,10 +167,18 @@ def put(messages: list[Message], tools: Tools, able: Dialect) -> tuple[list[Mess
     return out, tools
 
 
+def reasoned(message: Message, key: str = KEY) -> Message:
+    """An assistant's message with its reasoning under a key, taken out of its words where it stands in these."""
+    found = split(message["content"])
+    if found and message.get(KEY, found[0]).strip() == found[0]:
+        message = message | {KEY: found[0], "content": found[1]}
+    return message | {key: message[KEY]} if message.get(KEY) else message
+
+
 def _called(message: Message, able: Dialect) -> Message:
     """An assistant's message with calls, as the dialect has them."""
     if not able.calls:
-        return {"role": "assistant", "content": said(message)}
+        return {k: v for k, v in message.items() if k != "tool_calls"} | {"content": said(message)}
     if able.calls == "objects":
         return message
     calls = [

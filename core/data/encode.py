@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.data.bubbles import bubbles
 from core.data.encoded import IGNORED
 from core.data.formats import Layout
+from core.data.reasoning import without_empty_block
 from core.data.template import Segment, Wording, render
 from core.data.tokens import ids_of_rows, token_texts, tokenise
 from core.models.tokenizer import traits
@@ -223,8 +224,9 @@ def preview(
 
 
 def is_blank(segments: Iterable[Segment]) -> bool:
-    """Whether all answers of a row are empty or white space, the end token aside."""
-    return not any(s.answer and s.text[: len(s.text) - s.end].strip() for s in segments)
+    """Whether all answers of a row are empty or white space: the end token, an empty block of reasoning and what the
+    template writes aside."""
+    return not any(s.answer and s.said and without_empty_block(s.text[: len(s.text) - s.end]).strip() for s in segments)
 
 
 def _warnings(segments: Sequence[Segment], encoded: Encoded, max_tokens: int, early: bool) -> list[str]:

@@ -16,6 +16,7 @@ class EncodeReport:
         truncated: positions of rows whose prompt lost its middle.
         answer_cut: positions of rows whose answer lost its end.
         text_cut: positions of rows, without an answer that is written, of which a text lost its end.
+        unwritten: positions of rows with an answer of which the chat template leaves out a part.
         unread: words with a tag that are no token of their own.
         tokens, trained_tokens, longest: of the examples, in tokens.
     """
@@ -26,6 +27,7 @@ class EncodeReport:
     truncated: list[int] = field(default_factory=list)
     answer_cut: list[int] = field(default_factory=list)
     text_cut: list[int] = field(default_factory=list)
+    unwritten: list[int] = field(default_factory=list)
     unread: int = 0
     tokens: int = 0
     trained_tokens: int = 0
@@ -39,6 +41,7 @@ class EncodeReport:
             (self.truncated, other.truncated),
             (self.answer_cut, other.answer_cut),
             (self.text_cut, other.text_cut),
+            (self.unwritten, other.unwritten),
             *((self.left_out.setdefault(reason, []), rows) for reason, rows in other.left_out.items()),
         ):
             ours += [first + row for row in theirs]
@@ -59,6 +62,10 @@ class EncodeReport:
             said.append(f"{count_rows(len(self.answer_cut))} so long that the end of the answer was cut off.")
         if self.text_cut:
             said.append(f"{count_rows(len(self.text_cut))} longer than the limit: the end of the text was cut off.")
+        if self.unwritten:
+            count = count_rows(len(self.unwritten)).rpartition(" ")[0]
+            has = "has an answer" if len(self.unwritten) == 1 else "have answers"
+            said.append(f"{count} {has} of which the chat template leaves out a part, so that this is not learned.")
         if self.unread:
             words = "1 word becomes" if self.unread == 1 else f"{self.unread:,} words become"
             said.append(f"{words} no token of their own, so their tags are not learned.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,6 @@ from core.data.rows import Rows
 from core.data.tables import Table, collect
 from core.data.tagged import entities, join
 from core.data.turns import as_text
-from core.errors import InputError
 
 TEXT, ENTITIES = "text", "entities"  # the columns that are made
 
@@ -26,8 +26,7 @@ def add_entities(table: Table, sample: Sequence[dict[str, Any]]) -> Table:
     order of the text. A column that has such a name already stays as it is. Numbers that are tags get the names that
     the Parquet file gives them; without names the number is the type, and 0 is outside.
 
-    Raises:
-        InputError: field "data.path"; a row has another number of tags than of tokens.
+    A row with another number of tags than of tokens has neither: it is left out of the training, and said.
     """
     look = Look(table.columns, list(sample))
     tokens, tags = look.named(TOKENS), look.named(TAGS)
@@ -37,15 +36,11 @@ def add_entities(table: Table, sample: Sequence[dict[str, Any]]) -> Table:
     names = tag_names(table.data.schema, tags)
 
     def rows() -> Iterator[dict[str, Any]]:
-        both = Rows(table.data.select([tokens, tags]), table.json & {tokens, tags})
-        for number, row in enumerate(both, 1):
-            words, marks = _listed(row[tokens], tokens, number), _listed(row[tags], tags, number)
-            if len(words) != len(marks):
-                raise InputError(
-                    f"Row {number}: {len(words)} in {tokens!r}, but {len(marks)} in {tags!r}; there must be a tag for "
-                    "each token.",
-                    "data.path",
-                )
+        for row in Rows(table.data.select([tokens, tags]), table.json & {tokens, tags}):
+            words, marks = ([] if row[name] is None else row[name] for name in (tokens, tags))
+            if not isinstance(words, list) or not isinstance(marks, list) or len(words) != len(marks):
+                yield dict.fromkeys(made)  # such a row is left out, and a finding names it
+                continue
             words = [as_text(word) for word in words]
             named = [_named(mark, names) for mark in marks]
             found = {TEXT: join(words), ENTITIES: json.dumps(entities(words, named), ensure_ascii=False)}
@@ -56,24 +51,23 @@ def add_entities(table: Table, sample: Sequence[dict[str, Any]]) -> Table:
     for name in made:
         data = data.append_column(name, more.data.column(name))
     note = f"{' and '.join(map(repr, made))} {'was' if len(made) == 1 else 'were'} made from {tokens!r} and {tags!r}."
-    return Table(data, [*table.columns, *made], table.json, [*table.notes, note], table.digest)
+    return replace(
+        table,
+        data=data,
+        columns=[*table.columns, *made],
+        notes=[*table.notes, note],
+        made={**table.made, **dict.fromkeys(made, (tokens, tags))},
+    )
 
 
 def _side_by_side(sample: Sequence[dict[str, Any]], tokens: str, tags: str) -> bool:
-    """Whether most rows hold a list of words and a list of tags, as many in the first of them."""
+    """Whether most rows hold a list of words and a list of tags, most of them with a tag for each word."""
     both = ((row.get(tokens), row.get(tags)) for row in sample)
     pairs = [(a, b) for a, b in both if isinstance(a, list) and isinstance(b, list)]
     flat = all(isinstance(v, str | int) for _, b in pairs for v in b if v is not None)
-    fits = next((len(a) == len(b) for a, b in pairs if a), False)
+    filled = [(a, b) for a, b in pairs if a or b]
+    fits = 2 * sum(len(a) == len(b) for a, b in filled) > len(filled)
     return flat and 2 * len(pairs) > len(sample) and fits
-
-
-def _listed(value: Any, column: str, number: int) -> list[Any]:
-    if value is None:
-        return []
-    if isinstance(value, list):
-        return value
-    raise InputError(f"Row {number}: {column!r} holds {as_text(value)[:40]!r} where a list is expected.", "data.path")
 
 
 def _named(tag: Any, names: Sequence[str]) -> str:

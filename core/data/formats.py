@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from core.data.turns import Message, as_text, conversation, dialogue, last_answer, tools_of, turns_of
+from core.data.media import refuse
+from core.data.turns import Message, as_text, before_answer, conversation, dialogue, tools_of, turns_of
 from core.errors import InputError
 
 SUMMARIES = ("summary", "highlights", "tldr", "abstract")
@@ -34,12 +35,15 @@ class Role:
 
 _SYSTEM = Role("system", "System prompt", optional=True)
 _TOOLS = Role("tools", "Tools", optional=True)
+_DESIRED = Role("desired", "Marks good answers", optional=True)
+_HISTORY = Role("history", "Earlier turns", optional=True)
 _TALK = (
     Role("messages", "Conversation"),
     Role("role", "Speaker of a turn", key=True),
     Role("content", "Words of a turn", key=True),
     _SYSTEM,
     _TOOLS,
+    _DESIRED,
 )
 ROLES_OF: dict[str, tuple[Role, ...]] = {
     "text": (Role("text", "Text"),),
@@ -48,13 +52,17 @@ ROLES_OF: dict[str, tuple[Role, ...]] = {
         Role("prompt", "Prompt"),
         Role("completion", "Answer"),
         Role("context", "Text asked about", optional=True),
+        _HISTORY,
         _SYSTEM,
+        _DESIRED,
     ),
     "alpaca": (
         Role("instruction", "Instruction"),
         Role("input", "Input", optional=True),
         Role("output", "Answer"),
+        _HISTORY,
         _SYSTEM,
+        _DESIRED,
     ),
     "sharegpt": _TALK,
     "messages": _TALK,
@@ -82,6 +90,16 @@ _ANSWERS = {
 }  # fmt: skip
 
 
+# Values that mark an answer as a bad one, in the column that has the role `desired`; any other value marks a good one.
+BAD = ("false", "no", "n", "f", "0", "0.0", "-1", "-1.0", "bad", "undesirable", "undesired", "rejected", "reject",
+       "dispreferred", "dislike", "disliked", "thumbs_down", "thumbsdown", "down", "incorrect", "wrong", "negative",
+       "unacceptable", "not_ok")  # fmt: skip
+
+
+class Undesired(InputError):
+    """A row whose answer is marked as a bad one: it is never learned, nor taken for the right answer."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """A layout and which column plays which part.
@@ -101,7 +119,7 @@ class Layout:
         """Whether a row is a conversation of several turns, which no text template can take apart."""
         if self.name == "preference":
             return "content" in self.roles or "prompt" not in self.roles
-        return self.name in ("sharegpt", "messages")
+        return self.name in ("sharegpt", "messages") or "history" in self.roles
 
 
 def to_messages(row: dict[str, Any], layout: Layout) -> list[Message]:
@@ -111,8 +129,11 @@ def to_messages(row: dict[str, Any], layout: Layout) -> list[Message]:
     content, for templates that write them apart.
 
     Raises:
-        InputError: a conversation that is none, a role that is not known, or rows that are one text only.
+        InputError: a conversation that is none, a role that is not known, words without a tag for each, or rows that
+            are one text only. Undesired: the row is marked as a bad answer.
     """
+    check_desired(row, layout)
+    refuse(row)
     r = layout.roles
 
     def cell(role: str) -> str:
@@ -139,10 +160,113 @@ def to_messages(row: dict[str, Any], layout: Layout) -> list[Message]:
             asked = f"{context}\n\n{cell('prompt')}" if context.strip() else cell("prompt")
             messages = [_question(asked), _answer(cell("completion"))]
         case _:  # text_label, tokens_tags
+            check_tags(row, layout)
             messages = [_question(cell("text")), _answer(cell(_ANSWERS[layout.name]))]
-    if (system := cell("system")).strip() and messages[0]["role"] != "system":
+    if "history" in r:
+        messages = [*earlier_turns(row.get(r["history"]), r["history"]), *messages]
+    system = system_words(row.get(r["system"])) if "system" in r else ""
+    if system.strip() and messages[0]["role"] != "system":
         messages = [{"role": "system", "content": system}, *messages]
     return messages
+
+
+def check_desired(row: dict[str, Any], layout: Layout) -> None:
+    """Whether the answer of a row is one to learn. Undesired (field data.path) where the row says that it is a bad one.
+
+    A row without a mark is taken for a good one.
+    """
+    column = layout.roles.get("desired")
+    if column is not None and is_bad(value := row.get(column)):
+        raise Undesired(f"the answer is marked as a bad one ({column!r} is {as_text(value)}).", "data.path")
+
+
+def is_bad(value: Any) -> bool:
+    """Whether a value of the role `desired` marks a bad answer."""
+    return value is not None and re.sub(r"[\s-]+(?!1)", "_", as_text(value).strip().casefold()) in BAD
+
+
+def check_tags(row: dict[str, Any], layout: Layout) -> None:
+    """Whether the words of a row have a tag each; rows of other layouts always pass.
+
+    Raises:
+        InputError: (field data.path) words and tags are no lists, or not equally many.
+    """
+    if layout.name != "tokens_tags" or layout.roles["tokens"] not in row or layout.roles["tags"] not in row:
+        return  # who asks a package has the text alone
+    words, tags = (row[layout.roles[role]] for role in ("tokens", "tags"))
+    if not isinstance(words, list) or not isinstance(tags, list):
+        raise InputError("words and tags are lists, and this row has none.", "data.path")
+    if len(words) != len(tags):
+        raise InputError(f"{len(words)} words and {len(tags)} tags: a tag for each word is needed.", "data.path")
+
+
+def system_words(value: Any) -> str:
+    """A system prompt as text: a text, a turn of its own, or a list of blocks, as Gemini's systemInstruction is."""
+    if isinstance(value, str):
+        held = _parsed(value) if value.lstrip()[:1] in ("[", "{") else None
+        items = held if isinstance(held, list) else [held]
+        blocks = bool(items) and all(
+            isinstance(i, dict) and i.keys() & _BLOCK and i.keys() <= _BLOCK | _MORE for i in items
+        )
+        return system_words(held) if blocks else as_text(value)
+    for key in ("parts", "content", "text", "value"):
+        if isinstance(value, dict) and value.get(key) is not None:
+            return system_words(value[key])
+    if isinstance(value, list) and value and all(isinstance(item, str | dict) for item in value):
+        return "\n".join(system_words(item) for item in value)
+    return as_text(value)
+
+
+_BLOCK, _MORE = {"parts", "content", "text", "value"}, {"role", "from", "type", "cache_control"}
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+# The keys by which a pair of earlier turns says what was asked and what was answered.
+_ASKED_KEYS = ("user", "human", "question", "instruction", "prompt", "query", "input", "q")
+_ANSWERED_KEYS = ("assistant", "bot", "gpt", "model", "answer", "response", "output", "completion", "a")
+
+
+def earlier_turns(value: Any, column: str) -> list[Message]:
+    """The turns before a question: a list of pairs, of objects with a question and an answer, of turns, or of texts
+    that take turns, the user's first; or JSON text of one.
+
+    Raises:
+        InputError: (field data.path) it is something else.
+    """
+    if value is None or (isinstance(value, str) and not value.strip()) or value == []:
+        return []
+    turns = turns_of(value) or []
+    if turns and all(isinstance(t, str) for t in turns) and len(turns) % 2 == 0:
+        turns = [turns[i : i + 2] for i in range(0, len(turns), 2)]
+    messages = list[Message]()
+    for turn in turns:
+        pair = turn
+        if isinstance(turn, dict):
+            speaker, words = (next((k for k in keys if k in turn), "") for keys in (_SPEAKERS, _SPOKEN))
+            if speaker and words:
+                messages += conversation([turn], column, speaker, words)
+                continue
+            pair = [turn.get(next((k for k in keys if k in turn), "")) for keys in (_ASKED_KEYS, _ANSWERED_KEYS)]
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+            break
+        messages += [_question(pair[0]), _answer(pair[1])]
+    else:
+        if messages or turns_of(value) is not None:
+            return messages
+    raise InputError(
+        f"{column!r} holds {as_text(value)[:40]!r}, which are no earlier turns: pairs of a question and its answer are "
+        "expected.",
+        "data.path",
+    )
+
+
+_SPEAKERS, _SPOKEN = ("from", "role"), ("value", "content", "parts")
 
 
 def tools(row: dict[str, Any], layout: Layout) -> list[dict[str, Any]]:
@@ -179,6 +303,8 @@ def _preferred(row: dict[str, Any], layout: Layout) -> list[Message]:
 
     def read(role: str) -> tuple[list[Message] | None, str]:
         value = row.get(r[role]) if role in r else None
+        if (turn := one_turn(value)) is not None and _keys(layout)[0] in turn:
+            value = [turn]
         if turns_of(value):
             return conversation(value, r[role], *_keys(layout)), ""
         text = "" if isinstance(value, list) else as_text(value)
@@ -198,14 +324,22 @@ def _preferred(row: dict[str, Any], layout: Layout) -> list[Message]:
     return chosen if whole else [*(asked or []), *chosen]
 
 
+def one_turn(value: Any) -> dict[str, Any] | None:
+    """The one turn that a value is, an object or JSON text of one, where a list of turns could stand; else None."""
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, dict) and value and turns_of(value) is None else None
+
+
 def unanswered(row: dict[str, Any], layout: Layout) -> dict[str, Any]:
     """A conversation up to its last answer, which is what is asked; other rows as they are."""
     if layout.name not in ("sharegpt", "messages"):
         return row
     column = layout.roles["messages"]
-    turns = turns_of(row.get(column)) or []
-    last = last_answer(conversation(turns, column, *_keys(layout)))
-    return row | {column: turns[:last]}
+    return row | {column: before_answer(turns_of(row.get(column)) or [], column, *_keys(layout))}
 
 
 def answer_column(layout: Layout) -> str:

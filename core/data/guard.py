@@ -6,14 +6,18 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from core.data.reasoning import KEYS
 from core.data.segments import Segment
 from core.models.tokenizer import Traits
 
 _PRIVATE = re.compile("[\ue000-\uf8ff]|\\\\u[ef][0-9a-fA-F]{3}")  # as themselves, or as their escapes
 # Keys that are ours, not the row's.
 _KEYS = frozenset(
-    ("role", "content", "instruction", "input", "tool_calls", "tool_call_id", "type", "function", "name", "arguments")
-)
+    (
+        "role", "content", "instruction", "input", "tool_calls", "tool_call_id", "type", "function", "name",
+        "arguments", *KEYS,
+    )
+)  # fmt: skip
 
 
 class Guard:
@@ -60,6 +64,10 @@ class Guard:
             at += len(piece)
             cuts.append(at)
         return Segment("".join(pieces), answer, tuple(cuts), end, everywhere)
+
+    def bare(self, text: str) -> str:
+        """A marked text without the marks."""
+        return text.replace(self.mark, "")
 
 
 def _texts(value: Any) -> Iterator[str]:

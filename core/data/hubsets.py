@@ -55,7 +55,7 @@ def fetch_set(repository: str, name: str | None = None, split: str | None = None
         InputError: field "data.path", "data.name" or "data.split": there is no such set, configuration or split, it
             may not be read, it is too large, has no file that can be read, or the Hub cannot be reached.
     """
-    key = (repository, name, split, hub.token_mark("dataset"))
+    key = (repository, name, split, hub.token_mark())
     if key in _recent and time.monotonic() - _recent[key][0] < REMEMBERED_S:
         found = _recent[key][1]
         if all(file.exists() for file in found.files):

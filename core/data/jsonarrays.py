@@ -13,8 +13,9 @@ import orjson
 
 from core.data.json_words import words
 from core.data.jsonlines import BLOCK, may_hold_long_numbers
-from core.data.parsers import LONGEST, fail, shown, what
-from core.data.tables import STEP, Collector, Table
+from core.data.lists import HEADERS, as_rows, split_named, wanted
+from core.data.parsers import LONGEST, fail, what
+from core.data.tables import STEP, Collector, Table, weight
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BEFORE = re.compile(r"\}[ \t\n\r]*,[ \t\n\r]*\{[ \t\n\r]*$")
@@ -109,16 +110,16 @@ class _Text:
         return None
 
 
-def read_large(text: io.TextIOWrapper, name: str) -> Table:
-    """An array of objects, or an object that holds one, of any size."""
+def read_large(text: io.TextIOWrapper, name: str, part: str | None = None) -> Table:
+    """An array of objects, or an object that holds one or several of them, of any size: see `parsers.read_json`."""
     source, collector = _Text(text, name), Collector()
     first = source.peek()
     if first == "[":
-        for rows, size, plain in _items(source, f"{name}: item {{}} of the array"):
+        for rows, size, plain in _items(source, f"{name}: row {{}} of the array"):
             collector.add(rows, size, plain)
         table = collector.finish()
     elif first == "{":
-        table = _inside(source, name, collector)
+        table = _inside(source, name, part)
     else:
         fail(f"{name} holds {what(source.value())}: {_NEEDED}.")
     if source.peek():
@@ -126,9 +127,10 @@ def read_large(text: io.TextIOWrapper, name: str) -> Table:
     return table
 
 
-def _inside(source: _Text, name: str, collector: Collector) -> Table:
-    """The rows of the one list of objects that an object holds."""
-    lists = []
+def _inside(source: _Text, name: str, part: str | None) -> Table:
+    """The rows of one list that an object holds: the one that is asked for, that to train on, or the only one."""
+    tables: dict[str, Table] = {}  # the list that is read, or the first until that to train on was found
+    lists, header = list[str](), None
     source.at += 1
     while source.peek() != "}":
         if source.peek() != '"':
@@ -137,31 +139,59 @@ def _inside(source: _Text, name: str, collector: Collector) -> Table:
             )
         key = source.value()
         source.take(":", "Expecting ':' delimiter")
-        if source.peek() == "[" and _begins_with_object(source):
+        kind = _begins_with(source) if source.peek() == "[" else ""
+        if kind == "{" or (kind == "[" and (header or split_named(key))):
             lists.append(key)
-            for rows, size, plain in _items(source, f"{name}: item {{}} of {key!r}"):
-                if len(lists) == 1:
+            collector = Collector()
+            to_train_on = split_named(key) == "train" and not any(split_named(k) == "train" for k in tables)
+            reading = (not tables or to_train_on) if part is None else (not tables and _is(key, part)) or key == part
+            found = _items(source, f"{name}: row {{}} of {key!r}") if kind == "{" else _lists(source, header, key)
+            for rows, size, plain in found:
+                if reading:
                     collector.add(rows, size, plain)
+            if reading:
+                tables = {key: collector.finish()}
         else:
-            source.value()
+            value = source.value()
+            header = value if key in HEADERS and isinstance(value, list) else header
         if source.peek() != "}":
             source.take(",", "Expecting ',' delimiter")
     source.at += 1
-    if len(lists) > 1:
-        fail(f"{name} holds several lists of objects ({shown(lists)}): keep the one with the examples.")
     if not lists:
         fail(f"{name} holds one object without a list of rows: {_NEEDED}.")
-    table = collector.finish()
-    table.notes.append(f"The rows are those under {lists[0]!r}.")
+    found_name, notes = wanted(lists, part, name)
+    table = tables[found_name]
+    table.notes, table.lists = [*table.notes, *notes], tuple(lists)
     return table
 
 
-def _begins_with_object(source: _Text) -> bool:
+def _is(key: str, part: str) -> bool:
+    """Whether a list is the one that is asked for, by its name or its split's."""
+    return key == part or (split_named(key) is not None and split_named(key) == split_named(part))
+
+
+def _begins_with(source: _Text) -> str:
+    """The first character of the array that begins here."""
     while True:
         found = _SPACE.match(source.window, source.at + 1)
         end = found.end() if found else source.at + 1
         if end < len(source.window) or not source.more():
-            return source.window[end : end + 1] == "{"
+            return source.window[end : end + 1]
+
+
+def _lists(source: _Text, header: list[str] | None, key: str) -> Iterator[tuple[list[Any], int, bool]]:
+    """The lists of plain values of an array as rows, one at a time."""
+
+    def values() -> Iterator[Any]:
+        source.at += 1
+        while source.peek() != "]":
+            yield source.value()
+            if source.peek() != "]":
+                source.take(",", "Expecting ',' delimiter")
+        source.at += 1
+
+    for row in as_rows(values(), header, key):
+        yield [row], sum(map(weight, row.values())), False
 
 
 def _items(source: _Text, where: str) -> Iterator[tuple[list[Any], int, bool]]:
@@ -199,6 +229,6 @@ def _items(source: _Text, where: str) -> Iterator[tuple[list[Any], int, bool]]:
 
 
 def _check(rows: list[Any], before: int, where: str) -> None:
-    for number, row in enumerate(rows, before + 1):
+    for number, row in enumerate(rows, before):
         if not isinstance(row, dict):
             fail(f"{where.format(number)} is {what(row)}, not an object with named values.")

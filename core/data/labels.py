@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from core.data.formats import answer_column
 from core.data.rows import Rows
+from core.data.sources import Source
 from core.data.split import Split
 from core.data.turns import as_text
 
@@ -44,3 +47,17 @@ def count_labels(rows: Rows, parts: Split, column: str) -> list[LabelCount]:
     )
     found = [LabelCount(name, int(t), int(k)) for name, t, k in zip(names, train, kept, strict=True) if t + k]
     return sorted(found, key=lambda c: (-c.train - c.kept, c.label))
+
+
+def head_labels(source: Source, places: Sequence[int]) -> int:
+    """How many labels a head of its own would have for these rows: the different answers, or the different tags."""
+    layout = source.layout
+    rows = source.rows.take(places)
+    if layout.name == "tokens_tags":
+        found: set[str] = set()
+        for row in rows:
+            tags = row.get(layout.roles["tags"])
+            found.update(as_text(tag) for tag in tags if tag is not None) if isinstance(tags, list) else None
+        return len(found)
+    column = answer_column(layout)
+    return len({as_text(row.get(column)) for row in rows} - {""}) if column else 0

@@ -61,7 +61,7 @@ def overrule(
     roles_found = _filled(layout, wanted, named, set(given) - set(named), columns, rows)
     look = Look(columns, rows)
     if talk := roles_found.get("messages") or roles_found.get("chosen"):
-        roles_found |= _turn_keys(layout, look, talk, named)
+        roles_found |= _turn_keys(layout, look, talk, named, roles_found)
     if lacking := [role for role in wanted.values() if not role.optional and role.name not in roles_found]:
         free = [c for c in columns if c not in roles_found.values()]
         choice = f"choose one of {', '.join(free[:12])}" if free else "the data has no column left for it"
@@ -115,6 +115,8 @@ def _filled(
             continue
         look = Look(columns, rows, found.values())
         fitting = look.named(_NAMES.get(name, ()))
+        if name in ("desired", "history"):  # a name alone is not enough: what is in the column says it
+            fitting = look.judgement() if name == "desired" else look.history()
         if fitting is None and not role.optional:
             fitting = _by_values(look, name)
         if fitting is not None:
@@ -140,11 +142,12 @@ def _by_values(look: Look, role: str) -> str | None:
     return look.longest()
 
 
-def _turn_keys(layout: str, look: Look, column: str, named: Roles) -> Roles:
-    """The keys of the turns in a column: those that are named, or found."""
+def _turn_keys(layout: str, look: Look, column: str, named: Roles, roles: Roles) -> Roles:
+    """The keys of the turns in a column: those that are named, or found; of answers that are texts, the prompt's."""
     turns, seen = look.turns(column), [r.get(column) for r in look.rows]
     if layout == "preference" and not turns:
-        return {}
+        prompt = roles.get("prompt")
+        return keys_of(look.turns(prompt)) or {} if prompt else {}
     if not turns and any(value not in (None, "", []) for value in seen):
         raise InputError(f"The column {column!r} holds no lists of turns, so it is no conversation.", ROLES)
     keys = dict(zip(("role", "content"), DEFAULT_KEYS.get(layout, ("role", "content")), strict=True))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core.data.json_words import Twice, once, several, twice, words
+from core.data.lists import lists_in, wanted
 from core.data.tables import MOST_COLUMNS, Table, collect
 from core.errors import InputError
 
@@ -177,8 +178,8 @@ def _check_twice(text: str, where: str) -> None:
         fail(f"{line}: the name {found[0][:60]!r} stands twice in one object. Rename or remove one.")
 
 
-def read_json(text: io.TextIOWrapper, name: str) -> Table:
-    """An array of objects, or an object that holds one."""
+def read_json(text: io.TextIOWrapper, name: str, part: str | None = None) -> Table:
+    """An array of objects, or an object that holds one, or several of which `part` names one: see core.data.lists."""
     content = text.read(WHOLE)
     if not content.strip():
         fail(f"{name} holds nothing but white space.")
@@ -195,31 +196,30 @@ def read_json(text: io.TextIOWrapper, name: str) -> Table:
         from core.data.jsonarrays import read_large  # which says what is wrong in this module's words
 
         _check_twice(content[: 1 << 16], name)
-        return read_large(text, name)
+        return read_large(text, name, part)
     notes = list[str]()
     value: Any = several(content) if content.lstrip().startswith("{") else None
     if value is None or len(value) == 1:
         value = parse(content, name)
     else:
         notes.append("The file holds JSON objects one after the other; each is a row.")
+    lists: dict[str, list[dict[str, Any]]] = {}
     if isinstance(value, dict):
-        lists = [k for k, v in value.items() if isinstance(v, list) and v and all(isinstance(i, dict) for i in v)]
-        if len(lists) == 1:
-            notes.append(f"The rows are those under {lists[0]!r}.")
-            value = value[lists[0]]
-        elif lists:
-            fail(f"{name} holds several lists of objects ({shown(lists)}): keep the one with the examples.")
-        else:
+        lists = lists_in(value)
+        if not lists:
             fail(f"{name} holds one object without a list of rows: an array of objects is needed, [{{...}}, {{...}}].")
+        found, told = wanted(list(lists), part, name)
+        notes += told
+        value = lists[found]
     if not isinstance(value, list):
         fail(f"{name} holds {what(value)}: an array of objects is needed, [{{...}}, {{...}}].")
     if not value:
         fail(f"{name} holds an empty array: there are no rows.")
-    for number, item in enumerate(value, 1):
+    for number, item in enumerate(value):
         if not isinstance(item, dict):
-            fail(f"{name}: item {number} of the array is {what(item)}, not an object with named values.")
+            fail(f"{name}: row {number} of the array is {what(item)}, not an object with named values.")
     table = collect(value)
-    table.notes = notes
+    table.notes, table.lists = notes, tuple(lists)
     return table
 
 

@@ -26,7 +26,7 @@ from core.data.unpacked import unpacked
 from core.errors import InputError, nearest
 from core.paths import is_public, portable
 
-VERSION = 3  # of how files are read: what another one kept is read anew
+VERSION = 4  # of how files are read: what another one kept is read anew
 CHUNK = 8 << 20
 _PLAIN = re.compile(rb"(?!\xef\xbb\xbf|\xff\xfe|\xfe\xff)[\t\n\r -~\x80-\xff]*")  # no mark of an encoding, no NUL
 KINDS = {
@@ -36,36 +36,40 @@ KINDS = {
 }  # fmt: skip
 
 
-def read(path: str | Path, sheet: str | None = None) -> Table:
+def read(path: str | Path, sheet: str | None = None, part: str | None = None) -> Table:
     """Read a file of examples: CSV or TSV, JSON, JSON Lines, Parquet, a workbook, CoNLL or plain text, also in gzip.
 
     The kind is taken from the name's ending, or found from the content. Values of CSV stay text as they are written.
 
     Args:
         sheet: the one to read of a workbook; None for the first that holds rows.
+        part: the list of rows to read of a JSON object that holds several, such as train and val, or its split; None
+            for that to train on.
 
     Raises:
-        InputError: field "data.path", or "data.name" for a sheet; one sentence that says what is wrong, with the line
-            where there is one.
+        InputError: field "data.path", "data.name" for a sheet, or "data.split" for a part; one sentence that says what
+            is wrong, with the line where there is one.
     """
     path = Path(path)
     name = spoken(path)
     _check_file(path)
-    key = store.key_of(path, VERSION, sheet)
+    key = store.key_of(path, VERSION, sheet, part)
     if (found := store.find(key)) is not None:
         return found
     with ThreadPoolExecutor(1) as beside:
         digest = beside.submit(_digest, path)
-        table = _read(path, name, sheet)
+        table = _read(path, name, sheet, part)
         table.digest = digest.result()
     if sheet is not None:
         table.digest = hashlib.sha256(f"{table.digest}:{sheet}".encode()).hexdigest()
-    if store.key_of(path, VERSION, sheet) != key:
+    if len(table.lists) > 1:
+        table.digest = hashlib.sha256(f"{table.digest}:{part}".encode()).hexdigest()
+    if store.key_of(path, VERSION, sheet, part) != key:
         fail(f"{name} was changed while it was being read: try again.")
     return store.keep(key, table)
 
 
-def _read(path: Path, name: str, sheet: str | None) -> Table:
+def _read(path: Path, name: str, sheet: str | None, part: str | None) -> Table:
     with path.open("rb") as file:
         head = file.read(1024)
     packed = head[:2] == b"\x1f\x8b"
@@ -92,7 +96,7 @@ def _read(path: Path, name: str, sheet: str | None) -> Table:
         elif head[:4] == b"PAR1" or kind == "parquet":
             table = _read_parquet(path, packed)
         else:
-            table = _read_text(opener, kind.removeprefix("sheet"), head, name, endings)
+            table = _read_text(opener, kind.removeprefix("sheet"), head, name, endings, part)
     except (gzip.BadGzipFile, EOFError, zlib.error):
         fail(f"{name} is packed with gzip but damaged: it ends too early or was changed.")
     except RecursionError:
@@ -106,10 +110,12 @@ def _read(path: Path, name: str, sheet: str | None) -> Table:
     return table
 
 
-def _read_text(opener: Callable[[], IO[bytes]], kind: str, head: bytes, name: str, endings: list[str]) -> Table:
+def _read_text(
+    opener: Callable[[], IO[bytes]], kind: str, head: bytes, name: str, endings: list[str], part: str | None
+) -> Table:
     def decoded(encoding: str) -> Table:
         with io.TextIOWrapper(opener(), encoding=encoding, newline="") as text:
-            return _read_text_kind(kind or _sniff(head, encoding), text, name, endings)
+            return _read_text_kind(kind or _sniff(head, encoding), text, name, endings, part)
 
     if kind == "jsonl" and _PLAIN.fullmatch(head):
         with contextlib.suppress(UnicodeError):  # this reader sees by itself whether all is UTF-8
@@ -159,7 +165,7 @@ def _sniff(head: bytes, encoding: str) -> str:
     return "csv" if find_delimiter(text, complete=len(head) < 1024)[1] else "text"
 
 
-def _read_text_kind(kind: str, text: io.TextIOWrapper, name: str, endings: list[str]) -> Table:
+def _read_text_kind(kind: str, text: io.TextIOWrapper, name: str, endings: list[str], part: str | None) -> Table:
     sample = text.read(1 << 16)
     text.seek(0)
     check_text(name, sample, plain="text" in map(KINDS.get, endings))
@@ -173,7 +179,7 @@ def _read_text_kind(kind: str, text: io.TextIOWrapper, name: str, endings: list[
         case "csv":
             return read_csv(text, name, "\t" if ".tsv" in endings or ".tab" in endings else "")
         case "json":
-            return read_json(text, name)
+            return read_json(text, name, part)
         case "jsonl":
             return read_jsonl(text, name)
         case _:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from core.data.formats import Layout
+from core.data.formats import Layout, earlier_turns, one_turn
 from core.data.turns import as_text, dialogue, role_of, turns_of
 from core.errors import InputError
 
@@ -15,21 +15,49 @@ Roles = dict[str, str]
 
 # Column names by meaning, most telling first.
 PAIRS = (
+    ("question", "first_answer"), ("query", "first_answer"), ("prompt", "first_answer"), ("input", "first_answer"),
     ("prompt", "completion"), ("prompt", "response"), ("question", "answer"), ("instruction", "response"),
     ("query", "response"), ("input", "output"), ("input", "target"), ("source", "target"), ("text", "summary"),
     ("document", "summary"), ("article", "highlights"), ("dialogue", "summary"), ("note", "fields"), ("mr", "ref"),
     ("source", "summary"), ("problem", "solution"), ("user", "assistant"), ("context", "response"),
     ("question", "response"), ("query", "answer"), ("prompt", "answer"), ("prompt", "output"), ("question", "answers"),
+    ("input", "answer"), ("input", "ideal"), ("input", "response"), ("input", "completion"), ("text_input", "output"),
+    ("question", "correct_answer"), ("question", "best_answer"),
+    ("inputs", "targets"), ("inputs", "outputs"), ("inputs", "target"),
+    ("instruction", "answer"), ("instruction", "completion"), ("problem", "answer"),
 )  # fmt: skip
 ASKED_ABOUT = ("context", "passage", "paragraph", "article", "document", "background")
 LABELS = ("label", "category", "class", "tone", "intent", "sentiment", "emotion", "topic", "genre", "labels", "target")
 TEXTS = (
     "text", "phrase", "sentence", "content", "message", "review", "utterance", "tweet", "title", "document", "body",
 )  # fmt: skip
-TALKS = ("messages", "conversations", "conversation", "turns", "chat", "dialog", "dialogue")
+TALKS = ("messages", "conversations", "conversation", "turns", "chat", "dialog", "dialogue", "contents")
 SPEAKERS = ("from", "role", "speaker", "author", "sender")
-WORDS = ("value", "content", "text", "message", "utterance")
-SYSTEMS = ("system", "system_prompt", "system_message")
+WORDS = ("value", "content", "text", "message", "utterance", "parts")
+SYSTEMS = ("system", "system_prompt", "system_message", "systeminstruction", "system_instruction")
+HISTORY = (
+    "history", "chat_history", "dialogue_history", "dialog_history", "conversation_history", "previous_turns",
+    "past_turns", "earlier_turns",
+)  # fmt: skip
+# Columns that may say whether an answer is a good one: those of which 0 and 1 say it, and those of which words do.
+GOOD = (
+    "desirable", "is_desirable", "desired", "is_desired", "kto_tag", "kto_label", "chosen", "is_chosen", "preferred",
+    "is_preferred", "accepted", "is_accepted", "acceptable", "is_acceptable", "approved", "is_approved", "good",
+    "is_good", "thumbs_up", "is_thumbs_up", "liked", "is_liked", "correct", "is_correct", "is_positive", "thumbs",
+)  # fmt: skip
+JUDGED = (*GOOD, "label", "labels", "feedback", "rating", "preference", "quality", "vote", "judgement", "judgment",
+          "verdict", "annotation", "tag")  # fmt: skip
+FLAGS = frozenset({"true", "false"})
+JUDGEMENTS = (  # what such a column holds, if it holds nothing else: the good and the bad
+    (FLAGS, JUDGED), (frozenset({"good", "bad"}), JUDGED), (frozenset({"desirable", "undesirable"}), JUDGED),
+    (frozenset({"desired", "undesired"}), JUDGED), (frozenset({"chosen", "rejected"}), JUDGED),
+    (frozenset({"accepted", "rejected"}), JUDGED), (frozenset({"preferred", "rejected"}), JUDGED),
+    (frozenset({"preferred", "dispreferred"}), JUDGED), (frozenset({"like", "dislike"}), JUDGED),
+    (frozenset({"liked", "disliked"}), JUDGED), (frozenset({"thumbs_up", "thumbs_down"}), JUDGED),
+    (frozenset({"up", "down"}), JUDGED), (frozenset({"correct", "incorrect"}), JUDGED),
+    (frozenset({"acceptable", "unacceptable"}), JUDGED), (frozenset({"1", "0"}), GOOD), (frozenset({"1", "-1"}), GOOD),
+    (frozenset({"1.0", "0.0"}), GOOD), (frozenset({"yes", "no"}), GOOD),
+)  # fmt: skip
 TOOLS = ("tools", "functions", "available_tools")
 TWO_TEXTS = (
     ("sentence1", "sentence2"), ("premise", "hypothesis"), ("question1", "question2"), ("text_a", "text_b"),
@@ -43,9 +71,35 @@ SCORES = (
 PREFERRED = (
     ("chosen", "rejected"), ("preferred", "rejected"), ("accepted", "rejected"), ("preferred", "dispreferred"),
     ("chosen_response", "rejected_response"), ("response_chosen", "response_rejected"),
+    ("chosen_messages", "rejected_messages"), ("chosen_conversations", "rejected_conversations"),
 )  # fmt: skip
 PROMPTS = ("prompt", "question", "instruction", "query", "input")
 TOKENS, TAGS = ("tokens", "words"), ("ner_tags", "tags", "ner", "labels", "bio_tags", "pos_tags")
+# What a tokenizer makes of a text that stands beside: it is read anew.
+TOKENISED = ("input_ids", "attention_mask", "token_type_ids", "special_tokens_mask", "position_ids", "labels", "length")
+# Columns that core.data.reshape makes.
+WITH_CHOICES, RIGHT_CHOICE, WHOLE = "question_and_choices", "right_choice", "whole_conversation"
+_ISO = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
+    "eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv "
+    "ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne "
+    "ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st "
+    "su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu "
+    "eng fra fre deu ger spa ita por nld dut rus zho chi cmn jpn kor ara arb hin tur pol ces cze swe dan fin ell heb "
+    "ukr ron hun vie tha ind fas ben urd swh swa cat bul hrv srp slk"
+).split()
+_LANGUAGE_NAMES = (
+    "english french german spanish italian portuguese dutch russian chinese japanese korean arabic hindi turkish "
+    "polish czech swedish danish norwegian finnish greek hebrew ukrainian romanian hungarian vietnamese thai "
+    "indonesian persian bengali urdu swahili catalan bulgarian croatian serbian slovak"
+).split()
+# Codes such as en, pt-BR, eng, zho_Hans and en_XX, and names.
+LANGUAGES = re.compile(
+    rf"(?:{'|'.join(_ISO)})(?:[-_][A-Za-z]{{2,4}})?|[a-z]{{3}}(?:[-_][A-Z][a-z]{{3}})?|{'|'.join(_LANGUAGE_NAMES)}",
+    re.IGNORECASE,
+)
+_CODE = f"(?:{'|'.join(_ISO)})(?:[-_][a-z]{{2,4}})?|{'|'.join(_LANGUAGE_NAMES)}"
+_WORDS_TOO = ("id", "no", "is", "it", "am", "as", "so", "or", "to", "my", "he", "in")  # codes that are words as well
 LABEL_CHARS = 100  # a column of longer texts is no label, whatever its name
 
 
@@ -86,14 +140,53 @@ class Look:
         return None
 
     def turns(self, column: str) -> list[dict[str, Any]]:
-        """The turns of the first conversation in a column, or []."""
+        """The turns of the first conversation in a column, [] where most of its values are none."""
+        there = [value for row in self.rows if (value := row.get(column)) not in (None, "", [])]
+        found = [turns for value in there if (turns := _as_turns(value))]
+        return found[0] if 2 * len(found) > len(there) else []
+
+    def answered(self, column: str) -> bool:
+        """Whether the assistant speaks in any conversation of a column."""
         for row in self.rows:
-            value = row.get(column)
-            if value in (None, "", []):
+            turns = _as_turns(row.get(column))
+            if (keys := keys_of(turns)) and any(role_of(turn.get(keys["role"])) == "assistant" for turn in turns):
+                return True
+        return False
+
+    def judgement(self, names: Iterable[str] = JUDGED) -> str | None:
+        """The column of these names that says of each answer whether it is a good one, by its values."""
+        for name in names:
+            column = self.names.get(name)
+            if column is None:
                 continue
-            turns = turns_of(value)
-            return turns if turns and all(isinstance(t, dict) for t in turns) else []
-        return []
+            values = {re.sub(r"[\s-]+(?!1)", "_", v) for r in self.rows if (v := _one_word(r.get(column)))}
+            if any(values and values <= pair and name in told_by for pair, told_by in JUDGEMENTS):
+                return column
+        return None
+
+    def history(self) -> str | None:
+        """The column of earlier turns."""
+        column = self.named(HISTORY)
+        if column is None:
+            return None
+        read = unread = 0
+        for row in self.rows:
+            try:
+                read += bool(earlier_turns(row.get(column), column))
+            except InputError:
+                unread += 1
+        return column if read > unread else None
+
+
+def _as_turns(value: Any) -> list[dict[str, Any]]:
+    """The turns that a value holds, if they are objects."""
+    turn = one_turn(value)
+    turns = [turn] if turn and keys_of([turn]) else turns_of(value)
+    return turns if turns and all(isinstance(t, dict) for t in turns) else []
+
+
+def _one_word(value: Any) -> str:
+    return as_text(value).strip().casefold()[:20]
 
 
 def folded(name: str) -> str:
@@ -109,8 +202,11 @@ def recognise(columns: Sequence[str], sample_rows: Iterable[dict[str, Any]]) -> 
     """
     if not columns:
         raise InputError("The rows have no columns.", "data.path")
-    look = Look(columns, list(sample_rows))
-    for find in (_preference, _talk, _alpaca, _tagged, _pair, _asked):
+    rows = list(sample_rows)
+    made = [c for c in columns if folded(c) in TOKENISED] if "input_ids" in map(folded, columns) else []
+    look = Look(columns, rows, made if len(made) < len(columns) else ())
+    columns = look.columns
+    for find in (_preference, _talk, _choice, _alpaca, _tagged, _pair, _asked, _translation):
         if layout := find(look):
             return layout
     if len(columns) == 1:
@@ -123,20 +219,35 @@ def _preference(look: Look) -> Layout | None:
     if not found:
         return None
     roles = {"chosen": found[0], "rejected": found[1], **_beside(look, prompt=PROMPTS, system=SYSTEMS, tools=TOOLS)}
-    if turns := look.turns(found[0]):
-        roles |= keys_of(turns) or {}
+    if "prompt" not in roles and (talk := next((look.names[n] for n in TALKS if n in look.names), None)):
+        roles |= {"prompt": talk} if look.turns(talk) and not _answers_itself(look, found[0]) else {}
+    asked = keys_of(look.turns(roles["prompt"])) if "prompt" in roles else None
+    if keys := keys_of(look.turns(found[0])) or asked:
+        roles |= keys
     elif any(dialogue(as_text(r.get(found[0]))) for r in look.rows[:8]):
         roles.pop("prompt", None)
     return Layout(
         "preference",
         roles,
         f"{found[0]!r} is preferred to {found[1]!r}: the chosen answers are trained on, "
-        "the rejected ones are not used.",
+        "the rejected ones are not used" + (f"; {roles['prompt']!r} is what they answer." if asked else "."),
     )
 
 
+def _answers_itself(look: Look, column: str) -> bool:
+    """Whether the answers of a column are whole conversations, with what the user says."""
+    turns = look.turns(column)
+    keys = keys_of(turns)
+    return keys is not None and any(role_of(turn.get(keys["role"])) == "user" for turn in turns)
+
+
 def _talk(look: Look) -> Layout | None:
-    for column in sorted(look.columns, key=lambda c: folded(c) not in TALKS):
+    asked = look.both((("instruction", "output"), *PAIRS))
+    for column in sorted(look.columns, key=lambda c: (c.rstrip("_") != WHOLE, folded(c) not in TALKS)):
+        if asked and folded(column) in HISTORY:
+            continue  # what comes before the question
+        if asked and not look.answered(column):
+            continue  # turns that nobody answers, beside a question and its answer
         turns = look.turns(column)
         keys = keys_of(turns)
         if not keys or not (folded(column) in TALKS or any(role_of(t.get(keys["role"])) for t in turns)):
@@ -144,8 +255,27 @@ def _talk(look: Look) -> Layout | None:
         more = _beside(look, system=SYSTEMS, tools=TOOLS)
         evidence = f"{column!r} holds lists of turns with {keys['role']!r} and {keys['content']!r}"
         evidence += "".join(f", {c!r} the {'system prompts' if k == 'system' else 'tools'}" for k, c in more.items())
-        return Layout(_spelling(keys), {"messages": column, **keys, **more}, f"{evidence}.")
+        roles = {"messages": column, **keys, **more}
+        return _judged(look, Layout(_spelling(keys), roles, f"{evidence}."))
     return None
+
+
+def _judged(look: Look, layout: Layout) -> Layout:
+    """The layout with the column that says which answers are good ones, where there is one."""
+    columns = [c for c in look.columns if c not in layout.roles.values()]
+    column = Look(columns, look.rows).judgement()
+    if column is None:
+        return layout
+    evidence = f"{layout.evidence} {column!r} marks good and bad answers: the bad ones are left out."
+    return Layout(layout.name, {**layout.roles, "desired": column}, evidence)
+
+
+def _remembering(look: Look, layout: Layout) -> Layout:
+    """The layout with the column of earlier turns, where there is one."""
+    if (column := look.history()) is None or column in layout.roles.values():
+        return layout
+    evidence = f"{layout.evidence} {column!r} holds earlier turns, which come before the question."
+    return Layout(layout.name, {**layout.roles, "history": column}, evidence)
 
 
 def _spelling(keys: Roles) -> str:
@@ -174,17 +304,52 @@ def _alpaca(look: Look) -> Layout | None:
         return None
     if folded(roles["output"]) != "output" and "input" not in roles:
         return None  # instruction and response: a prompt and its answer
-    return Layout("alpaca", roles, f"The columns {_list(roles.values())} are those of the Alpaca set.")
+    evidence = f"The columns {_list(roles.values())} are those of the Alpaca set."
+    return _judged(look, _remembering(look, Layout("alpaca", roles, evidence)))
 
 
 def _tagged(look: Look) -> Layout | None:
     tokens, tags = look.named(TOKENS), look.named(TAGS)
-    first = next((r for r in look.rows if tokens and r.get(tokens)), {})
-    words, marks = first.get(tokens or ""), first.get(tags or "")
-    if not tokens or not tags or not isinstance(words, list) or not isinstance(marks, list) or len(words) != len(marks):
+    if tokens is None or tags is None:
+        return None
+    both = [(row.get(tokens), row.get(tags)) for row in look.rows if row.get(tokens)]
+    listed = [(words, marks) for words, marks in both if isinstance(words, list) and isinstance(marks, list)]
+    if not listed or 2 * sum(len(words) == len(marks) for words, marks in listed) <= len(both):
         return None
     roles = {"tokens": tokens, "tags": tags, "text": "text", "entities": "entities"}
     return Layout("tokens_tags", roles, f"{tokens!r} and {tags!r} hold lists of the same length, a tag for each token.")
+
+
+def _choice(look: Look) -> Layout | None:
+    """A question with its choices, as core.data.reshape makes them."""
+    found = [next((c for c in look.columns if c.rstrip("_") == name), None) for name in (WITH_CHOICES, RIGHT_CHOICE)]
+    if found[0] is None or found[1] is None:
+        return None
+    roles = {"prompt": found[0], "completion": found[1]}
+    rest = Look([c for c in look.columns if c not in found], look.rows)
+    if about := rest.named((*ASKED_ABOUT, "support", "fact1")):
+        roles["context"] = about
+    evidence = "Rows of multiple choice: the choices stand below the question, and the right one's mark is the answer"
+    return Layout("prompt_completion", roles, evidence + (f"; {about!r} is what is asked about." if about else "."))
+
+
+def _translation(look: Look) -> Layout | None:
+    """The same text in two languages, by the names of the columns."""
+    codes = [c for c in look.columns if re.fullmatch(f"(?:translation_)?(?:{_CODE})", c, re.IGNORECASE)]
+    found = [c for c in codes if look.length(c) and (c.casefold() not in _WORDS_TOO or _spaced(look, c))]
+    if len(found) < 2:
+        return None
+    source, target = found[:2]
+    others = f" {_list(found[2:])} {'is' if len(found) == 3 else 'are'} not used." if len(found) > 2 else ""
+    return Layout(
+        "prompt_completion", {"prompt": source, "completion": target},
+        f"The same text in several languages: {source!r} is taken as the source and {target!r} as the target. For the "
+        f"other way round choose the columns the other way round.{others}",
+    )  # fmt: skip
+
+
+def _spaced(look: Look, column: str) -> bool:
+    return any(" " in value.strip() for row in look.rows if isinstance(value := row.get(column), str))
 
 
 def _pair(look: Look) -> Layout | None:
@@ -204,7 +369,8 @@ def _asked(look: Look) -> Layout | None:
     if folded(found[0]) in ("question", "query") and (about := Look(look.columns, look.rows, found).named(ASKED_ABOUT)):
         roles["context"] = about
     more = "".join(f", beside {roles[k]!r}" for k in ("context", "system") if k in roles)
-    return Layout("prompt_completion", roles, f"The columns are named {found[0]!r} and {found[1]!r}{more}.")
+    evidence = f"The columns are named {found[0]!r} and {found[1]!r}{more}."
+    return _judged(look, _remembering(look, Layout("prompt_completion", roles, evidence)))
 
 
 def _by_values(look: Look) -> Layout:

@@ -9,6 +9,7 @@ from core.config import RunConfig
 from core.data.checks.batch import batches
 from core.data.checks.case import Case, Check
 from core.data.checks.classes import Classes
+from core.data.checks.columns import Columns
 from core.data.checks.finding import SEVERITIES, Finding, Remedy
 from core.data.checks.languages import Languages
 from core.data.checks.lengths import Lengths
@@ -16,6 +17,7 @@ from core.data.checks.reading import Reading
 from core.data.checks.repeats import Repeats
 from core.data.checks.texts import Texts
 from core.data.checks.turns import Turns
+from core.data.checks.unused import Unused
 from core.data.sources import Source
 from core.data.split import Split, split_source
 
@@ -26,10 +28,11 @@ __all__ = ["Finding", "Remedy", "findings", "summary"]
 
 # Findings of one severity stand in this order.
 KINDS = (
-    "unreadable", "refused", "no_answer", "empty_answer", "unchanged_template",
-    "secret", "personal", "answer_cut", "roles_swapped", "ends_unanswered", "leakage", "near_leakage",
-    "heldout_leakage", "too_long", "conflict", "duplicate", "encoding", "control", "imbalance", "few_rows",
-    "near_duplicate", "language", "missing",
+    "unreadable", "refused", "no_answer", "empty_answer", "unchanged_template", "undesired", "unlearned",
+    "empty_turn", "unwritten", "unwritten_earlier", "put_back", "literal_token", "header", "notation",
+    "unused", "secret", "personal", "answer_cut", "roles_swapped", "ends_unanswered", "leakage", "near_leakage",
+    "heldout_leakage", "too_long", "conflict", "duplicate", "encoding", "control", "imbalance", "unseen_label",
+    "few_rows", "near_duplicate", "language", "missing",
 )  # fmt: skip
 
 
@@ -54,7 +57,15 @@ def findings(
     """
     reading = Reading.of(source.layout, source.columns, config.data.template)
     case = Case(source, config, reading, split or split_source(source, config))
-    checks: list[Check] = [Turns(case), Texts(case), Repeats(case), Classes(case), Languages(case)]
+    checks: list[Check] = [
+        Turns(case),
+        Texts(case),
+        Repeats(case),
+        Classes(case),
+        Languages(case),
+        Columns(case),
+        Unused(case),
+    ]
     if tokenizer is not None:
         checks.append(Lengths(case, tokenizer))
     total = len(source.rows)

@@ -130,13 +130,16 @@ def gather(data: pa.Table, places: np.ndarray) -> pa.Table:
 
 
 def _plain_value(value: Any) -> Any:
-    """A Parquet value as JSON knows it: dates as ISO text, bytes by their size."""
+    """A Parquet value as JSON knows it: dates as ISO text, bytes by their size.
+
+    A column's structs all have the same members, so that a null among them is no more than one that others have.
+    """
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, bytes | bytearray):
         return f"({len(value)} bytes)"
     if isinstance(value, dict):
-        return {str(k): _plain_value(v) for k, v in value.items()}
+        return {str(k): _plain_value(v) for k, v in value.items() if v is not None}
     if isinstance(value, list | tuple):
         return [_plain_value(v) for v in value]
     return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else str(value)

@@ -21,6 +21,9 @@ class Segment:
             plain text: a row cannot end its own answer or open a turn.
         end: so many characters at the end of text are the end token.
         everywhere: whether the loss is taken on it although it is no answer: all text is trained on.
+        lost: what the assistant says in the row, and the chat template leaves out of it: the first such part.
+        put_back: whether reasoning that the chat template leaves out stands in its place nevertheless.
+        said: whether there are words of the row in it; an answer without any is the template's alone, and empty.
     """
 
     text: str
@@ -28,6 +31,9 @@ class Segment:
     cuts: tuple[int, ...] = ()
     end: int = 0
     everywhere: bool = False
+    lost: str = ""
+    put_back: bool = False
+    said: bool = True
 
     @property
     def trained(self) -> bool:
@@ -77,6 +83,7 @@ def fill(row: dict[str, Any], parts: Sequence[Part], t: Traits, train_on: str) -
             find_cuts(run.text, run.spans, t),
             end if i == final else 0,
             train_on == "all" and not run.answer,
+            said=any(run.text[a:b].strip() for a, b in run.spans),
         )
         for i, run in enumerate(runs)
         if run.text or run.answer

@@ -37,7 +37,8 @@ def read_all(files: Sequence[Path], read: Callable[[Path], Table]) -> Table:
         joined = derived("joined", digest, lambda: collect(rows, columns))
     names = [file.name for file in files]
     notes = [*_notes(names, tables), *_differences(names, tables, columns)]
-    return Table(joined.data, columns, joined.json, notes, digest)
+    lists = tables[0].lists if all(t.lists == tables[0].lists for t in tables) else ()
+    return Table(joined.data, columns, joined.json, notes, digest, lists=lists)
 
 
 def _agree(tables: Sequence[Table]) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.data import readers
+from core.data.chained import chained
 from core.data.class_names import name_classes
 from core.data.entities import add_entities
 from core.data.files import canonical, choose, is_pattern, matching, parted, within
@@ -21,7 +22,9 @@ from core.data.formats import Layout
 from core.data.hubsets import fetch_data as fetch_data
 from core.data.hubsets import fetch_set
 from core.data.numbers import one_spelling
+from core.data.padding import padded
 from core.data.recognise import recognise
+from core.data.reshape import reshape
 from core.data.rows import Rows
 from core.data.several import read_all
 from core.data.tables import Table
@@ -52,6 +55,8 @@ class Source:
         notes: sentences about how the file was read.
         held: positions of the rows that are kept back whatever the share, as a slice or a file of their own says; None
             where the split decides.
+        made: columns that were made here -> those that they follow from.
+        lists: the lists of rows that the file holds, by name, where it holds several.
     """
 
     name: str
@@ -62,6 +67,8 @@ class Source:
     fingerprint: str
     notes: list[str] = dataclasses.field(default_factory=list)
     held: np.ndarray | None = None
+    made: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    lists: tuple[str, ...] = ()
 
 
 _LOCK = threading.Lock()
@@ -99,7 +106,10 @@ def open_data(spec: str, name: str | None = None, split: str | None = None) -> S
         part = part if asked["slice"] is None else asked["slice"]
     chosen = _files(path, name or None, of)
     with _LOCK:  # two visitors who ask at once wait for one reading
-        whole = _open(tuple((str(file), *_stamp(file)) for file in chosen.files), path, chosen.short, chosen.sheet)
+        stamped = tuple((str(file), *_stamp(file)) for file in chosen.files)
+        whole = _open(stamped, path, chosen.short, chosen.sheet, chosen.part)
+    if whole.lists and not resolve(path, FIELD).is_file():
+        whole = dataclasses.replace(whole, lists=())  # of a folder or a set the splits are its files
     if chosen.notes:
         whole = dataclasses.replace(whole, notes=[*chosen.notes, *whole.notes])
     return whole if part is None else _sliced(whole, spec, part, path)
@@ -107,12 +117,14 @@ def open_data(spec: str, name: str | None = None, split: str | None = None) -> S
 
 @dataclass(frozen=True)
 class _Files:
-    """What a path stands for: files, a short name for them, the sheet to read of a workbook, notes."""
+    """What a path stands for: files, a short name for them, the sheet to read of a workbook, notes, and the list to
+    read of a JSON file that holds several."""
 
     files: list[Path]
     short: str
     sheet: str | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
+    part: str | None = None
 
 
 def _files(path: str, name: str | None, split: str | None) -> _Files:
@@ -130,9 +142,7 @@ def _files(path: str, name: str | None, split: str | None) -> _Files:
             return _Files(fetched.files, path.rsplit("/", 1)[-1], notes=fetched.notes)
     elif not place.is_file():
         raise InputError(f"{path[:80]!r} is no plain file: a pipe or a device cannot be read as examples.", FIELD)
-    elif split and canonical(split) != "train":
-        raise InputError(f"There is no split {split!r} in {place.name}: a single file is all train.", SPLIT)
-    return _Files([place], _short(place), name)
+    return _Files([place], _short(place), name, part=None if split is None or canonical(split) == "train" else split)
 
 
 def _chosen(found: dict[str, Path], sheet: str | None, split: str | None, path: str, short: str) -> _Files:
@@ -151,14 +161,19 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=8)
-def _open(files: tuple[tuple[str, int, int], ...], spec: str, short: str, sheet: str | None) -> Source:
-    table = read_all([Path(file) for file, *_ in files], lambda file: _read(file, sheet))
+def _open(
+    files: tuple[tuple[str, int, int], ...], spec: str, short: str, sheet: str | None, part: str | None
+) -> Source:
+    table = read_all([Path(file) for file, *_ in files], lambda file: _read(file, sheet, part))
     sample = _sample(table)
-    for change in (name_classes, one_spelling, unfold, add_entities):
+    for change in (name_classes, one_spelling, chained, unfold, add_entities, reshape):
         if (changed := change(table, sample)) is not table:
             table, sample = changed, _sample(changed)
     layout = recognise(table.columns, sample)
-    return Source(short, spec, Rows(table.data, table.json), table.columns, layout, table.digest, table.notes)
+    rows = Rows(table.data, table.json)
+    if edit := padded(table.columns, sample):
+        rows = rows.edited(edit)
+    return Source(short, spec, rows, table.columns, layout, table.digest, table.notes, None, table.made, table.lists)
 
 
 def _sample(table: Table) -> list[dict[str, Any]]:
@@ -166,9 +181,12 @@ def _sample(table: Table) -> list[dict[str, Any]]:
     return list(Rows(table.data, table.json).spaced(SAMPLE))
 
 
-def _read(file: Path, sheet: str | None) -> Table:
+def _read(file: Path, sheet: str | None, part: str | None) -> Table:
     try:
-        return readers.read(file, sheet)
+        table = readers.read(file, sheet, part)
+        if part is not None and not table.lists and canonical(part) != "train":
+            raise InputError(f"There is no split {part!r} in {file.name}: a single file is all train.", SPLIT)
+        return table
     except OSError as error:
         raise InputError(
             f"{file.name[:80]!r} cannot be read: {(error.strerror or str(error)).lower()}.", FIELD

@@ -7,7 +7,7 @@ import heapq
 import json
 import weakref
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +15,9 @@ import numpy as np
 from core.config import RunConfig
 from core.data import deal
 from core.data.deal import Units
-from core.data.formats import as_text
+from core.data.formats import as_text, is_bad
 from core.data.rows import Rows
+from core.data.template import names_column
 from core.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -44,12 +45,22 @@ def split_source(source: Source, config: RunConfig) -> Split:
     holds for it (`source.held`); else the fold `data.fold` of `data.folds`; else the share `data.validation`. Fold and
     share follow `training.seed`, are fair to the values of `data.stratify` (or to the label, where the rows have one),
     and never part the rows of one value of `data.group_by`. With the fix drop_leaked the training rows that ask what a
-    row kept back or held out asks are on neither side.
+    row kept back or held out asks are on neither side, and rows whose answer is marked as a bad one never are.
 
     Raises:
-        InputError: a column is not there, or the rows cannot be parted so; `field` says which setting.
+        InputError: no row is left; a column is not there, or the rows cannot be parted so; `field` says which setting.
     """
-    parts = _parted(source, config)
+    places = _desired(source, config)
+    if places is None:
+        parts = _parted(source, config)
+    else:
+        gone, held = len(source.rows) - len(places), source.held
+        still = None if held is None else np.flatnonzero(np.isin(places, held))
+        made = _parted(replace(source, rows=source.rows.take(places), held=still), config)
+        column = source.layout.roles["desired"]
+        many = "1 row is" if gone == 1 else f"{gone:,} rows are"
+        note = f"{many} on neither side: {column!r} marks the answer as a bad one."
+        parts = Split(places[made.train].tolist(), places[made.validation].tolist(), [*made.notes, note])
     return _without_leaked(source, parts, config) if "drop_leaked" in config.data.fixes else parts
 
 
@@ -65,6 +76,25 @@ def _parted(source: Source, config: RunConfig) -> Split:
         return split_fold(source.rows, data.folds, data.fold, seed, stratify, data.group_by)
     share = data.validation if isinstance(data.validation, float) else 0.0
     return split(source.rows, share, seed, stratify, data.group_by)
+
+
+def _desired(source: Source, config: RunConfig) -> np.ndarray | None:
+    """The positions of the rows whose answer is not marked as a bad one; None where no row's is.
+
+    Raises:
+        InputError: (field data.path) every row's is.
+    """
+    name = source.layout.roles.get("desired")
+    if name is None or name not in source.columns or names_column(config.data.template, name, source.columns):
+        return None
+    good = np.flatnonzero([not is_bad(value) for value in column(source.rows, name)])
+    if not len(good):
+        raise InputError(
+            f"Every row is marked as a bad answer by {name!r}, so none is left to learn from. If it marks something "
+            "else, leave it out: data.roles with desired empty.",
+            "data.path",
+        )
+    return good if len(good) < len(source.rows) else None
 
 
 def _without_leaked(source: Source, parts: Split, config: RunConfig) -> Split:

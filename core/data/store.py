@@ -119,7 +119,8 @@ def find(key: str) -> Table | None:
         os.utime(folder / MANIFEST)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException):
         return None
-    return Table(data, facts["columns"], frozenset(facts["json"]), facts["notes"], facts["digest"])
+    lists = tuple(facts.get("lists", ()))
+    return Table(data, facts["columns"], frozenset(facts["json"]), facts["notes"], facts["digest"], lists=lists)
 
 
 def keep(key: str, table: Table) -> Table:
@@ -130,7 +131,7 @@ def keep(key: str, table: Table) -> Table:
     facts: dict[str, Any] = {
         "parts": {part.name: part.stat().st_size for part in spill.parts},
         "columns": table.columns, "json": sorted(table.json), "notes": table.notes, "digest": table.digest,
-        "rows": table.data.num_rows,
+        "rows": table.data.num_rows, "lists": list(table.lists),
     }  # fmt: skip
     table.data = None  # a mapped folder cannot be renamed on Windows
     with _disk():

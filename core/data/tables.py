@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow as pa
 
+from core.data.values import whole
 from core.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Table:
         notes: what a person should know of how the file was read.
         digest: sha256 of the file's bytes, in hex.
         spill: where the rows lie that are too many for memory, until they are kept (core.data.store).
+        made: columns that were made here -> those that they follow from.
+        lists: the lists of rows that a JSON file holds, by name, where it holds several (core.data.parts).
     """
 
     data: pa.Table
@@ -47,6 +50,8 @@ class Table:
     notes: list[str] = field(default_factory=list)
     digest: str = ""
     spill: Spill | None = None
+    made: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    lists: tuple[str, ...] = ()
 
 
 class Collector:
@@ -72,8 +77,9 @@ class Collector:
             size: about how many bytes they are.
             plain: whether the values are such as orjson has read, which it writes faster.
         """
-        for row in rows:
+        for place, row in enumerate(rows):
             if not row.keys() <= self.names.keys():
+                rows = [*rows[:place], row := _named(row), *rows[place + 1 :]]
                 for name in row:
                     if name not in self.names:
                         self._name(name)
@@ -196,7 +202,15 @@ def _array(values: list[Any], as_json: bool) -> pa.Array:
     try:
         return pa.array(values, TEXT)
     except UnicodeEncodeError:
-        return pa.array(map(_whole, values), TEXT)
+        return pa.array([None if value is None else whole(value) for value in values], TEXT)
+
+
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose columns have names that UTF-8 can hold."""
+    named = {whole(name): value for name, value in row.items()}
+    if len(named) < len(row):
+        raise InputError("Two columns have names that differ only in characters that cannot be read.", "data.path")
+    return named
 
 
 def _dumped(values: list[Any]) -> list[Any]:
@@ -209,9 +223,4 @@ def _dumped(values: list[Any]) -> list[Any]:
 
 
 def _dump(value: Any) -> bytes | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _whole(text: str | None) -> str | None:
-    r"""Text that UTF-8 can hold: half of a surrogate pair (JSON's "\ud83d") becomes the replacement character."""
-    return None if text is None else text.encode("utf-8", "replace").decode()
+    return None if value is None else whole(json.dumps(value, ensure_ascii=False)).encode("utf-8")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from core.data.formats import Layout
+from core.data.formats import Layout, check_tags
 from core.data.turns import as_text
 from core.errors import InputError
 
@@ -24,11 +24,10 @@ def tagged_words(row: dict[str, Any], layout: Layout) -> tuple[list[str], list[s
     Raises:
         InputError: they are no lists, or not as many tags as words.
     """
+    check_tags(row, layout)
     words, tags = (row.get(layout.roles[role]) for role in ("tokens", "tags"))
     if not isinstance(words, list) or not isinstance(tags, list):
-        raise InputError("Words and tags are lists, and this row has none.", "data.path")
-    if len(words) != len(tags):
-        raise InputError(f"{len(words)} words and {len(tags)} tags: there must be a tag for each word.", "data.path")
+        raise InputError("words and tags are lists, and this row has none.", "data.path")
     return [as_text(word) for word in words], [as_text(tag).strip() or "O" for tag in tags]
 
 

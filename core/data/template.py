@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from core.data.formats import Layout, suggest_template, to_messages, tools
+from core.data.formats import Layout, check_desired, check_tags, suggest_template, to_messages, tools
+from core.data.media import refuse
 from core.data.named import NAMED, chat_template
+from core.data.reasoning import answer_of
 from core.data.segments import Part, Segment, fill
 from core.data.turns import last_answer
 from core.errors import InputError, nearest, unknown
@@ -77,7 +79,8 @@ def render(
         tokenizer: of the model: its beginning and end tokens, its chat template.
 
     Raises:
-        InputError: the template or the chat template cannot be used, or the row is no conversation.
+        InputError: the template or the chat template cannot be used, or the row is no conversation. Undesired: its
+            answer is marked as a bad one.
     """
     wording = Wording.meant(wording)
     if wording.text is None:
@@ -95,7 +98,12 @@ def render(
             "empty.",
             "data.system",
         )
-    return fill(row, parse(wording.text, tuple(row)), traits(tokenizer), wording.train_on)
+    parts = parse(wording.text, tuple(row))
+    if layout.roles.get("desired", "") not in [part.text for part in parts if part.column]:
+        check_desired(row, layout)
+    check_tags(row, layout)
+    refuse(row)
+    return fill(row, parts, traits(tokenizer), wording.train_on)
 
 
 def concerns_every_row(error: InputError, layout: Layout) -> bool:
@@ -180,6 +188,15 @@ def _no_column(name: str, columns: Sequence[str]) -> str:
     )
 
 
+def names_column(template: str | None, column: str, columns: Iterable[str]) -> bool:
+    """Whether a text template uses a column; one that does not fit uses none."""
+    text = Wording(template).text
+    try:
+        return text is not None and any(p.column and p.text == column for p in parse(text, tuple(columns)))
+    except InputError:
+        return False
+
+
 def check_template(template: str, columns: Iterable[str]) -> None:
     """Whether a template fits the columns.
 
@@ -191,19 +208,36 @@ def check_template(template: str, columns: Iterable[str]) -> None:
 
 
 def answer_text(
-    row: dict[str, Any], layout: Layout, wording: Wording | str | None, tokenizer: PreTrainedTokenizerFast
+    row: dict[str, Any],
+    layout: Layout,
+    wording: Wording | str | None,
+    tokenizer: PreTrainedTokenizerFast,
+    segments: Sequence[Segment] = (),
 ) -> str:
-    """The reference answer of a row: the last answer without its end token, stripped. What evaluation compares with."""
-    specials = None
-    if Wording.meant(wording).text is None:
-        messages = to_messages(row, layout)
-        last = last_answer(messages)
-        if last is None or "tool_calls" not in messages[last]:
-            return "" if last is None else str(messages[last]["content"]).strip()
-        specials = traits(tokenizer).specials  # those around a call: they are not in the text of what a model says
-    answer = [s for s in render(row, layout, wording, tokenizer) if s.answer][-1]
-    text = answer.text[: len(answer.text) - answer.end]
-    return (specials.sub("", text) if specials else text).strip()
+    """The reference answer of a row: the last answer without its reasoning and its end token, stripped.
+
+    What evaluation compares with. With `segments`, what `render` made of the row, it begins with what a template
+    without a generation prompt writes before the words, such as "ASSISTANT: ": the model has to write it.
+    """
+    if Wording.meant(wording).text is not None:
+        return answer_of(_last_words(segments or render(row, layout, wording, tokenizer)))
+    messages, specials = to_messages(row, layout), traits(tokenizer).specials
+    last = last_answer(messages)
+    if last is None:
+        return ""
+    if "tool_calls" in messages[last]:  # special tokens around a call are not in the text of what a model says
+        text = _last_words(segments or render(row, layout, wording, tokenizer))
+        return answer_of(specials.sub("", text) if specials else text)
+    want = answer_of(str(messages[last]["content"]))
+    whole = answer_of(_last_words(segments)) if segments else want
+    head = whole[: -len(want)] if want and whole.endswith(want) else ""
+    return answer_of(f"{specials.sub('', head) if specials else head}{want}")
+
+
+def _last_words(segments: Sequence[Segment]) -> str:
+    """The last answer without its end token."""
+    answer = [s for s in segments if s.answer][-1]
+    return answer.text[: len(answer.text) - answer.end]
 
 
 def prompt_segments(segments: Sequence[Segment]) -> list[Segment]:

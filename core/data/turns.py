@@ -1,13 +1,25 @@
-"""Conversations, however they are spelt, as chat messages: their roles, words, tool calls, and the tools they name."""
+"""Conversations, however they are spelt, as chat messages: their roles, words, reasoning and tool calls."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from core.data.blocks import Content, content_of
+from core.data.blocks import unused as unused_of_block
+from core.data.calls import KNOWN, calls_of, tools_of
+from core.data.marks import MARKS, is_muted, odd_marks
+from core.data.media import held_by
+from core.data.reasoning import KEY, KEYS, reasoning_of
+from core.data.values import as_text, is_empty, parsed
 from core.errors import InputError
+
+__all__ = [
+    "Message", "as_text", "before_answer", "conversation", "dialogue", "is_answer", "is_blank", "last_answer",
+    "learned", "role_of", "said", "tools_of", "turns_of", "unused_keys",
+]  # fmt: skip
 
 FIELD = "data.path"
 ROLES = {
@@ -19,23 +31,10 @@ ROLES = {
     "tool": "tool", "function": "tool", "observation": "tool", "ipython": "tool", "function_response": "tool",
     "tool_response": "tool", "tool_result": "tool",
 }  # fmt: skip
-CALLS = ("function_call", "tool_call", "tool_calls")  # speakers whose words are calls, as JSON
+CALLS = ("function_call", "tool_call", "tool_calls")  # speakers whose words are calls, as JSON; keys that hold calls
 Message = dict[str, Any]
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _SPEAKER = re.compile(r"\n\n(Human|Assistant):")
-
-
-def as_text(value: Any) -> str:
-    """A value as it stands in a text: text as it is, nothing for a missing value, JSON for all others.
-
-    Half a character (a lone surrogate, which no tokenizer takes) becomes the sign for what cannot be read.
-    """
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    if _SURROGATE.search(text):
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+_TOOL_KEYS = ("name", "tool_call_id")
 
 
 def role_of(name: Any) -> str | None:
@@ -57,12 +56,12 @@ def turns_of(value: Any) -> list[Any] | None:
 
 
 def conversation(value: Any, column: str, role: str, content: str) -> list[Message]:
-    """A conversation as chat messages, one for each turn.
+    """A conversation as chat messages.
 
     Each has "role" (system, user, assistant, tool) and "content", a text. An assistant's that calls tools has
-    "tool_calls": [{"type": "function", "function": {"name", "arguments"}, "id"?}, ...], where the arguments are an
-    object unless they are no JSON; one that is not to be learned has "weight": 0. A tool's may have "name" and
-    "tool_call_id".
+    "tool_calls": see `calls.calls_of`; one with reasoning of its own has "reasoning_content"; one that is not to be
+    learned has "weight": 0. A tool's may have "name" and "tool_call_id". A turn is a message, but for one of the user
+    that holds results of tools: each of these is one.
 
     Args:
         value: of the row: see `turns_of`.
@@ -70,15 +69,23 @@ def conversation(value: Any, column: str, role: str, content: str) -> list[Messa
         role, content: keys of a turn: who speaks, and the words.
 
     Raises:
-        InputError: no conversation, a role that is not known, or a turn that holds something else than text.
+        InputError: no conversation, a role that is not known, a turn that holds something else than text, or a call
+            that cannot be read.
     """
     turns = turns_of(value)
     if not turns:
         raise InputError(f"{column!r} holds no list of turns.", FIELD)
-    return [_message(turn, number, role, content) for number, turn in enumerate(turns, 1)]
+    made: list[Message] = []
+    for number, turn in enumerate(turns, 1):
+        speaker = _speaker(turn, number, role)
+        try:
+            made += _messages(turn, speaker, as_text(turn[role]).strip().casefold(), content)
+        except InputError as error:
+            raise InputError(f"turn {number}: {error}", error.field) from None
+    return made
 
 
-def _message(turn: Any, number: int, role: str, content: str) -> Message:
+def _speaker(turn: Any, number: int, role: str) -> str:
     if not isinstance(turn, dict) or role not in turn:
         raise InputError(f"turn {number} has no {role!r}.", FIELD)
     speaker = role_of(turn[role])
@@ -86,81 +93,51 @@ def _message(turn: Any, number: int, role: str, content: str) -> Message:
         raise InputError(
             f"turn {number} is by {as_text(turn[role])!r}, a role that is not known: {', '.join(ROLES)}.", FIELD
         )
-    message: Message = {"role": speaker, "content": _words(turn.get(content))}
+    return speaker
+
+
+def _messages(turn: dict[str, Any], speaker: str, name: str, key: str) -> list[Message]:
+    """A turn as the messages that it is: one, and more only where the user hands over results of tools."""
+    if medium := held_by({k: v for k, v in turn.items() if k != key}):
+        raise InputError(f"it holds {medium!r}: only text can be trained on.", FIELD)
+    held = content_of(turn.get(key), data=speaker == "tool")
+    message: Message = {"role": speaker, "content": held.words}
     if speaker == "assistant":
-        calls = _calls(turn.get("tool_calls")) or _calls(turn.get("function_call"))
-        if not calls and as_text(turn[role]).strip().casefold() in CALLS and (calls := _calls(message["content"])):
-            message["content"] = ""
-        if calls:
-            message["tool_calls"] = calls
-        if turn.get("weight") in (0, "0"):
-            message["weight"] = 0
+        return [_answer(turn, message, held, name)]
+    results = [
+        {"role": "tool", "content": words} | ({"tool_call_id": asked} if asked else {}) for words, asked in held.results
+    ]
     if speaker == "tool":
-        message |= {key: turn[key] for key in ("name", "tool_call_id") if isinstance(turn.get(key), str)}
+        if results and not message["content"]:
+            message = results[-1] | {"content": "\n".join(r["content"] for r in results)}
+        return [message | {k: turn[k] for k in _TOOL_KEYS if isinstance(turn.get(k), str)}]
+    return [*results, *([message] if held.texts or not results else [])]
+
+
+def _answer(turn: dict[str, Any], message: Message, held: Content, name: str) -> Message:
+    """A message of the assistant, with its calls, its reasoning and whether it is learned."""
+    calls = calls_of(turn.get("tool_calls")) or calls_of(turn.get("function_call")) or held.calls
+    if not calls and name in CALLS and message["content"].lstrip()[:1] in ("[", "{"):
+        calls, message["content"] = calls_of(message["content"]), ""
+    if calls:
+        message["tool_calls"] = calls
+    if reasoning := as_text(reasoning_of(turn)) or "\n".join(held.reasoning):
+        message[KEY] = reasoning
+    muted = set(held.muted)
+    if len(muted) > 1:
+        raise InputError(
+            "some of its blocks are marked as not to be learned and others not; only whole turns can be left out.",
+            FIELD,
+        )
+    if is_muted(turn) or muted == {True}:
+        message["weight"] = 0
     return message
-
-
-def _words(value: Any) -> str:
-    """A turn's words: text, or a list of blocks of which the text ones are joined."""
-    if isinstance(value, list) and all(isinstance(b, dict) for b in value):
-        odd = next((str(b.get("type")) for b in value if "text" not in b), None)
-        if odd is not None:
-            raise InputError(f"a turn holds a block of type {odd!r}: only text can be trained on.", FIELD)
-        return "\n".join(as_text(b["text"]) for b in value)
-    return as_text(value)
-
-
-def _calls(value: Any) -> list[Message]:
-    """Tool calls in the shape of OpenAI's, from that shape, from {"name", "arguments"}, or from JSON text of either."""
-    found = []
-    value = _parsed(value)
-    for call in [value] if isinstance(value, dict) else value if isinstance(value, list) else []:
-        call = _parsed(call)
-        asked = call.get("function", call) if isinstance(call, dict) else None
-        if not isinstance(asked, dict) or not isinstance(asked.get("name"), str):
-            return []
-        given: Any = next((asked[k] for k in ("arguments", "parameters", "args") if asked.get(k) is not None), {})
-        function = {"name": asked["name"], "arguments": _parsed(given)}
-        more = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
-        found.append({"type": "function", "function": function, **more})
-    return found
-
-
-def _parsed(value: Any) -> Any:
-    """JSON text of an object or a list as what it says; all else as it is."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
 
 
 def said(message: Message) -> str:
     """All that a message says, as text: its words, then its tool calls, a JSON object {"name", "arguments"} a line."""
     calls = [as_text(call["function"]) for call in message.get("tool_calls", [])]
     return "\n".join([*([message["content"]] if message["content"].strip() or not calls else []), *calls])
-
-
-def tools_of(value: Any, column: str) -> list[dict[str, Any]]:
-    """The tools that a row names: [{"type": "function", "function": {"name", "description", "parameters"}}, ...].
-
-    Args:
-        value: a list of them, one of them, JSON text of either, or nothing. column: its name, for errors.
-
-    Raises:
-        InputError: it is something else.
-    """
-    value = _parsed(value)
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return []
-    tools = [_parsed(tool) for tool in (value if isinstance(value, list) else [value])]
-    for tool in tools:
-        if not isinstance(tool, dict):
-            raise InputError(
-                f"{column!r} holds {as_text(tool)[:40]!r} where a tool as a JSON object is expected.", FIELD
-            )
-    return [tool if "function" in tool else {"type": "function", "function": tool} for tool in tools]
 
 
 def dialogue(text: str) -> list[Message] | None:
@@ -179,6 +156,73 @@ def is_answer(message: Message) -> bool:
     return message["role"] == "assistant" and message.get("weight", 1) != 0
 
 
+def is_blank(message: Message) -> bool:
+    """Whether a message says nothing: no words, no reasoning, no calls."""
+    return not said(message).strip() and not message.get(KEY, "").strip()
+
+
+def learned(messages: Sequence[Message]) -> list[int]:
+    """The places of the assistant's turns that are to be learned: no empty one, unless all of them are."""
+    asked = [i for i, m in enumerate(messages) if is_answer(m)]
+    return [i for i in asked if not is_blank(messages[i])] or asked
+
+
 def last_answer(messages: Sequence[Message]) -> int | None:
     """The place of the assistant's last turn that is to be learned, or None."""
-    return max((i for i, m in enumerate(messages) if is_answer(m)), default=None)
+    return max(learned(messages), default=None)
+
+
+def before_answer(turns: Sequence[Any], column: str, role: str, content: str) -> list[Any]:
+    """The turns in front of the one that is the last answer; all of them where there is none. See `conversation`."""
+    if not turns:
+        return []
+    messages = conversation(list(turns), column, role, content)
+    last = last_answer(messages)
+    if last is None:
+        return list(turns)
+    count = sum(m["role"] == "assistant" for m in messages[:last])
+    answers = [i for i, turn in enumerate(turns) if role_of(turn[role]) == "assistant"]
+    return list(turns[: answers[count]])
+
+
+def unused_keys(value: Any, role: str, content: str) -> dict[str, Any]:
+    """What turns, their blocks and their calls hold and nobody reads: the path of the key -> a value of it.
+
+    A path is such as "name", "content.cache_control" or "tool_calls.index". Keys without a value (null, an empty text,
+    list or object) are none; a conversation that cannot be read has none.
+
+    Args:
+        value, role, content: see `conversation`.
+    """
+    found: dict[str, Any] = {}
+    for turn in turns_of(value) or []:
+        if isinstance(turn, dict):
+            for path, held in _unused(turn, role, content):
+                found.setdefault(path, held)
+    return found
+
+
+def _unused(turn: dict[str, Any], role: str, content: str) -> Iterator[tuple[str, Any]]:
+    speaker = role_of(turn.get(role))
+    known = {role, content, *MARKS}
+    if speaker == "assistant":
+        known |= {"tool_calls", "function_call"} | {k for k in KEYS if isinstance(turn.get(k), str | list)}
+        yield from odd_marks(turn).items()
+    elif speaker == "tool":
+        known |= {k for k in _TOOL_KEYS if isinstance(turn.get(k), str)}
+    for key, held in turn.items():
+        if key not in known and not is_empty(held):
+            yield key, held
+    if isinstance(blocks := turn.get(content), list) and speaker != "tool":
+        for block in blocks:
+            for key, held in unused_of_block(block) if isinstance(block, dict) else ():
+                yield f"{content}.{key}", held
+    if speaker == "assistant":
+        for name in ("tool_calls", "function_call"):
+            calls = parsed(turn.get(name))
+            for call in calls if isinstance(calls, list) else [calls]:
+                inner = parsed(call.get("function")) if isinstance(call, dict) else None
+                for each in (call, inner):
+                    for key, held in each.items() if isinstance(each, dict) else ():
+                        if key not in KNOWN and not is_empty(held):
+                            yield f"{name}.{key}", held

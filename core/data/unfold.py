@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -32,11 +33,41 @@ def unfold(table: Table, sample: Sequence[Row]) -> Table:
     Raises:
         InputError: field "data.path"; an item of the list is no object.
     """
+    if (shelf := _shelf(table, sample)) is not None:
+        table = replace(derived("paragraphs", table.digest, lambda: _asked_about(table, shelf)), digest=table.digest)
+        return table
     column = list_of_examples(table, sample)
     if column is None:
         return table
     made = derived(f"unfolded {column}", table.digest, lambda: _unfolded(table, column, sample))
-    return Table(made.data, made.columns, made.json, [*table.notes, *made.notes], table.digest)
+    return replace(table, data=made.data, columns=made.columns, json=made.json, notes=[*table.notes, *made.notes])
+
+
+def _shelf(table: Table, sample: Sequence[Row]) -> str | None:
+    """The column of paragraphs with the questions about each, as SQuAD's own files keep them; else None."""
+    column = Look(table.columns, []).named(("paragraphs",))
+    values = [row.get(column) for row in sample] if column else []
+    lists = [v for v in values if isinstance(v, list) and v and all(isinstance(p, dict) for p in v)]
+    fits = all(isinstance(p.get("qas"), list) and "context" in p for paragraphs in lists for p in paragraphs)
+    return column if 2 * len(lists) > len(values) and fits else None
+
+
+def _asked_about(table: Table, column: str) -> Table:
+    """A row for each question about each paragraph."""
+
+    def rows() -> Iterator[Row]:
+        for row in Rows(table.data, table.json):
+            for paragraph in row.pop(column) or []:
+                for asked in (paragraph.get("qas") or []) if isinstance(paragraph, dict) else []:
+                    yield row | {"context": paragraph.get("context")} | (asked if isinstance(asked, dict) else {})
+
+    made = collect(rows())
+    made.notes = [
+        *table.notes,
+        f"Each question of {column!r} became a row of its own ({table.data.num_rows:,} rows -> "
+        f"{made.data.num_rows:,}).",
+    ]
+    return made
 
 
 def _unfolded(table: Table, column: str, sample: Sequence[Row]) -> Table:
@@ -49,7 +80,7 @@ def _unfolded(table: Table, column: str, sample: Sequence[Row]) -> Table:
 
     def rows() -> Iterator[Row]:
         nonlocal empty
-        for number, row in enumerate(Rows(table.data, table.json), 1):
+        for number, row in enumerate(Rows(table.data, table.json)):
             items = row.pop(column) or []
             empty += not items
             for item in items if isinstance(items, list) else [items]:
@@ -80,6 +111,8 @@ def list_of_examples(table: Table, sample: Sequence[Row]) -> str | None:
         return None
     [column] = lists
     items = [item for row in sample for item in _items(row, column)]
+    if folded(column) == "segments" and all(isinstance(item.get("label"), bool | int) for item in items):
+        return None  # a text in pieces, which core.data.readable refuses
     if (keys := keys_of(items)) and any(role_of(item.get(keys["role"])) for item in items):
         return None
     own, fields = [c for c in table.columns if c != column], list(dict.fromkeys(key for item in items for key in item))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.config import RunConfig
+from core.data.reasoning import answer_of
 from core.data.sources import Source
 from core.data.template import Wording
 from core.evaluation import frequent
@@ -72,7 +73,7 @@ class Measured:
         """What a metric takes, by name. `written`: what the model wrote freely instead of the label that was chosen."""
         made: dict[str, Callable[[], Sequence[Any]]] = {
             "references": lambda: self.rows.wants,
-            "predictions": lambda: [a.written if written else a.text for a in self.answers],
+            "predictions": lambda: [answer_of(a.written) if written else a.text for a in self.answers],
             "stopped": lambda: [a.stopped for a in self.answers],
             "nll": lambda: [nll for nll, _ in self.surprises],
             "tokens": lambda: [tokens for _, tokens in self.surprises],

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.config import RunConfig
-from core.data.dataset import open_examples, open_heldout
+from core.data.dataset import open_examples, open_heldout, readable
 from core.data.encode import encode, encode_prompt, is_blank, tokenise
 from core.data.formats import answer_column, as_text
 from core.data.sides import encode_question, encode_sides, ids_of_sides, parted, sides
@@ -18,6 +18,7 @@ from core.data.sources import Source, open_data
 from core.data.split import split_source
 from core.data.template import Segment, Wording, answer_text, concerns_every_row, parse, prompt_segments, render
 from core.errors import InputError
+from core.limits import refuse_rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -99,6 +100,7 @@ def choose(config: RunConfig | None, data: str | None, split: str | None, max_ro
     if len(places) > max_rows:
         notes.append(f"{max_rows:,} of {len(places):,} rows, evenly spaced (evaluation.max_rows).")
         places = [places[i * len(places) // max_rows] for i in range(max_rows)]
+    refuse_rows(len(places), "evaluation.data")
     return Chosen(source, places, which, notes)
 
 
@@ -119,7 +121,7 @@ def _split(split: str | None) -> tuple[str, str]:
 def _open(config: RunConfig | None, spec: str) -> Source:
     """Rows of their own, read as those of the config are."""
     try:
-        return open_data(spec) if config is None else open_heldout(config, spec)
+        return readable(open_data(spec)) if config is None else open_heldout(config, spec)
     except InputError as error:
         raise InputError(str(error), "evaluation.data") from None
 
@@ -188,7 +190,7 @@ def prepare(
         out.places.append(place)
         out.prompts.append((encode_question if apart else encode_prompt)(asked, tokenizer, max(1, min(limit, room))))
         out.shown.append("".join(s.text for s in asked))
-        out.wants.append(answer_text(row, source.layout, wording, tokenizer))
+        out.wants.append(answer_text(row, source.layout, wording, tokenizer, segments))
         both = parted(encoded) if apart else {"input_ids": encoded.input_ids, "labels": encoded.labels}
         out.examples.append((both["input_ids"], both["labels"]))
         out.sizes.append(len(str(tokenizer.decode(answer, skip_special_tokens=True)).encode("utf-8", "replace")))
@@ -213,13 +215,14 @@ def labels(
     `apart`: see `prepare`.
     """
     found: dict[str, list[Segment]] = {}
+    wording = Wording.of(config.data)
     for place in places:
+        row = source.rows[place]
         try:
-            segments = render(source.rows[place], source.layout, Wording.of(config.data), tokenizer)
+            segments = render(row, source.layout, wording, tokenizer)
         except InputError:
             continue  # training leaves such a row out, too
-        answer = [s for s in segments if s.answer][-1]
-        label = answer.text[: len(answer.text) - answer.end].strip()
+        label = answer_text(row, source.layout, wording, tokenizer, segments)
         if label and label not in found:
             found[label] = segments
             if len(found) > most:

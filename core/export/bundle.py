@@ -24,6 +24,13 @@ from core.runs.state import Stopped
 # The code that renders prompts goes into the package as it is, as a small library of its own: what is shipped renders
 # and cuts a prompt by the very functions that training called. run.py is one of core/export/packages/run_*.py.
 LIBRARY = "tunesmith"
+TELEMETRY = "core.telemetry"
+BEGINNING = f'''"""How Tunesmith renders a prompt and cuts it into tokens; without any telemetry."""
+
+from {LIBRARY}.telemetry import switch_off
+
+switch_off()
+'''
 RENAMED = {
     "core.export.packages.tokenizer": "plain",
     "transformers.utils.chat_template_utils": "plain",  # its one function that is used; plain.py has the same
@@ -46,8 +53,8 @@ def write(folder: Path, settings: dict[str, Any], entry: str, target: Target, re
     """
     _text(folder / "run.py", _moved(entry))
     (folder / LIBRARY).mkdir(exist_ok=True)
-    _text(folder / LIBRARY / "__init__.py", '"""How Tunesmith renders a prompt and cuts it into tokens."""\n')
-    for module, name in carried(entry).items():
+    _text(folder / LIBRARY / "__init__.py", BEGINNING)
+    for module, name in carried(entry).items() | {(TELEMETRY, "telemetry")}:
         _text(folder / LIBRARY / f"{name}.py", _moved(module))
     lines = [*needed(target, settings["kind"]), TOKENIZERS, *([JINJA] if settings.get("chat") else []), *requirements]
     _text(folder / "requirements.txt", "\n".join(lines) + "\n")

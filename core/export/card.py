@@ -33,6 +33,10 @@ DOES = {
     "token_classification": "tags the words of a text",
     "feature_extraction": "makes a vector of a text, to compare texts by",
 }
+SILENT = (
+    "onnxruntime reports its use to its makers by default. run.py switches that off; a program of your own does so by "
+    "`ORT_DISABLE_TELEMETRY=1` in its environment, before onnxruntime is loaded."
+)
 PATHS = ("path", "data")  # settings that name a file or a folder
 SPDX = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "gpl-3.0", "llama3.2", "gemma", "openrail"}
 
@@ -104,6 +108,8 @@ def _use(settings: Mapping[str, Any], target: Target) -> str:
         lines.append("Batches: fill shorter rows on the right, with the pad token of genai_config.json.")
     if settings["kind"] != "reader":
         lines.append("Without a text it asks for one. It answers greedily, and stops at the model's end token.")
+    if target.offers[settings["kind"]].runtime != "openvino":
+        lines.append(SILENT)
     return "\n".join([*lines, f"It runs on: {target.sentence}"])
 
 

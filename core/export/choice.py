@@ -58,7 +58,7 @@ def _cost(report: Mapping[str, Any]) -> float:
 def _why(best: str, kept: Mapping[str, Mapping[str, Any]], compared: Mapping[str, Mapping[str, Any]]) -> str:
     report = kept[best]
     if len(compared) == 1:
-        return f"The only one that was made so far; it keeps the quality of PyTorch{_as_far_as(report)}."
+        return f"The only one that was made so far: {_quality(report)}."
     largest = max(compared, key=lambda name: compared[name]["bytes"])
     parts = []
     if largest != best:
@@ -70,13 +70,20 @@ def _why(best: str, kept: Mapping[str, Mapping[str, Any]], compared: Mapping[str
     lost = [name for name in compared if name not in kept]
     end = f"; {' and '.join(lost)} would lose quality" if lost else ""
     body = " and ".join(parts) or "The best in size and speed together"
-    return f"{body[0].upper()}{body[1:]}, with the quality of PyTorch{_as_far_as(report)}{end}."
+    return f"{body[0].upper()}{body[1:]}, {_quality(report)}{end}."
 
 
-def _as_far_as(report: Mapping[str, Any]) -> str:
-    """What makes of an equal quality only a likely one: a metric that is lower, but not beyond chance."""
-    metric = report["metric"]
-    if metric is None or metric["onnx"] is None or metric["onnx"] >= metric["pytorch"]:
-        return ""
+def _quality(report: Mapping[str, Any]) -> str:
+    """What it costs: how many answers differ, and the metric; one that is lower by what may be chance is said so."""
+    differ, metric = round((1 - report["same"]) * report["rows"]), report["metric"]
+    answers = (
+        f"{differ} of {report['rows']} answers differ from PyTorch's"
+        if differ
+        else f"all {report['rows']} answers equal"
+    )
+    if metric is None or metric["onnx"] is None:
+        return answers
     name, now, then = metric["name"].replace("_", " "), f"{metric['onnx']:.3f}", f"{metric['pytorch']:.3f}"
-    return f" as far as {report['rows']} rows can tell ({name} {now} instead of {then}, which may be chance)"
+    if metric["onnx"] >= metric["pytorch"]:
+        return answers + (f", {name} {now} against {then}" if differ else "")
+    return f"{answers}, {name} {now} instead of {then}, which on so few rows may be chance"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.config import RunConfig
-from core.data.dataset import open_examples, open_heldout
+from core.data.dataset import open_examples, open_heldout, readable
 from core.data.encode import encode, encode_prompt
 from core.data.formats import ROLES_OF, Layout, answer_column, suggest_template, to_messages, tools, unanswered
 from core.data.segments import Segment
@@ -85,7 +85,7 @@ def ask(
             continue  # a conversation that cannot be used; training leaves it out too
         prompts.append(_prompt(segments, tokenizer, limit, apart))
         right.append([i for i in (encode_sides if apart else encode)(segments, tokenizer, limit).labels if i >= 0])
-        wants.append(answer_text(row, source.layout, wording, tokenizer))
+        wants.append(answer_text(row, source.layout, wording, tokenizer, segments))
         rows.append(plain(asked_of(row, source.layout)))
     if not prompts:
         raise InputError(f"No row of {source.name} can be asked, so nothing could be compared.", "evaluation.data")
@@ -103,7 +103,7 @@ def _source(config: RunConfig | None, data: str | None) -> tuple[Source, list[in
     """The rows to ask from: their source, which of them, and what they are called."""
     named = data or (config.evaluation.data if config is not None else None)
     if named is not None or config is None:
-        source = open_data(named or "") if config is None else open_heldout(config, named or "")
+        source = readable(open_data(named or "")) if config is None else open_heldout(config, named or "")
         return source, list(range(len(source.rows))), "rows" if data else "held-out rows"
     source = open_examples(config)
     kept = split_source(source, config).validation
@@ -137,7 +137,7 @@ def form(wording: Wording, layout: Layout, columns: list[str], tokenizer: Any) -
     A package knows no names of formats: it gets the chat template itself.
     """
     template, optional = wording.text, list[str]()
-    if template is None and layout.name == "preference" and layout.conversational:
+    if template is None and _as_talk(layout):
         layout, columns = TALK, ["messages"]  # see asked_of
     if template is None:
         roles = {role.name: role for role in ROLES_OF[layout.name] if role.name in layout.roles}
@@ -168,9 +168,15 @@ def _chat_template(wording: Wording, tokenizer: Any) -> str | None:
     return wording.chat_template(tokenizer) or (tokenizer.get_chat_template() if tokenizer.chat_template else None)
 
 
+def _as_talk(layout: Layout) -> bool:
+    """Whether rows are conversations in several columns, which a package is asked as messages."""
+    return layout.conversational and layout.name not in ("sharegpt", "messages")
+
+
 def asked_of(row: dict[str, Any], layout: Layout) -> dict[str, Any]:
-    """The row without its last answer where it is a conversation; preferences as the messages that were chosen."""
-    if layout.name == "preference" and layout.conversational:
+    """The row without its last answer where it is a conversation; preferences, and rows with earlier turns, as the
+    messages that are learned."""
+    if _as_talk(layout):
         messages = to_messages(row, layout)
         return {"messages": messages[: last_answer(messages)], "tools": tools(row, layout)}
     return unanswered(row, layout)

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import InputError
-from core.paths import is_public
+from core.models.hub_access import home, of_one_person
 
 TIMEOUT_S = 6.0
 WORDS = {"model": ("model folder", "model"), "dataset": ("file", "data set")}
 Kind = Literal["model", "dataset"]
 _TOKEN: ContextVar[str | None] = ContextVar("hub_token", default=None)
+_OWNER: ContextVar[bool] = ContextVar("hub_owner", default=False)
 
 
 class Unreachable(InputError):
@@ -38,29 +39,43 @@ def checked_token(value: str | None, field: str = "data.path") -> str:
 
 
 @contextlib.contextmanager
-def session_token(value: str | None) -> Iterator[None]:
+def session_token(value: str | None, owner: bool = False) -> Iterator[None]:
     """Within it, the Hub is asked with this token, in this thread; it is written nowhere. Nothing: as without it.
+
+    Args:
+        owner: the owner of a public page asks, to whom this machine's own token and cache belong.
 
     Raises:
         InputError: it holds what no token does.
     """
-    mark = _TOKEN.set(checked_token(value) or None)
+    mark, owned = _TOKEN.set(checked_token(value) or None), _OWNER.set(owner)
     try:
         yield
     finally:
         _TOKEN.reset(mark)
+        _OWNER.reset(owned)
 
 
-def _token(kind: Kind) -> str | bool | None:
-    """The session's token, else this machine's (HF_TOKEN); strangers do not read data sets with the latter."""
-    return _TOKEN.get() or (False if kind == "dataset" and is_public() else None)
+def _machines() -> bool:
+    """Whether this machine's token and cache may be used; on a public page they serve its owner alone."""
+    return of_one_person() or _OWNER.get()
 
 
-def token_mark(kind: Kind) -> str:
+def _token() -> str | bool | None:
+    """The session's token, else this machine's (HF_TOKEN, or of `hf auth login`) where it may be used, else none."""
+    return _TOKEN.get() or (None if _machines() else False)
+
+
+def _cache() -> Path | None:
+    """Where files are kept: None for this machine's own cache; those that strangers fetched lie apart, by token."""
+    return None if _machines() else home(_TOKEN.get() or "") / "hub"
+
+
+def token_mark() -> str:
     """What tells one token from another and tells nothing of it: what was fetched with one is not shown to another."""
     from huggingface_hub import get_token
 
-    token = _token(kind)
+    token = _token()
     token = (get_token() or "") if token is None else token or ""
     return hashlib.sha256(str(token).encode()).hexdigest() if token else ""
 
@@ -86,7 +101,7 @@ def look_up(kind: Kind, name: str, field: str, revision: str | None = None, size
     from huggingface_hub import HfApi
 
     with _plain(kind, name, field, revision):
-        api = HfApi(endpoint=_endpoint(), token=_token(kind))
+        api = HfApi(endpoint=_endpoint(), token=_token())
         ask = api.model_info if kind == "model" else api.dataset_info
         info = ask(name, revision=revision, timeout=TIMEOUT_S, files_metadata=sizes)
         return Listing(info.sha or "", {s.rfilename: s.size or 0 for s in info.siblings or []})
@@ -104,8 +119,8 @@ def download(kind: Kind, name: str, files: list[str], field: str, sha: str) -> l
         return [
             Path(
                 hf_hub_download(
-                    name, file, repo_type=kind, revision=sha, endpoint=_endpoint(), token=_token(kind),
-                    etag_timeout=TIMEOUT_S,
+                    name, file, repo_type=kind, revision=sha, endpoint=_endpoint(), token=_token(),
+                    cache_dir=_cache(), etag_timeout=TIMEOUT_S,
                 )
             )
             for file in files
@@ -163,7 +178,7 @@ def _kept(kind: Kind, name: str, revision: str | None) -> Path | None:
     from huggingface_hub.file_download import repo_folder_name
 
     folder = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type=kind) / "snapshots"
-    if is_public() or not folder.is_dir():
+    if not _machines() or not folder.is_dir():
         return None
     kept = [p for p in folder.iterdir() if p.is_dir() and revision in (None, p.name)]
     return max(kept, key=lambda p: p.stat().st_mtime, default=None)

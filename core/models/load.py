@@ -9,7 +9,7 @@ import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ import transformers
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, cached_file
 from transformers.utils import logging as transformers_logging
 
 from core.errors import InputError
@@ -82,6 +83,7 @@ def load_base(
     """
     name = _source(path)
     config = _config_for(path, name, revision, head, labels)
+    _refuse_parts_elsewhere(path, name, revision, config)
     before = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()  # what is wrong with the weights we say ourselves
     try:
@@ -112,6 +114,25 @@ def load_base(
     if lost:
         raise _bad(path, f"has incomplete weights: {len(lost)} are missing or of another shape, such as {lost[0]}")
     return model.eval()
+
+
+def _refuse_parts_elsewhere(path: str, name: str, revision: str | None, config: Any) -> None:
+    """InputError where an index of weights in several files names one outside of the model's own folder.
+
+    transformers 5.23 joins these names to the folder as they are (CVE-2026-75104), and reads what is there.
+    """
+    own = str(getattr(config, "transformers_weights", None) or SAFE_WEIGHTS_INDEX_NAME)  # a config may name another
+    if not own.endswith(".index.json"):
+        return
+    try:
+        index = cached_file(name, own, revision=revision or "main", _raise_exceptions_for_missing_entries=False)
+    except (OSError, ValueError) as error:
+        raise _bad(path, _why(error, name)) from error
+    parts = (read_json(index) or {}).get("weight_map") if index is not None else None
+    for part in parts.values() if isinstance(parts, dict) else ():
+        ways = (PurePosixPath(str(part)), PureWindowsPath(str(part)))
+        if any(way.is_absolute() or way.anchor or ".." in way.parts for way in ways):
+            raise _bad(path, f"has an index of weights that names a file elsewhere: {str(part)[:200]!r}")
 
 
 def _config_for(path: str, name: str, revision: str | None, head: Head, labels: Sequence[str]) -> Any:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from core.config import RunConfig
 from core.data.lengths import Lengths, Load, count_updates
+from core.models.heads import head_of
 from core.models.shapes import Shape, read_shape
 from core.models.speed import ENCODED_ROWS, START_S, WRITTEN_S, Rate, Work, rate_before, rate_of
 from core.models.ways import WAYS, optimizer_bytes
@@ -71,17 +72,20 @@ class CutOff:
     fits: bool
 
 
-def estimate(config: RunConfig, lengths: Lengths, kept: int = 0, machine: Machine | None = None) -> Estimate:
+def estimate(
+    config: RunConfig, lengths: Lengths, kept: int = 0, machine: Machine | None = None, labels: int = 0
+) -> Estimate:
     """Predict a training.
 
     Args:
         config: of the run. lengths: of the rows to train on (`core.data.lengths.measure_lengths`).
         kept: rows that are kept back to validate with. machine: None for this one as it is now.
+        labels: that a head of its own is to tell apart (`core.data.labels.head_labels`).
 
     Raises:
         InputError: the model's files do not say its sizes.
     """
-    predictor = _Predictor(config, lengths, kept, machine)
+    predictor = _Predictor(config, lengths, kept, machine, labels)
     return predictor.at(predictor.load(config.data.max_tokens))
 
 
@@ -91,6 +95,7 @@ def by_cut_off(
     kept: int = 0,
     machine: Machine | None = None,
     limits: Sequence[int] | None = None,
+    labels: int = 0,
 ) -> list[CutOff]:
     """What each of some limits would cost, ascending: for a limit that is moved by hand.
 
@@ -100,7 +105,7 @@ def by_cut_off(
     Raises:
         InputError: as `estimate`.
     """
-    predictor = _Predictor(config, lengths, kept, machine)
+    predictor = _Predictor(config, lengths, kept, machine, labels)
     if limits is None:
         longest = max(lengths.tokens, default=8)
         top = max(32, -(-longest * 11 // 80) * 8)
@@ -121,10 +126,10 @@ def by_cut_off(
 class _Predictor:
     """All that does not depend on the limit, found once."""
 
-    def __init__(self, config: RunConfig, lengths: Lengths, kept: int, machine: Machine | None) -> None:
+    def __init__(self, config: RunConfig, lengths: Lengths, kept: int, machine: Machine | None, labels: int) -> None:
         self.config, self.lengths, self.kept = settled(config), lengths, kept
         self.machine = machine or this_machine()
-        self.shape = read_shape(config.model.path, config.model.revision)
+        self.shape = read_shape(config.model.path, config.model.revision).with_head(head_of(config), labels)
         counted = rate_of(self.machine)
         self.rate: Rate = rate_before(self.config, self.machine, counted, self._update_of) or counted
 
@@ -255,10 +260,10 @@ def peak_parts(
         "gradients": 4.0 * trained,
         "optimizer": moments,
         "activations": number * spare * (token * tokens + square * tokens * widest + fixed),
-        "logits": 4.0 * shape.vocabulary * tokens * max(1 + 2 * trained_share, 2.0),
+        "logits": 4.0 * shape.outputs * tokens * max(1 + 2 * trained_share, 2.0),
     }
     measured = min(kept, max(8, 2 * size))
-    numbers = min(measured * longest * shape.vocabulary, max(ENOUGH, longest * shape.vocabulary))
+    numbers = min(measured * longest * shape.outputs, max(ENOUGH, longest * shape.outputs))
     validation = {
         "gradients": 0.0,
         "optimizer": moments,
@@ -296,7 +301,7 @@ def work_of(config: RunConfig, shape: Shape, tokens: float, width: float, traine
         flops=flops,
         activations=4 * shape.layers * (tokens * (token + square * width) + passes * fixed)
         + 12 * tokens * shape.hidden,
-        logits=4 * tokens * shape.vocabulary * (1 + 2 * trained_share),
+        logits=4 * tokens * shape.outputs * (1 + 2 * trained_share),
         trained=trained,
         calls=shape.layers * passes,
         adapter=adapter,

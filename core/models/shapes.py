@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from core.errors import InputError
 from core.models.catalog import read_config, weights
+from core.models.heads import ENCODERS, LABEL, TAGS, Head
 from core.models.tokenizer import FIELD, model_folder
 
 
@@ -63,6 +64,8 @@ class Shape:
         parameters: all weights; counted from the files where they are here, else computed.
         tied: whether the output layer is the embedding.
         bytes: size of the weight files, or None where they are not here.
+        fresh: matrices of a head that is made anew (rows, columns; a vector has one column), trained by any method.
+        outputs: of the last layer, for each token: the vocabulary, or the labels of a head.
     """
 
     family: str
@@ -79,6 +82,8 @@ class Shape:
     tied: bool
     saved: Saved
     bytes: int | None = None
+    fresh: tuple[tuple[int, int], ...] = ()
+    outputs: int = 0
 
     @property
     def inside(self) -> int:
@@ -88,7 +93,24 @@ class Shape:
     @property
     def head(self) -> int:
         """Multiplications for one token's logits."""
-        return self.hidden * self.vocabulary
+        return self.hidden * self.outputs
+
+    def with_head(self, head: Head, labels: int) -> Shape:
+        """The model with the head that a run trains; one that writes is the model as it is.
+
+        A decoder's head for labels is one matrix; encoders of transformers have a layer of the hidden width before it.
+
+        Args:
+            labels: how many there are to choose from (tags, where each token has one).
+        """
+        if head.writes:
+            return self
+        if head not in (LABEL, TAGS):
+            return replace(self, outputs=0)
+        encoder = self.family in ENCODERS
+        fresh = [(self.hidden, labels)] + ([(labels, 1)] if encoder or head is TAGS else [])
+        fresh += [(self.hidden, self.hidden), (self.hidden, 1)] if encoder and head is LABEL else []
+        return replace(self, fresh=tuple(fresh), outputs=labels)
 
     def targets(self, wanted: str | tuple[str, ...]) -> list[Linear]:
         """The linear layers of a block that a LoRA setting names; `all-linear` means all."""
@@ -135,7 +157,16 @@ def shape_of(config: dict[str, Any], counted: int | None = None, size: int | Non
     tied = bool(values["tie_word_embeddings"])
     inside = sizes.layers * sum(linear.inputs * linear.outputs for linear in sizes.linears)
     computed = inside + sizes.others + sizes.hidden * sizes.vocabulary * (1 if tied else 2)
-    return Shape(family, known, *sizes[:-1], parameters=counted or computed, tied=tied, saved=kind.saved, bytes=size)
+    return Shape(
+        family,
+        known,
+        *sizes[:-1],
+        parameters=counted or computed,
+        tied=tied,
+        saved=kind.saved,
+        bytes=size,
+        outputs=sizes.vocabulary,
+    )
 
 
 # Families

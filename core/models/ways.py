@@ -40,9 +40,10 @@ class Way:
 
 
 def trained_weights(config: RunConfig, shape: Shape) -> int:
-    """How many weights are trained; layers that a head makes anew are not counted."""
+    """How many weights are trained, those of a head that is made anew among them (see `Shape.with_head`)."""
     added = WAYS[config.method.name].added
-    return shape.parameters if added is None else sum(math.prod(matrix) for matrix in added(shape, config.method))
+    own = shape.parameters if added is None else sum(math.prod(matrix) for matrix in added(shape, config.method))
+    return own + sum(map(math.prod, shape.fresh))
 
 
 def optimizer_bytes(config: RunConfig, shape: Shape) -> float:
@@ -52,6 +53,7 @@ def optimizer_bytes(config: RunConfig, shape: Shape) -> float:
     name, added = config.training.optim, WAYS[config.method.name].added
     if name == "adafactor":
         matrices = added(shape, config.method) if added is not None else _whole(shape)
+        matrices = [*matrices, *((rows, columns, 1) for rows, columns in shape.fresh)]
         return 4.0 * sum((rows + columns if columns > 1 else rows) * count for rows, columns, count in matrices)
     return (2.0 if "8bit" in name else 8.0) * trained_weights(config, shape)
 

@@ -12,11 +12,11 @@ from core.config import RunConfig
 from core.errors import InputError
 from core.runs import records
 from core.runs.files import read_bytes
+from core.runs.records import Unreadable
 from core.runs.versions import OfVersion, version
 from core.settings import in_words
 
-CONFIG_NAME = "config.yaml of this run"  # in sentences, which strangers may read: without its path
-FILES = ("config.yaml", "environment.json")
+FILES = ("config.yaml", "environment.json", "model/adapter_config.json", "model/base.json")
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class About:
     Attributes:
         title: the name that it was given, or its data and method, or its id. name: the name that it was given, or "".
         task, data, base: as in the config, data and base model by their short names. method: in words, such as
-        "LoRA r 16". trouble: why one of its files cannot be read, in a sentence; "" where they can. Where it is the config,
-        the four are "".
+        "LoRA r 16"; "" where the config cannot be read. damage: which of the
+        files cannot be read, and why, in sentences; "" where all can be.
     """
 
     title: str
@@ -36,7 +36,7 @@ class About:
     method: str = ""
     base: str = ""
     data: str = ""
-    trouble: str = ""
+    damage: str = ""
 
 
 KNOWN: OfVersion[About] = OfVersion(10_000)
@@ -50,15 +50,24 @@ def about(folder: Path) -> About:
 
 
 def _read(folder: Path) -> About:
-    trouble = records.ENVIRONMENT.damage(folder / "environment.json")
-    name = str((records.ENVIRONMENT.find(folder / "environment.json") or {}).get("name") or "")
+    name, damage = "", []
+    try:
+        name = str((records.ENVIRONMENT.read(folder / "environment.json") or {}).get("name") or "")
+    except Unreadable as error:
+        damage.append(str(error))
+    damage += [records.ADAPTER.damage(folder / FILES[2]), records.BASE.damage(folder / FILES[3])]
     try:
         config = _config(folder / "config.yaml")
     except InputError as error:
-        return About(name or folder.name, name, trouble=" ".join(str(error).split("\n")))
+        damage.insert(0, " ".join(str(error).split()))
+        return About(name or folder.name, name, damage=_together(damage))
     base = config.model.path.rstrip("/").rsplit("/", 1)[-1]
     words = (config.task, in_words(config.method), base, data_name(config.data.path))
-    return About(name or describe_config(config), name, *words, trouble)
+    return About(name or describe_config(config), name, *words, _together(damage))
+
+
+def _together(sentences: list[str]) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _config(path: Path) -> RunConfig:
@@ -69,7 +78,7 @@ def _config(path: Path) -> RunConfig:
         values = None
     if isinstance(values, dict):
         return configs.build({key: value for key, value in values.items() if value is not None})
-    return configs.load(path, name=CONFIG_NAME)
+    return configs.load(path, name="config.yaml of this run")
 
 
 def describe_config(config: RunConfig) -> str:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from typing import Any
 
 from core.errors import InputError
 from core.paths import ROOT
-from core.runs.environment import threads
 from core.runs.failures import of_dead
+from core.runs.standby import environment
+from core.visitors import Visitor
 
 PATIENCE_S = 3600
 
 
-def command(*words: str) -> dict[str, Any]:
+def command(*words: str, visitor: Visitor | None = None, env: dict[str, str] | None = None) -> dict[str, Any]:
     """What `python -m core WORDS --json` answers.
+
+    Args:
+        visitor: whom it works for: see core.runs.standby.environment. env: more for its environment.
 
     Raises:
         InputError: the sentence with which it refused, or that it ended without one.
     """
-    env = {**os.environ, "OMP_NUM_THREADS": str(threads())}
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "core", *words, "--json"], cwd=ROOT, env=env, capture_output=True, text=True,
+            [sys.executable, "-m", "core", *words, "--json"], cwd=ROOT, env=environment(env, visitor), capture_output=True, text=True,
             stdin=subprocess.DEVNULL, timeout=PATIENCE_S,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -49,11 +49,12 @@ class Fold:
         if kind == "log":
             if self._steps and step <= self._steps[-1]:
                 self._back(self._steps, self._losses, step)
-            loss = event.get("loss")
+            loss: Any = event.get("loss")
             self._steps.append(step)
             self._losses.append(loss if _finite(loss) else math.nan)
         elif kind == "eval":
-            if _finite(loss := event.get("validation_loss")):
+            loss = event.get("validation_loss")
+            if _finite(loss):
                 if self._checked and step <= self._checked[-1]:
                     self._back(self._checked, self._checks, step)
                 self._checked.append(step)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import threading
@@ -10,16 +12,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
 import psutil
+from pydantic import TypeAdapter, ValidationError
 
+from core.runs import records
 from core.runs.files import open_file, open_log, plain
 from core.runs.masking import mask
-from core.runs.records import is_event
+from core.runs.records import Unreadable
 
 RESOURCES_S = 5.0
-MOST_OF_A_LINE = 4 << 20  # bytes; sample answers of many rows have some 100 kB
-PIECE = 1 << 20  # bytes that are read at a time
+MOST_OF_A_LINE = 4 * 2**20  # bytes of events.jsonl; sample answers of many rows have some 100 kB
+AT_A_TIME = 1 << 18  # bytes of it that are read at once
 
 Event = dict[str, Any]
 
@@ -73,44 +76,46 @@ class EventLog:
 
 
 def read(path: Path, since_byte: int = 0) -> Iterator[tuple[list[Event], int]]:
-    """The events after a byte, a megabyte of the file at a time, each with the byte that the next reading begins at.
+    """The events after a byte, some hundred at a time, each time with the byte that the next reading begins at.
 
     A line that is still being written is left for the next reading; one that is broken for good, or that says what no
-    event says (see core.runs.records.is_event), is passed over. A file
-    that is shorter than `since_byte` was written anew and is read from its beginning.
+    event says, is passed over. A file that is shorter than `since_byte` was written anew, and is read from its beginning.
+    Where it cannot be read nothing comes.
     """
+    lines, held = list[bytes](), 0
     try:
-        file = open_file(path)
+        with open_file(path) as file:
+            size = file.seek(0, os.SEEK_END)
+            at = file.seek(since_byte if 0 <= since_byte <= size else 0)
+            while line := file.readline(MOST_OF_A_LINE):
+                if not line.endswith(b"\n") and len(line) < MOST_OF_A_LINE:
+                    break
+                lines.append(line)
+                held += len(line)
+                if held >= AT_A_TIME:
+                    at += held
+                    yield _events(lines), at
+                    lines, held = [], 0
     except OSError:
         return
-    with file:
-        size = file.seek(0, os.SEEK_END)
-        at = since_byte if 0 <= since_byte <= size else 0
-        file.seek(at)
-        rest, first = b"", True
-        while piece := file.read(PIECE):
-            piece = rest + piece
-            end = piece.rfind(b"\n") + 1
-            rest, at = piece[end:], at + end
-            if len(rest) > MOST_OF_A_LINE:  # none of ours: what follows is broken, too
-                rest, at = b"", at + len(rest)
-            if end:
-                first = False
-                yield _events(piece[:end]), at
-        if first:
-            yield [], at
+    yield _events(lines), at + held
 
 
-def _events(lines: bytes) -> list[Event]:
+def _events(lines: list[bytes]) -> list[Event]:
+    """What the lines say; together where all of them are in order, which is twice as fast as one by one."""
+    found: list[Event] = []
+    with contextlib.suppress(ValidationError):
+        found = _many().validate_json(b"[" + b",".join(lines) + b"]")
+    if len(found) == len(lines):
+        return found
     found = []
-    for line in lines.splitlines():
-        try:
-            event = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            try:
-                event = json.loads(line)  # takes what orjson refuses, such as NaN
-            except (ValueError, RecursionError):
-                continue
-        if is_event(event):
-            found.append(event)
+    for line in lines:
+        with contextlib.suppress(Unreadable):
+            found.append(records.EVENT.parse(line, "events.jsonl"))
     return found
+
+
+@functools.cache
+def _many() -> TypeAdapter[list[Event]]:
+    many: Any = list[records.Event]
+    return TypeAdapter(many)

@@ -126,8 +126,12 @@ def remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[bool]:
-    """Hold the lock of a file while the block runs; False: another process holds it. It ends with its process."""
+def locked(path: Path, wait: bool = False) -> Iterator[bool]:
+    """Hold the lock of a file while the block runs; False: another holds it. It ends with its process.
+
+    Args:
+        wait: until the other one has let go of it, which must be soon.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as file:
         try:
@@ -135,11 +139,11 @@ def locked(path: Path) -> Iterator[bool]:
                 import msvcrt
 
                 file.seek(0)
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
             else:
                 import fcntl
 
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             yield False
             return

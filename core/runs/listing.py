@@ -21,10 +21,10 @@ import orjson
 
 from core.paths import cache_dir, runs_dir
 from core.runs import about as abouts
-from core.runs import eventlog
+from core.runs import eventlog, records
 from core.runs.about import About, about
 from core.runs.course import Course, Fold
-from core.runs.files import read_json, write_bytes
+from core.runs.files import write_bytes
 from core.runs.state import UNDER_WAY, State
 from core.runs.store import Run, list_runs
 from core.runs.versions import OfVersion, Version, settled, version
@@ -69,6 +69,12 @@ class RunSummary:
         """What to call it."""
         return self.about.title or self.run.id
 
+    @property
+    def damage(self) -> str:
+        """Which of its small files cannot be read, and why, in sentences; "" where all can be."""
+        unreadable = self.state.error if self.state.reason == "unreadable" else ""
+        return f"{self.about.damage} {unreadable}".strip()
+
 
 class Listing:
     """The rows of all runs. Threads take turns: what one has read, the next one finds."""
@@ -83,14 +89,18 @@ class Listing:
         self._loaded: set[Path] = set()
         self._made = 0  # parts that were read since the index was written
 
-    def summaries(self, most: int | None = None) -> list[RunSummary]:
-        """The newest `most` runs, or all, newest first."""
+    def summaries(self) -> list[RunSummary]:
+        """All runs, newest first."""
+        return self.newest(None)[0]
+
+    def newest(self, most: int | None) -> tuple[list[RunSummary], int]:
+        """The newest `most` runs (None: all), newest first, and how many there are."""
         runs = list_runs()
         with self._lock:
             found = [self.summary(run) for run in runs[:most]]
             if self._made >= WORTH:
                 self._keep(runs)
-        return found
+        return found, len(runs)
 
     def summary(self, run: Run) -> RunSummary:
         """The row of one run. Never raises: a run whose files make no sense is a row that says so."""
@@ -106,11 +116,9 @@ class Listing:
                 return RunSummary(run, run.created, State("failed", reason="unreadable", error=what))
 
     def _summary(self, run: Run, place: str) -> RunSummary:
-        before = {name: version(f"{place}/{name}") for name in (*abouts.FILES, "events.jsonl", *MODELS)}
-        if before[MODELS[0]] is not None:  # the other would change nothing
-            del before[MODELS[1]]
+        before = {name: version(f"{place}/{name}") for name in ("events.jsonl", *MODELS, *abouts.FILES)}
         standing = self._standing(run, place)
-        model = any(before.get(name) is not None for name in MODELS)
+        model = any(before[name] is not None for name in MODELS)
         row = RunSummary(
             run, run.created, standing.state, standing.resumable, model, about(run.dir),
             self._course(place, standing.state.under_way),
@@ -134,7 +142,7 @@ class Listing:
             if versions == _versions(place, names):
                 if not standing.state.under_way or time.monotonic() - self._judged.get(place, -JUDGED_S) < JUDGED_S:
                     return standing
-        claims = (read_json(f"{place}/state.json") or {}).get("state") in UNDER_WAY
+        claims = (records.STATE.find(run.dir / "state.json") or {}).get("state") in UNDER_WAY
         names = ("state.json", "checkpoints", *(("job.json", "stop") if claims else ()))
         versions = _versions(place, names)
         state = run.state()

@@ -21,9 +21,12 @@ from typing import IO, Any
 
 import psutil
 
+from core.models.hub_access import FIXED, environment_for
 from core.paths import ROOT
 from core.runs.environment import threads
 from core.runs.files import open_log
+from core.telemetry import OFF
+from core.visitors import Visitor
 
 IDLE_MINUTES = 15.0
 SETTLE_S = 2.0  # the page that was just opened comes first
@@ -31,9 +34,15 @@ BUSY_S = 60.0  # the job that was just started comes first
 LEAST_FREE = 3 * 2**30  # bytes of memory: with less a spare process, which holds 600 MB, would be in the way
 
 
-def environment(more: dict[str, str] | None = None) -> dict[str, str]:
-    """What a process of ours has in its environment."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads()), **(more or {})}
+def environment(more: dict[str, str] | None = None, visitor: Visitor | None = None, token: str = "") -> dict[str, str]:
+    """What a process of ours has in its environment.
+
+    Args:
+        visitor: whom it works for, and with whose rights (core.models.hub_access); None on a public page: a stranger.
+        token: for the Hub, that the visitor typed.
+    """
+    ours = {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads())}
+    return {**environment_for(visitor, token, os.environ), **ours, **(more or {}), **OFF}
 
 
 class Standby:
@@ -43,6 +52,7 @@ class Standby:
         self.idle_minutes, self.settle_s, self.busy_s = idle_minutes, settle_s, busy_s
         self._lock = threading.Lock()
         self._spare: subprocess.Popen[bytes] | None = None
+        self._made_for: list[str | None] = []  # what the spare one has read of its environment for good
         self._timer: threading.Timer | None = None
         self._wanted = False
         self._busy_until = 0.0  # of time.monotonic()
@@ -87,6 +97,8 @@ class Standby:
     ) -> subprocess.Popen[bytes] | None:
         """The process that waits, now at work on a command; None where there is none. See `start`."""
         with self._lock:
+            if self.ready and _fixed(env) != self._made_for:
+                return None  # it has imported the Hub's library with another home than this one is to have
             process, self._spare = self._spare, None
             self._after(None)
             self._busy_until = time.monotonic() + self.busy_s
@@ -116,10 +128,12 @@ class Standby:
             self._timer = None
             if self.ready or psutil.virtual_memory().available < LEAST_FREE:
                 return
+            env = environment()
+            self._made_for = _fixed(env)
             self._spare = subprocess.Popen(
                 [sys.executable, "-m", "core.runs.waiting"],
                 cwd=ROOT,
-                env=environment(),
+                env=env,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -140,18 +154,25 @@ class Standby:
             self._timer.start()
 
 
+def _fixed(env: dict[str, str]) -> list[str | None]:
+    return [env.get(name) for name in FIXED]
+
+
 STANDBY = Standby()
 
 
-def start(command: Sequence[str], env: dict[str, str], log: Path, *, piped: bool = False) -> subprocess.Popen[bytes]:
+def start(
+    command: Sequence[str], env: dict[str, str], log: Path, *, piped: bool = False, spare: bool = True
+) -> subprocess.Popen[bytes]:
     """Start `python -m core COMMAND`, at a lower priority than the page.
 
     Args:
         env: see `environment`. log: what it prints is added to this file.
         piped: its standard input and output are pipes of ours, and it ends with us; else it is detached.
+        spare: whether to take the one that waits; not for a job that has to wait itself.
     """
     with open_log(log) as stream:
-        process = STANDBY.take(command, env, log, piped)
+        process = STANDBY.take(command, env, log, piped) if spare else None
         if process is not None:
             return process
         process = subprocess.Popen(

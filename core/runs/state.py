@@ -22,6 +22,7 @@ from core.errors import InputError
 from core.runs import records
 from core.runs.failures import explain, of_dead
 from core.runs.files import locked, remove, tail, write_json
+from core.runs.minutes import Minutes
 from core.runs.records import Unreadable
 
 BEAT_S = 1.0
@@ -50,7 +51,8 @@ class State:
     total: float = 0.0
     error: str = ""  # one sentence, when it failed
     field: str = ""  # the config field that the error concerns, or ""
-    reason: str = ""  # input, error, killed, restarted, disk_full, out_of_memory, never_started, unreadable
+    # input, error, killed, restarted, disk_full, out_of_memory, never_started, unreadable; stopped: time_limit
+    reason: str = ""
     pid: int | None = None
     created: float | None = None  # when the process was made, which tells it from a later one with its number
     started: float | None = None
@@ -82,14 +84,15 @@ class Job:
         self._home = _identity(file.folder)
         self.removed = False  # whether the folder is gone
         self.in_main = False  # whether the work is in the main thread, where signals arrive
+        self._minutes = Minutes(file.stop_file)
 
     def progress(self, done: float, total: float, what: str = "") -> None:
         """How far it is. Costs nothing: the next heartbeat, at most a second away, writes it down."""
         self._values.update(done=done, total=total, **({"what": what} if what else {}))
 
     def say(self, what: str) -> None:
-        """What is being done now, written at once."""
-        self._values.update(what=what)
+        """What is being done now, written at once; how far the work before it was is not how far this is."""
+        self._values.update(what=what, done=0, total=0)
         self._write(sync=False)
 
     @property
@@ -147,12 +150,17 @@ class StateFile:
         self.log = self.folder / "output.log"
         self.reserve = self.folder / ".reserve"
 
-    def queue(self) -> None:
-        """Write that the job is about to start, and forget an earlier request to stop."""
+    def queue(self, what: str = "") -> None:
+        """Write that the job is about to start, or waits as `what` says, and forget an earlier request to stop."""
         self.folder.mkdir(parents=True, exist_ok=True)
         remove(self.stop_file)
         remove(self.job)
-        write_json(self.path, {"state": "queued", "heartbeat": time.time()})
+        write_json(self.path, {"state": "queued", "what": what, "heartbeat": time.time()})
+
+    def wait(self, what: str) -> None:
+        """Write that the job still waits, and for what. On a full disk it waits without words."""
+        with contextlib.suppress(OSError):
+            write_json(self.path, {"state": "queued", "what": what, "heartbeat": time.time()})
 
     @contextlib.contextmanager
     def working(
@@ -289,6 +297,7 @@ def _beat(job: Job, over: threading.Event, on_beat: Callable[[], None] | None) -
         if job.removed:
             return _give_up(job, over)
         with contextlib.suppress(OSError):
+            job._minutes.look(job._values)
             job._write(sync=False)
             if on_beat is not None:
                 on_beat()

@@ -17,14 +17,13 @@ from core.config import RunConfig
 from core.errors import InputError, nearest
 from core.paths import place, portable, quoted, resolve, runs_dir
 from core.runs import checkpoints, eventlog, records
-from core.runs.about import CONFIG_NAME, about
+from core.runs.about import about
 from core.runs.about import data_name as data_name
 from core.runs.about import describe_config as describe_config
 from core.runs.curve import Curve
 from core.runs.environment import describe
 from core.runs.failures import FULL, explain
 from core.runs.files import open_file, remove, tail, write_json, write_text
-from core.runs.records import Unreadable
 from core.runs.state import State, StateFile, read
 from core.runs.versions import OfVersion, version
 
@@ -62,7 +61,7 @@ class Run:
     def config(self) -> RunConfig:
         """The settings, as they were run. Raises InputError when config.yaml is missing or broken."""
         path = self.dir / "config.yaml"
-        return _CONFIGS.get(str(path), (version(path),), lambda: configs.load(path, name=CONFIG_NAME))
+        return _CONFIGS.get(str(path), (version(path),), lambda: configs.load(path, name="config.yaml of this run"))
 
     def pinned(self) -> RunConfig:
         """The settings, with the commit of the Hub's model that this run began with, where it is known."""
@@ -77,19 +76,9 @@ class Run:
 
     def damage(self) -> str:
         """Which of the small files of the run cannot be read, and why, in sentences; "" where all can be."""
-        found = [records.ENVIRONMENT.damage(self.dir / "environment.json"), *self._config_damage()]
-        found += [records.ADAPTER.damage(self.dir / "model" / "adapter_config.json")]
-        found += [records.BASE.damage(self.dir / "model" / "base.json")]
         state = read(self.dir / "state.json")
-        found += [state.error] if state is not None and state.reason == "unreadable" else []
-        return " ".join(sentence for sentence in found if sentence)
-
-    def _config_damage(self) -> list[str]:
-        try:
-            self.config()
-        except InputError as error:
-            return [" ".join(str(error).split("\n"))]
-        return []
+        unreadable = state.error if state is not None and state.reason == "unreadable" else ""
+        return f"{about(self.dir).damage} {unreadable}".strip()
 
     def state(self) -> State:
         """The state of the training, as it really is; says from which step it can be resumed when it has failed."""
@@ -298,7 +287,7 @@ def list_runs() -> list[Run]:
 
 
 def _is_folder(entry: os.DirEntry[str], root: Path) -> bool:
-    return _within(Path(entry.path), root) if entry.is_symlink() else entry.is_dir()
+    return _within(Path(entry.path), root) if entry.is_symlink() else entry.is_dir(follow_symlinks=False)
 
 
 @lru_cache(maxsize=10_000)

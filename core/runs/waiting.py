@@ -18,6 +18,8 @@ import sys
 import threading
 from typing import Any
 
+from core.telemetry import OFF
+
 # What jobs and workers import, the largest first; what one job alone needs it imports by itself.
 LIBRARIES = (
     "torch",
@@ -42,7 +44,7 @@ def main() -> int:
     gc.freeze()  # what is there now stays: nobody need look through it again
     order = given.get()
     os.environ.clear()
-    os.environ.update(order["env"] | dict.fromkeys(QUIET, "1"))
+    os.environ.update(order["env"] | dict.fromkeys(QUIET, "1") | OFF)
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.dup2(log, 2)
     if not order["piped"]:

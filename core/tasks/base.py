@@ -12,8 +12,8 @@ class Answer:
     """What a model answers to one prompt.
 
     Attributes:
-        text: the answer that is scored, without white space around it.
-        written: what the model writes when nobody limits its choice; the same as text but for classification.
+        text: the answer that is scored, without white space around it and without reasoning in front.
+        written: all that the model writes when nobody limits its choice.
         ids: the tokens written, without the end token.
         stopped: whether it ended with an end token, not at the limit of tokens.
         score: how probable the label is among all labels (classification), else None.

@@ -16,7 +16,7 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
 from core.config import RunConfig
-from core.data.bulk import BLANK, UNUSABLE, in_batches
+from core.data.bulk import BLANK, in_batches, reason_of
 from core.data.encode_report import EncodeReport
 from core.data.encoded import EncodedTexts
 from core.data.formats import Layout
@@ -110,7 +110,7 @@ class Work(Headed):
             except InputError as error:
                 if concerns_every_row(error, layout):
                     raise
-                report.left_out.setdefault(UNUSABLE, []).append(number)
+                report.left_out.setdefault(reason_of(error), []).append(number)
                 continue
             if label in self.number:
                 made.append((number, segments, label))

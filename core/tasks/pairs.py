@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from core.config import RunConfig
+from core.data.bulk import UNDESIRED
 from core.data.encode_report import EncodeReport
 from core.data.encoded import EncodedTexts
-from core.data.formats import Layout
+from core.data.formats import Layout, is_bad
 from core.data.sources import Source
 from core.data.turns import as_text
 from core.data.whole import encode_texts
@@ -128,6 +129,8 @@ class Work(Objective):
     def _read(self, row: dict[str, Any], layout: Layout) -> tuple[str, str, str, float]:
         """(why the row is left out or "", first text, second text, how alike they are)."""
         one, other, label = columns(layout)
+        if is_bad(row.get(layout.roles.get("desired", ""))):
+            return UNDESIRED, "", "", 0.0
         first, second = as_text(row.get(one)), as_text(row.get(other))
         if not first.strip() or not second.strip():
             return EMPTY, "", "", 0.0

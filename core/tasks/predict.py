@@ -15,6 +15,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from core.data.encoded import IGNORED
+from core.data.reasoning import answer_of
 from core.models.tokenizer import end_ids, pad_id
 from core.tasks import encoder_decoder
 from core.tasks.base import Answer
@@ -84,7 +85,7 @@ def write(
             )
             for i, new, end in zip(batch, ids, stopped, strict=True):
                 text = str(tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
-                answers[i] = Answer(text, text, new, end)
+                answers[i] = Answer(answer_of(text), text, new, end)
             done += len(batch)
             if on_progress:
                 on_progress(done)

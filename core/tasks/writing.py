@@ -59,10 +59,11 @@ class Work(Objective):
 
     def probe(self, row: dict[str, Any], place: int, layout: Layout) -> Probe:
         """See Objective."""
-        segments = prompt_segments(render(row, layout, self.wording, self.tokenizer))
+        whole = render(row, layout, self.wording, self.tokenizer)
+        segments = prompt_segments(whole)
         return Probe(
             prompt="".join(segment.text for segment in segments),
-            want=answer_text(row, layout, self.wording, self.tokenizer),
+            want=answer_text(row, layout, self.wording, self.tokenizer, whole),
             row=place,
             ids=encode_prompt(segments, self.tokenizer, self.config.data.max_tokens),
         )

@@ -8,11 +8,15 @@ from typing import Any
 
 from core.config import RunConfig
 from core.data.augment import plan
+from core.data.checks.unused import glance
 from core.data.dataset import open_examples
 from core.data.encode_report import EncodeReport
-from core.data.split import split_source
+from core.data.labels import count_labels
+from core.data.sources import Source
+from core.data.split import LISTED, Split, split_source
 from core.errors import InputError
 from core.evaluation.rows import Chosen
+from core.limits import refuse_rows
 from core.models.remarks import remarks
 from core.models.tokenizer import load_tokenizer
 from core.tasks.objective import Objective, Probe, Row, objective_of
@@ -56,6 +60,7 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
     count = len(source.rows)
     if not count:
         raise InputError(f"{config.data.path!r} has no rows.", "data.path")
+    refuse_rows(count)
     if count < 2 and config.data.validation and not config.data.folds:
         raise InputError(
             "There is one row only, so none can be kept back: add rows, or set the validation share to 0.",
@@ -65,6 +70,7 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
     objective = objective_of(config, tokenizer, source, parts.train)
     planned = plan(source, parts.train, config)
     total = len(planned.places) + len(parts.validation)
+    refuse_rows(total, "augmentation")
 
     def encode(rows: Sequence[dict[str, Any]], done: int) -> tuple[Sequence[Row], EncodeReport]:
         return objective.encode(rows, source.layout, lambda n: on_rows(done + n, total))
@@ -72,8 +78,10 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
     train, report = encode(planned.rows(source, config), 0)
     objective.weigh(train)
     known = remarks(config.model.path, config.model.revision, config.data.template)
-    notes, longest = [*known, *source.notes, *parts.notes, *planned.notes], report.longest
+    notes, longest = [*known, *source.notes, *glance(source, config), *parts.notes, *planned.notes], report.longest
     notes += [*objective.notes, *report.sentences()]
+    if parts.validation and (lost := only_kept(source, parts)):
+        notes.append(f"Only rows that are kept back have these labels, so they are not learned: {', '.join(lost)}.")
     validation: Sequence[Row] = ()
     asked = [planned.places[i] for i in report.kept]
     if parts.validation:
@@ -102,6 +110,14 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
         notes=notes,
         data=data,
     )
+
+
+def only_kept(source: Source, parts: Split) -> list[str]:
+    """The first labels that rows kept back have and no row to train on; [] for rows without labels."""
+    if source.layout.name != "text_label":
+        return []
+    counted = count_labels(source.rows, parts, source.layout.roles["label"])
+    return [repr(one.label) for one in counted if one.kept and not one.train and one.label.strip()][:LISTED]
 
 
 def spaced(places: Sequence[int], count: int) -> list[int]:

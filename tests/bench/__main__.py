@@ -9,13 +9,16 @@ import os
 import sys
 import tempfile
 
+from core.telemetry import OFF
+
 # One thread on each side, and nothing asked of a network: set before torch and gradio are imported.
 os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
-os.environ.update(GRADIO_ANALYTICS_ENABLED="False", TQDM_DISABLE="1")
+os.environ.update(OFF, TQDM_DISABLE="1")
 
 TOPICS = (
     "start",
     "tick",
+    "listing",
     "preview",
     "opening",
     "doctor",

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from core import config as configs
@@ -67,7 +68,7 @@ def _lists(count: int) -> list[Row]:
     from ui.tabs import runs
     from ui.tabs.runs import adapters
 
-    works = {
+    works: dict[str, Callable[[], object]] = {
         f"Runs tab, a poll at {count:,} runs": lambda: runs.Table().news({}),
         f"all {count:,} rows": LISTING.summaries,
         "chooser of a tab": lambda: chooser.choices(""),
@@ -76,17 +77,9 @@ def _lists(count: int) -> list[Row]:
     }
     rows = []
     for what, work in works.items():
-
-        def cold(work: object = work) -> float:
-            forget()
-            return cpu_seconds(work)  # type: ignore[arg-type]
-
-        def warm(work: object = work) -> float:
-            return cpu_seconds(work, loops=3)  # type: ignore[arg-type]
-
-        first = cold()
-        warm()
-        ours, theirs = in_turn(warm, lambda first=first: first, times=3)
+        forget()
+        theirs = cpu_seconds(work)
+        ours = in_turn(lambda work=work: cpu_seconds(work, loops=3), times=4)[0]  # type: ignore[misc]
         rows.append(Row("runs", what, ours * 1000, "nothing remembered", theirs * 1000, "ms"))
     return rows
 

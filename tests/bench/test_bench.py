@@ -44,6 +44,7 @@ def test_it_measures_and_prints_json_alone():
         "--json",
         "--only",
         "tick",
+        "listing",
         "preview",
         "opening",
         "doctor",
@@ -54,5 +55,14 @@ def test_it_measures_and_prints_json_alone():
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)["rows"]
-    assert {row["topic"] for row in rows} == {"tick", "preview", "opening", "doctor", "encoding", "training", "methods"}
+    assert {row["topic"] for row in rows} == {
+        "tick",
+        "runs",
+        "preview",
+        "opening",
+        "doctor",
+        "encoding",
+        "training",
+        "methods",
+    }
     assert all(row["ours"] > 0 and row["theirs"] > 0 and row["ratio"] > 0 for row in rows)

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.browser.conftest import axe_violations, open_page
+from tests.watched import Collector
 
 
 def test_page_opens_and_says_where_it_is(page, server):
@@ -27,6 +28,17 @@ def test_watch_sees_requests_and_errors(new_page, watch, server):
         watch.check()
     watch.allow("a complaint|ERR_")
     watch.check()
+
+
+def test_the_page_speaks_to_its_own_server_alone(new_page, server):
+    """All that leaves this machine would go to the collector, whatever part of the browser asks for it."""
+    collector = Collector()
+    try:
+        page = open_page(new_page(proxy={"server": collector.url, "bypass": "127.0.0.1"}), server.url)
+        page.click("role=tab[name='Train']")
+        assert collector.of_pages() == []
+    finally:
+        collector.close()
 
 
 def test_axe_finds_what_is_wrong(new_page):

@@ -18,6 +18,7 @@ from core.export.web import layout
 from core.models.tokenizer import load_tokenizer
 from tests import factory
 from tests.browser.conftest import Watch, axe_violations
+from tests.watched import Collector
 from tests.web import packages
 from tests.web.node import modules
 
@@ -122,6 +123,24 @@ def test_a_conversation_answers_as_pytorch_does(new_page: Callable[..., Any], si
     page.wait_for_selector("#talk li:nth-child(4) small", timeout=60_000)
     assert page.inner_text("#talk li:nth-child(3) .text") == "<img src=x onerror=alert(1)><b>bold</b> {x}"
     assert page.locator("#talk img, #talk li .text *").count() == 0
+
+
+def test_it_speaks_to_its_own_server_alone(browser: Any, new_page: Callable[..., Any], site: str) -> None:
+    """All that leaves this machine would go to the collector, whatever part of the browser asks for it."""
+    collector = Collector()
+    try:
+        proxy = {"server": collector.url, "bypass": "127.0.0.1"}
+        page = ready(new_page(proxy=proxy), f"{site}/label/")
+        page.get_by_label("Phrase").fill("I want my money back today")
+        page.click("#go")
+        page.wait_for_selector("#shown .bar", timeout=60_000)
+        assert collector.of_pages() == []
+        context = browser.new_context(proxy=proxy)
+        context.new_page().evaluate("fetch('http://collector.invalid/', {mode: 'no-cors'}).catch(() => 0)")
+        context.close()
+        assert any("collector.invalid" in line for line in collector.heard)
+    finally:
+        collector.close()
 
 
 def test_an_answer_can_be_stopped(new_page: Callable[..., Any], site: str) -> None:

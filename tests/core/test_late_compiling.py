@@ -1,5 +1,6 @@
 """bitsandbytes is imported without the compiler, and what it hands over is compiled when it is called."""
 
+import os
 import subprocess
 import sys
 
@@ -8,6 +9,12 @@ import pytest
 from core.late_compiling import when_called
 from tests.conftest import ROOT
 
+FETCHED = """
+import bitsandbytes.functional, sys
+assert not getattr(sys.modules.get("kernels"), "asked", []), sys.modules["kernels"].asked
+import kernels
+assert kernels.asked == []
+"""
 CODE = """
 import importlib.util, sys
 import core
@@ -47,3 +54,19 @@ def test_a_function_is_compiled_once_when_it_is_called(monkeypatch: pytest.Monke
         return 2 * x
 
     assert len(asked) == 1 and twice(4) == 8 and asked == [{}, {"dynamic": False}]
+
+
+@pytest.mark.slow
+def test_no_native_code_is_fetched_from_the_hub(tmp_path) -> None:
+    """On a processor with AVX512-BF16 bitsandbytes does so when it is imported, where `kernels` is installed."""
+    planted = "asked = []\ndef get_kernel(name, **more):\n    asked.append(name)\n    raise OSError(name)\n"
+    (tmp_path / "kernels.py").write_text(planted)
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    line = [sys.executable, "-c", "import core\n" + FETCHED]
+    done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first = "import bitsandbytes.functional as f, kernels; print(int(f.has_avx512bf16()), len(kernels.asked))"
+    line = [sys.executable, "-c", first]
+    done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True)
+    able, asked = done.stdout.split()
+    assert able == asked, "without core it is asked on such a processor, and on no other"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.runs import eventlog
 from core.runs.store import Run
 from tests.ui.conftest import append, log, validated
 from ui.curve import Digest, Follower, thin
@@ -65,14 +67,14 @@ def test_thinning_keeps_ends_and_peaks() -> None:
 def test_following_reads_only_what_is_new(new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     run = new_run("running", *(log(s, 1.0) for s in range(1, 2001)))
     asked: list[tuple[int, int]] = []
-    real = Run.events
+    real = eventlog.read
 
-    def counted(self: Run, since_byte: int = 0) -> tuple[list[dict[str, Any]], int]:
-        events, at = real(self, since_byte)
-        asked.append((since_byte, len(events)))
-        return events, at
+    def counted(path: Path, since_byte: int = 0) -> Iterator[tuple[list[dict[str, Any]], int]]:
+        for events, at in real(path, since_byte):
+            asked.append((since_byte, len(events)))
+            yield events, at
 
-    monkeypatch.setattr(Run, "events", counted)
+    monkeypatch.setattr(eventlog, "read", counted)
     follower = Follower()
     assert len(follower.digest(run).steps) == 2000
     follower.digest(run)  # nothing new: the file is not even opened

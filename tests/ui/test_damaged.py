@@ -19,10 +19,10 @@ from core.runs.store import Run
 from tests import damage
 from ui import chooser, header, live
 from ui.shared import first_draft
-from ui.tabs import evaluate, runs, train
+from ui.tabs import evaluate, train
 from ui.tabs import export as export_tab
 from ui.tabs.export import hub
-from ui.tabs.runs import adapters
+from ui.tabs.runs import adapters, table
 
 SLOTS = dict.fromkeys([*live.SLOTS, "table"], "")
 
@@ -43,7 +43,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def look(run: Run) -> dict[str, Any]:
     """Everything that somebody may look at of all runs, and of this one; what is found is compared by the caller."""
     rows = {row.id: row for row in Listing().summaries()}
-    drawn = runs.drawn(run.id)
+    drawn = "".join(table.cells(row, "") for row in rows.values())
     found = [chooser.choices(run.id), train.show(run.id, first_draft()), evaluate.show(run.id, "All")]
     found += [evaluate.answers(run.id, "All", "", 0), evaluate.file_of({"run": run.id, "kind": "csv"})]
     found += [
@@ -77,7 +77,7 @@ def checked(good: Run, bad: Run) -> dict[str, Any]:
     assert set(seen["rows"]) == {good.id, bad.id} and f'data-run="{good.id}"' in seen["drawn"]
     assert seen["rows"][good.id].state.state == "done" and seen["rows"][good.id].title == "good"
     assert any(info.run.id == good.id for infos in seen["bases"].values() for info in infos)
-    assert 'data-act="delete"' in seen["drawn"].partition(f'data-run="{bad.id}"')[2]
+    assert "delete" in table.acts(seen["rows"][bad.id])
     for work in (bad.config, bad.pinned, lambda: playing.form(bad.export_dir("cpu", "int8"))):
         refused_or_not(work)
     return seen

@@ -88,6 +88,7 @@ def test_the_confusion_matrix_and_its_worst_mistake() -> None:
     html = figures.confusion(matrix)
     assert "<b>" not in html and html.count('class="hit"') == 2 and html.count('class="miss"') == 1
     assert figures.errs(matrix) == "2 of 10 rows. “&lt;b&gt;” is most often taken for “glad”."
+    assert "heat-map" not in html
     assert figures.errs({"labels": ["a"], "counts": [[4]]}) == "Nowhere: all 4 rows are right."
 
 
@@ -104,3 +105,20 @@ def test_groups_show_both_models() -> None:
     html = figures.groups(result)
     assert html.count('class="group"') == 2 and html.count("rail") == 4 and "<i>" not in html.split("new ")[1][:8]
     assert "Kinds of rows" in figures.groups(result | {"groups": {}})
+
+
+@pytest.mark.parametrize("many", [12, 77])
+def test_a_confusion_matrix_of_many_labels_is_a_heat_map_and_the_pairs_confused_most(many: int) -> None:
+    labels = [f"card_payment_{i}" for i in range(many - 1)] + ["<b>"]
+    counts = [[5 if i == j else 0 for j in range(many)] for i in range(many)]
+    counts[3][7], counts[many - 1][0] = 4, 2
+    html = figures.confusion({"labels": labels, "counts": counts})
+    assert html.count("<rect") == many + 3  # a square for each pair that occurs, and the field
+    assert "<title>card_payment_3 → card_payment_7: 4 of 9 rows</title>" in html
+    assert "<b>" not in html.partition("<table")[0] and "&lt;b&gt;" in html
+    first, second = html.index(">4 of 9<"), html.index(">2 of 7<")
+    assert first < second and "2 pairs confused" in html
+    assert html.count("<th scope=") == 3  # no column for each label
+    rows = [{"label": "good", "support": 1, "precision": 1.0, "recall": 1.0, "f1": 1.0}] * 11
+    by_label = figures.by_label([*rows, {"label": "poor", "support": 1, "precision": 0.1, "recall": 0.1, "f1": 0.1}])
+    assert by_label.index("poor") < by_label.index("good") and "tall" in by_label

@@ -22,6 +22,7 @@ def test_the_first_draft_is_ready() -> None:
     html = header.strip(first_draft())
     assert "fields · 1,200 rows" in html and "LoRA r 16" in html
     assert marks(html) == {"data": "done", "model": "done", "train": "todo", "evaluate": "todo", "export": "todo"}
+    assert ">ready<" in html and "No run chosen" in html
 
 
 def test_what_is_to_fix_is_said_at_its_part() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -122,3 +125,25 @@ def _me() -> dict[str, Any]:
 
     me = psutil.Process()
     return {"pid": me.pid, "created": me.create_time(), "heartbeat": time.time()}
+
+
+def test_forty_viewers_are_one_look(new_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that has ended is looked at once; what is sent is the same for all."""
+    run = new_run("done", log(10, 3.0), validated(10, 2.5))
+    for path in run.dir.iterdir():
+        os.utime(path, (time.time() - 10,) * 2)
+    counts: Counter[str] = Counter()
+
+    def counted(name: str, write: Any) -> Any:
+        return lambda *args: counts.update([name]) or write(*args)
+
+    monkeypatch.setattr(live, "SLOTS", {name: counted(name, write) for name, write in live.SLOTS.items()})
+    monkeypatch.setattr(Run, "state", counted("state", Run.state))
+    seen = dict.fromkeys(live.SLOTS, "")
+    first = ask(run, seen=seen)
+    assert all(ask(run, seen=seen) == first for _ in range(39))
+    assert (
+        set(counts) == {*live.SLOTS, "state"} and max(counts.values()) <= 2
+    )  # once more when it is known to have ended
+    append(run, log(20, 2.0))
+    assert ask(run, first["at"])["train"] == ([20], [2.0])

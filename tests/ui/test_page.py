@@ -2,6 +2,8 @@
 
 import ast
 import re
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,52 @@ def test_the_page_is_built_and_its_defaults_are_closed() -> None:
     assert LAUNCH["run_history"] is False and LAUNCH["show_error"] is False and LAUNCH["footer_links"] == []
     open_to_all = [f.api_name for f in demo.fns.values() if f.api_visibility == "public" and f.fn is not None]
     assert open_to_all == []
+
+
+def answer(url: str, method: str, host: str | None = None) -> int:
+    """The status of an answer of this machine."""
+    headers = {"Content-Type": "application/json"} | ({"Host": host} if host else {})
+    request = urllib.request.Request(url, b"{}" if method == "POST" else None, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as found:
+            return int(found.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+# All that Gradio 6.31 serves of it: the page, and what the page asks for.
+RUN_HISTORY = {
+    "/gradio_api/runs": "GET",
+    "/gradio_api/runs/": "GET",
+    "/gradio_api/run-history/connect": "POST",
+    "/gradio_api/run-history/buckets": "GET",
+    "/gradio_api/run-history/records": "GET",
+    "/gradio_api/run-history/records/x/y/assets/z": "GET",
+}
+
+
+@pytest.mark.slow
+def test_nothing_answers_for_the_run_history() -> None:
+    """CVE-2026-134825: in Gradio 6.27 to before 6.32 a forged Host header opens it, with the owner's token."""
+    import gradio as gr
+
+    from ui.page import LAUNCH
+
+    assert LAUNCH["ssr_mode"] is False, "a Node server in front would make every request one of this machine"
+    for kept in (True, False):
+        with gr.Blocks(analytics_enabled=False) as demo:
+            gr.HTML("")
+        try:
+            settings = LAUNCH | ({"run_history": True} if kept else {})
+            _, url, _ = demo.launch(**settings, prevent_thread_lock=True, quiet=True)
+            own, forged = (
+                {path: answer(url.rstrip("/") + path, method, host) for path, method in RUN_HISTORY.items()}
+                for host in (None, "huggingface.co")
+            )
+        finally:
+            demo.close()
+        if kept:
+            assert 404 not in own.values(), f"this Gradio has other routes: {own}"
+        else:
+            assert set(own.values()) == {404}, own
+            assert all(400 <= status < 500 for status in forged.values()), forged

@@ -65,19 +65,19 @@ def test_files_of_a_private_set_are_kept_and_the_token_is_not(
     seen = []
 
     def fetch(repository: str, name: str | None, split: str | None) -> list[Path]:
-        seen.append((repository, name, hub.token_mark("dataset")))
+        seen.append((repository, name, hub.token_mark()))
         for part in range(2):
             (tmp_path / f"train-0000{part}-of-00002.jsonl").write_text(f'{{"q": "{part}", "a": "b"}}\n')
         return sorted(tmp_path.glob("train-*.jsonl"))
 
     monkeypatch.setattr("core.data.sources.fetch_data", fetch)
-    before = hub.token_mark("dataset")
+    before = hub.token_mark()
     kept = uploads.keep_from_hub("owner/private", "small", None, "hf_secret_of_ada")
     assert [path.name for path in sorted((folder.parent / kept).iterdir())] == [
         "train-00000-of-00002.jsonl", "train-00001-of-00002.jsonl"
     ]  # fmt: skip
     assert seen[0][:2] == ("owner/private", "small")
-    assert seen[0][2] != before == hub.token_mark("dataset")
+    assert seen[0][2] != before == hub.token_mark()
     assert not any("hf_secret" in path.read_text() for path in folder.rglob("*") if path.is_file())
 
 

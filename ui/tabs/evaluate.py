@@ -10,14 +10,16 @@ import gradio as gr
 
 from core.errors import InputError
 from core.runs import jobs
+from core.runs.rights import may
 from core.runs.state import State
-from core.runs.store import Run, open_run
+from core.runs.store import Run, list_runs, open_run
 from ui import predictions
 from ui.chooser import QUIET, choices, choose, chooser, opened, trouble
+from ui.door import visitor
 from ui.figures import against, all_figures, by_label, cards, confusion, errs, groups, led
 from ui.live import JobProgress, job_value
 from ui.parts import html, say, titled
-from ui.shared import Shared
+from ui.shared import Shared, answered
 from ui.telling import named, when
 from ui.theme import ASSETS
 
@@ -62,13 +64,13 @@ def layout(shared: Shared) -> Evaluate:
         title = html(heading(None))
         chosen = chooser()
         cancel = gr.Button("Cancel", variant="stop", scale=0, visible=False)
-        go = gr.Button("Evaluate", variant="primary", scale=0, visible=False)
+        go = gr.Button("Evaluate", variant="primary", scale=0, visible=False, elem_classes="once")
         on = gr.Button("Continue to export", variant="primary", scale=0, visible=False)
     problems = html(visible=False, elem_classes=["card", "problems"])
     with gr.Column(elem_classes="card", visible=False) as doing:
         progress = JobProgress()
     with gr.Column(elem_classes="card") as nothing:
-        lacking = html(missing(None))
+        lacking = html()
     with gr.Column(visible=False) as body:
         figure_cards = html()
         with gr.Row(equal_height=True, elem_classes="judged"):
@@ -143,7 +145,7 @@ def wire(tab: Evaluate, shared: Shared) -> None:
     tab.after.click(
         lambda run, kept, words, at: answers(run, kept, words, at + 1), [*asked, tab.number], paged, **QUIET
     )
-    tab.go.click(start, [shared.run, shared.again, shared.token], [tab.problems, shared.again], **QUIET)
+    answered(tab.go.click(start, [shared.run, shared.again, shared.token], [tab.problems, shared.again], **QUIET))
     tab.cancel.click(cancel, [shared.run, shared.again], [tab.problems, shared.again], **QUIET)
     tab.progress.ended(lambda count: count + 1, shared.again, shared.again, **QUIET)
     open_export = "() => ({__type__: 'update', selected: 'export'})"
@@ -170,6 +172,8 @@ def missing(run: Run | None) -> str:
     )
     if run is None:
         title, text = "No run yet", f"Train a model first, under {link}: then its gain is measured here."
+        if list_runs():
+            title, text = "Choose a run", "Above are the runs that there are: what tuning changed is measured here."
     elif not run.has_model and run.state().under_way:
         title, text = "Still training", f"There are no tuned weights yet: follow the run under {link}."
     elif not run.has_model:
@@ -180,21 +184,22 @@ def missing(run: Run | None) -> str:
     return f'<div class="empty">{DRAWING}<h2>{title}</h2><p>{text}</p></div>'
 
 
-def show(run_id: str, filtered: str) -> tuple[Any, ...]:
+def show(run_id: str, filtered: str, request: gr.Request | None = None) -> tuple[Any, ...]:
     """The tab for a run: its result, the job under way, or what is missing."""
     run = opened(run_id)
     state: State | None = run.evaluation_state() if run else None
     result = run.evaluation() if run else None
     live, ready = state is not None and state.under_way, run is not None and run.has_model
+    mine = run is not None and may(run, visitor(request))
     count = predictions.counts(predictions.rows(run)) if run and result else dict.fromkeys(predictions.FILTERS, 0)
     return (
         heading(run),
         choices(run_id),
-        gr.Button(visible=live),
+        gr.Button(visible=live and mine),
         gr.Button(
             "Evaluate again" if result else "Evaluate",
             variant="secondary" if result else "primary",
-            visible=ready and not live,
+            visible=ready and mine and not live,
         ),
         gr.Button(visible=result is not None and not live),
         gr.Column(visible=live),
@@ -237,22 +242,25 @@ def where(result: dict[str, Any]) -> str:
     return groups(result) + notes
 
 
-def start(run_id: str, count: int, token: str = "") -> tuple[Any, int]:
+def start(run_id: str, count: int, token: str = "", request: gr.Request | None = None) -> tuple[Any, int]:
     """Measure base and tuned, in a process of its own."""
     run = opened(run_id)
     try:
         if run is None:
             raise InputError("There is no run to evaluate: choose one.")
-        jobs.start_evaluation(run, token=token)
+        jobs.start_evaluation(run, token=token, visitor=visitor(request))
     except InputError as error:
         return gr.HTML(say("bad", "This cannot be evaluated", escape(str(error))), visible=True), count
     return gr.HTML("", visible=False), count + 1
 
 
-def cancel(run_id: str, count: int) -> tuple[Any, int]:
+def cancel(run_id: str, count: int, request: gr.Request | None = None) -> tuple[Any, int]:
     """End the evaluation; the result that stood there before stays."""
-    if run := opened(run_id):
-        jobs.stop_evaluation(run)
+    try:
+        if run := opened(run_id):
+            jobs.stop_evaluation(run, visitor(request))
+    except InputError as error:
+        return gr.HTML(say("bad", "This cannot be ended", escape(str(error))), visible=True), count
     return gr.HTML("", visible=False), count + 1
 
 

@@ -11,13 +11,16 @@ import gradio as gr
 
 from core.config import RunConfig, build
 from core.errors import ConfigError, InputError
-from core.runs import jobs
-from core.runs.store import Run
+from core.runs import jobs, turn
+from core.runs.rights import may
+from core.runs.store import Run, describe_config, list_runs
 from ui.chooser import QUIET, changed_since, choices, choose, chooser, opened, trouble
+from ui.door import visitor
 from ui.live import news
 from ui.live_plot import LivePlot
-from ui.parts import empty, html, say, titled
-from ui.shared import Shared
+from ui.parts import html, say, titled
+from ui.parts import nothing as nothing_here
+from ui.shared import Shared, answered
 from ui.telling import FIELD_TABS, about, named, when
 
 DRAWING = """<svg width="200" height="112" viewBox="0 0 200 112" fill="none" stroke-width="2" aria-hidden="true">
@@ -39,6 +42,7 @@ class Train:
     resume: gr.Button
     problems: gr.HTML
     nothing: gr.Column
+    lacking: gr.HTML
     body: gr.Column
     plot: LivePlot
 
@@ -53,13 +57,13 @@ def layout(shared: Shared) -> Train:
     with gr.Row(elem_classes="lead"):
         title = html(heading(None, {}))
         chosen = chooser()
-        start = gr.Button("Start training", variant="primary", scale=0)
+        start = gr.Button("Start training", variant="primary", scale=0, elem_classes="once")
         stop = gr.Button("Stop", variant="stop", scale=0, visible=False)
         go = gr.Button("Continue to evaluate", variant="primary", scale=0, visible=False)
-        resume = gr.Button("Resume", variant="primary", scale=0, visible=False)
+        resume = gr.Button("Resume", variant="primary", scale=0, visible=False, elem_classes="once")
     problems = html(visible=False, elem_classes=["card", "problems"])
     with gr.Column(elem_classes="card") as nothing:
-        empty("No run yet", "Here you will see the loss fall, and what the model says as it learns.", DRAWING)
+        lacking = html()
     with gr.Column(visible=False) as body:
         slot("trouble", elem_classes="maybe")
         with gr.Column(elem_classes="card"):
@@ -82,20 +86,22 @@ def layout(shared: Shared) -> Train:
             with gr.Column(elem_classes="card", scale=6, min_width=300):
                 titled("Log", "", '<span class="quiet small">the last lines it printed</span>')
                 html('<div class="log" data-live="log" tabindex="0" role="region" aria-label="Log"></div>')
-    return Train(title, chosen, start, stop, go, resume, problems, nothing, body, plot)
+    return Train(title, chosen, start, stop, go, resume, problems, nothing, lacking, body, plot)
 
 
 def wire(tab: Train, shared: Shared) -> None:
     """Connect the events. The curve needs none: it polls by itself."""
-    shown = [tab.title, tab.chosen, tab.start, tab.stop, tab.go, tab.resume, tab.nothing, tab.body, tab.plot]
+    shown = [tab.title, tab.chosen, tab.start, tab.stop, tab.go, tab.resume, tab.nothing, tab.lacking]
+    shown += [tab.body, tab.plot]
     choose(tab.chosen, shared)
     gr.on(
         [shared.run.change, shared.again.change, shared.panels["train"].select],
         show, [shared.run, shared.draft], shown, trigger_mode="always_last", **QUIET,
     )  # fmt: skip
-    tab.start.click(start, [shared.draft, shared.token], [tab.problems, shared.run], **QUIET)
+    answered(tab.start.click(start, [shared.draft, shared.token], [tab.problems, shared.run], **QUIET))
     tab.stop.click(stop, [shared.run, shared.again], [tab.problems, shared.again], **QUIET)
-    tab.resume.click(resume, [shared.run, shared.again, shared.token], [tab.problems, shared.again], **QUIET)
+    resumed = tab.resume.click(resume, [shared.run, shared.again, shared.token], [tab.problems, shared.again], **QUIET)
+    answered(resumed)
     tab.plot.moved(lambda count: count + 1, shared.again, shared.again, **QUIET)
     tab.go.click(
         None, None, shared.tabs, js="() => ({__type__: 'update', selected: 'evaluate'})", api_visibility="private"
@@ -110,23 +116,26 @@ def heading(run: Run | None, draft: dict[str, Any]) -> str:
     return f"<h1>Train</h1><p>{escape(named(run))}, started at {when(run.created)}: {about(run.config())}.{since}</p>"
 
 
-def show(run_id: str, draft: dict[str, Any]) -> tuple[Any, ...]:
-    """The tab for a run: heading, the actions that its state allows, and the curve to follow."""
+def show(run_id: str, draft: dict[str, Any], request: gr.Request | None = None) -> tuple[Any, ...]:
+    """The tab for a run: heading, the actions that its state allows to whoever asks, and the curve to follow."""
     run = opened(run_id)
     state = run.state() if run else None
     name = state.state if state else ""
-    under_way, ended = name in ("queued", "running", "stopping"), name in ("done", "stopped", "failed")
-    again = run is not None and run.resumable is not None
-    first = not ended or (name == "failed" and not again)
+    under_way = name in ("queued", "running", "stopping")
+    mine = run is not None and may(run, visitor(request))
+    again = mine and run is not None and run.resumable is not None
+    first = run is None or (name == "failed" and not again)
     return (
         heading(run, draft) + trouble(run_id),
         choices(run_id),
         gr.Button(
-            "Train again" if ended else "Start training",
+            starts(run, draft),
             variant="primary" if first else "secondary",
-            visible=not under_way,
+            visible=not under_way or not mine or (run is not None and changed_since(run, draft)),
         ),
-        gr.Button("Stopping" if name == "stopping" else "Stop", interactive=name != "stopping", visible=under_way),
+        gr.Button(
+            "Stopping" if name == "stopping" else "Stop", interactive=name != "stopping", visible=under_way and mine
+        ),
         gr.Button(
             "Continue to evaluate",
             variant="primary" if name == "done" else "secondary",
@@ -134,28 +143,51 @@ def show(run_id: str, draft: dict[str, Any]) -> tuple[Any, ...]:
         ),
         gr.Button(variant="primary", visible=name in ("stopped", "failed") and again),
         gr.Column(visible=run is None),
+        missing(),
         gr.Column(visible=run is not None),
         {"run": run_id if run else "", "state": name},
     )
 
 
-def start(draft: dict[str, Any], token: str = "") -> tuple[Any, Any]:
+def starts(run: Run | None, draft: dict[str, Any]) -> str:
+    """What a press of the button starts: the settings in hand, which may be others than those of the run shown."""
+    if run is None:
+        return "Start training"
+    try:
+        what = describe_config(build(draft))
+    except InputError:
+        return "Start a new run"  # and it says what is wrong
+    if not changed_since(run, draft):
+        return f"Start again: {what}"
+    return f"{'Queue' if len(turn.line()) >= turn.at_once() else 'Start'} a new run: {what}"
+
+
+def missing() -> str:
+    """The empty state: what will be here, or which run may be chosen."""
+    if list_runs():
+        return nothing_here(
+            "Choose a run", "Above are the runs that there are; or start one of the settings in hand.", DRAWING
+        )
+    return nothing_here("No run yet", "Here you will see the loss fall, and what the model says as it learns.", DRAWING)
+
+
+def start(draft: dict[str, Any], token: str = "", request: gr.Request | None = None) -> tuple[Any, Any]:
     """Check the whole draft and start a run of it; every problem is told at once, with the way to its tab."""
     try:
-        run = jobs.start_training(build(draft), token=token)
+        run = jobs.start_training(build(draft), token=token, visitor=visitor(request))
     except InputError as error:
         return gr.HTML(refused(error), visible=True), gr.skip()
     return gr.HTML("", visible=False), run.id
 
 
-def stop(run_id: str, count: int) -> tuple[Any, int]:
+def stop(run_id: str, count: int, request: gr.Request | None = None) -> tuple[Any, int]:
     """Ask the run to end; it finishes its step and saves its weights."""
-    return _do(jobs.stop, run_id, count)
+    return _do(partial(jobs.stop, visitor=visitor(request)), run_id, count)
 
 
-def resume(run_id: str, count: int, token: str = "") -> tuple[Any, int]:
+def resume(run_id: str, count: int, token: str = "", request: gr.Request | None = None) -> tuple[Any, int]:
     """Go on from the last checkpoint."""
-    return _do(partial(jobs.resume, token=token), run_id, count)
+    return _do(partial(jobs.resume, token=token, visitor=visitor(request)), run_id, count)
 
 
 def _do(action: Any, run_id: str, count: int) -> tuple[Any, int]:

@@ -9,5 +9,7 @@ repeats.py     duplicates, leakage, contradictions; shingles.py and near.py: nea
 texts.py       what is found in the texts themselves: characters.py, personal.py, secret.py
 classes.py     too few rows, unequal labels
 languages.py   several languages
-lengths.py     rows over the limit
+lengths.py     rows as the template writes them: over the limit, refused; written.py: with a part left out
+columns.py     names that look like a row, lists as text
+unused.py      columns that nothing uses, and what they look like
 """

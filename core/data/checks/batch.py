@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
+from core.data.checks.characters import LOST
 from core.data.checks.reading import Reading, Said
 from core.data.rows import Rows
 from core.data.tables import weight
@@ -46,7 +47,10 @@ class Batch:
         texts: list[str] = []
         owners: list[int] = []
         for number, row in enumerate(self.rows, self.start):
-            for value in row.values():
+            for name, value in row.items():
+                if LOST in name:
+                    texts.append(name)
+                    owners.append(number)
                 if isinstance(value, str):
                     if value:
                         texts.append(value)
@@ -110,12 +114,14 @@ _NOTHING = Said()
 
 
 def strings(value: Any) -> Iterator[str]:
-    """The texts in a nested value, but for keys and empty ones."""
+    """The texts in a nested value, but for empty ones, and for keys in which no letter was lost."""
     if isinstance(value, str):
         if value:
             yield value
     elif isinstance(value, dict):
-        for inner in value.values():
+        for key, inner in value.items():
+            if LOST in key:
+                yield key
             yield from strings(inner)
     elif isinstance(value, list):
         for inner in value:

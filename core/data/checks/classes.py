@@ -19,6 +19,7 @@ class Classes:
     def __init__(self, case: Case) -> None:
         self.case, self.counts = case, Counter[str]()
         self.first: dict[str, int] = {}
+        self.kept: dict[str, list[int]] = {}  # of the rows kept back
         self.counting = case.reading.labelled or case.config.task == "classification"
 
     def look(self, batch: Batch) -> None:
@@ -26,9 +27,13 @@ class Classes:
         if not self.counting:
             return
         for number, said in enumerate(batch.said, batch.start):
-            if said is not None and said.answer and self.case.trained[number]:
+            if said is None or not said.answer:
+                continue
+            if self.case.trained[number]:
                 self.counts[said.answer] += 1
                 self.first.setdefault(said.answer, number)
+            elif self.case.kept[number]:
+                self.kept.setdefault(said.answer, []).append(number)
         self.counting = len(self.counts) <= MOST
 
     def found(self) -> list[Finding]:
@@ -43,9 +48,27 @@ class Classes:
             )
             why = "From few rows a model learns the rows, not what they have in common."
             found.append(Finding("few_rows", count, [], message, "warning", why))
+        if self.counting and (unseen := self._unseen()):
+            found.append(unseen)
         if self.counting and (unequal := self._unequal()):
             found.append(unequal)
         return found
+
+    def _unseen(self) -> Finding | None:
+        """Labels of the rows kept back that no row to train on has."""
+        lost = {name: rows for name, rows in self.kept.items() if name not in self.counts}
+        if not lost or not self.counts:
+            return None
+        rows = sorted(row for found in lost.values() for row in found)
+        what = (
+            f"The label {shorten(next(iter(lost)), 40)!r} occurs" if len(lost) == 1 else f"{len(lost):,} labels occur"
+        )
+        message = (
+            f"{what} only in rows that are kept back, in {count_of(len(rows))}: a label is never learned that way."
+        )
+        why = "What is not trained on cannot be answered right, so the validation looks worse than the model is."
+        names = [f"{shorten(name, 60)}: {count_of(len(found))}" for name, found in lost.items()]
+        return Finding("unseen_label", len(rows), rows[:SHOWN], message, "warning", why, names[:EXAMPLES])
 
     def _unequal(self) -> Finding | None:
         ranked = self.counts.most_common()

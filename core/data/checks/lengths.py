@@ -1,4 +1,4 @@
-"""Rows over the limit, in tokens of the model: counted in an evenly spaced sample of the rows."""
+"""Rows as the template writes them, in an evenly spaced sample: over the limit, refused, or with a part left out."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 from core.data.checks.batch import Batch
 from core.data.checks.case import Case
 from core.data.checks.finding import Finding, Remedy, Severity, Tally, count_of
+from core.data.checks.written import OF_WORDS, of_words
 from core.data.encode import encode_many, is_blank
 from core.data.template import Wording, concerns_every_row, render
 from core.errors import InputError
+from core.models.tokenizer import traits
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 MEASURED = 5000  # rows that are tokenised
 CHUNK = 500
+OVER = ("answer_cut", "too_long")
 LONGEST = 131072  # the largest limit that data.max_tokens takes
 
 # kind -> severity, what is said of one row and of several, why it matters; {limit} is in tokens.
@@ -26,6 +29,7 @@ _SENTENCES: dict[str, tuple[Severity, str, str, str]] = {
         "are refused by the model's chat template and will be left out.",
         "What the template cannot write, the model cannot be trained on.",
     ),
+    **OF_WORDS,
     "answer_cut": (
         "warning",
         "has an answer too long for {limit} tokens: its end is cut off, so it does not teach where to stop. "
@@ -50,6 +54,7 @@ class Lengths:
         self.case, self.tokenizer = case, tokenizer
         self.tallies = {kind: Tally() for kind in _SENTENCES}
         self.longest = dict.fromkeys(_SENTENCES, 0)
+        self.specials = traits(tokenizer).specials
 
     def look(self, batch: Batch) -> None:
         """All is done on the sample, at the end."""
@@ -70,7 +75,7 @@ class Lengths:
         found = []
         for kind, (severity, one, many, why) in _SENTENCES.items():
             tally = self.tallies[kind]
-            if tally.count and not (left_out and kind != "refused"):
+            if tally.count and not (left_out and kind in OVER):
                 words = (one if tally.count == 1 else many).format(limit=f"{limit:,}")
                 message = f"{count_of(tally.count)}{sampled} {words}"
                 remedy = self._remedy(kind)
@@ -92,6 +97,8 @@ class Lengths:
                 if template:
                     self.tallies["refused"].add(place, self.case.shown(row))
                 continue  # otherwise counted as unreadable or without an answer already
+            for kind, example in of_words(segments, self.specials):
+                self.tallies[kind].add(place, example)
             if not is_blank(segments):
                 chosen.append((place, row))
                 rendered.append(segments)
@@ -105,7 +112,7 @@ class Lengths:
 
     def _remedy(self, kind: str) -> Remedy | None:
         """The limit raised to the longest row, or as far as the model goes; from there on, long rows are left out."""
-        if kind == "refused":
+        if kind not in OVER:
             return None
         most = min(max(self.longest.values()), LONGEST, self.tokenizer.model_max_length)
         if most > self.case.config.data.max_tokens:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from core.data.formats import Layout, answer_column, to_messages
+from core.data.formats import Layout, answer_column, check_desired, check_tags, to_messages, tools
+from core.data.media import refuse
 from core.data.template import Wording, parse
 from core.data.turns import Message, as_text, said
 from core.errors import InputError
@@ -69,7 +70,8 @@ class Reading:
         """What a row says.
 
         Raises:
-            InputError: the row is no conversation.
+            InputError: the row is no conversation, or its words have not a tag each. Undesired: its answer is marked as
+                a bad one.
         """
         question, answer, turns = self._words(row)
         return Said(_one_line(question), _one_line(answer), turns)
@@ -83,15 +85,21 @@ class Reading:
 
     def shown(self, row: dict[str, Any]) -> tuple[str, str]:
         """What is asked and answered in a row, as it is written, for a person to recognise it."""
+        roles = {name: column for name, column in self.layout.roles.items() if name != "desired"}
         try:
-            question, answer, _ = self._words(row)
+            question, answer, _ = replace(self, layout=replace(self.layout, roles=roles))._words(row)
         except InputError:
             return as_text(row), ""
         return question.strip(), answer.strip()
 
     def _words(self, row: dict[str, Any]) -> tuple[str, str, tuple[Message, ...]]:
         if self.answered:
+            if self.layout.roles.get("desired") not in (*self.asked, *self.answered):
+                check_desired(row, self.layout)
+            check_tags(row, self.layout)
+            refuse(row)
             return _values(row, self.asked), _values(row, self.answered), ()
+        tools(row, self.layout)  # what is no tool is refused by whoever renders the row
         turns = tuple([m for m in to_messages(row, self.layout) if m["role"] != "system"])
         last = max((i for i, m in enumerate(turns) if m["role"] == "assistant"), default=len(turns))
         return " ".join(map(said, turns[:last])), said(turns[last]) if last < len(turns) else "", turns

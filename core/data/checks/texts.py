@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from core.data.checks import characters, personal, secret
 from core.data.checks.batch import Batch
 from core.data.checks.case import Case
 from core.data.checks.finding import Finding, Remedy, Severity, Tally, count_of
+from core.data.values import as_text, parsed
+
+_ESCAPE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")  # half a character in JSON's notation
 
 
 class Texts:
@@ -33,6 +37,11 @@ class Texts:
                 self._add("secret", row, secret.partly(text[start:stop], kind))
 
     def _characters(self, batch: Batch) -> None:
+        for row, text in batch.having(_ESCAPE):
+            if characters.LOST in (read := as_text(parsed(text))) and characters.LOST not in text:
+                self.lost += self.last["encoding"] != row
+                at = read.index(characters.LOST)
+                self._add("encoding", row, read[max(0, at - 20) : at + 20])
         if batch.joined.isascii() and characters.count_unseen(batch.joined) == max(0, len(batch.texts) - 1):
             return  # the marks between the texts, and nothing else
         for row, text in zip(batch.owners, batch.texts, strict=True):

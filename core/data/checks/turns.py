@@ -8,14 +8,16 @@ from core.data.checks.batch import Batch
 from core.data.checks.case import Case
 from core.data.checks.finding import Finding, Severity, Tally, count_of
 from core.data.checks.reading import Said
+from core.data.formats import Undesired
+from core.data.turns import is_answer, is_blank
 from core.data.turns import said as words_of
 
 # kind -> severity, what is said of one row and of several, and why it matters.
 _SENTENCES: dict[str, tuple[Severity, str, str, str]] = {
     "unreadable": (
         "error",
-        "cannot be read as a conversation and will be left out: {error}",
-        "cannot be read as conversations and will be left out; the first: {error}",
+        "cannot be read and will be left out: {error}",
+        "cannot be read and will be left out; the first: {error}",
         "What cannot be read cannot be trained on, and goes unnoticed when it is left out in silence.",
     ),
     "no_answer": (
@@ -35,6 +37,24 @@ _SENTENCES: dict[str, tuple[Severity, str, str, str]] = {
         "leaves the prompt empty: nothing that the template asks for has a value there.",
         "leave the prompt empty: nothing that the template asks for has a value there.",
         "The same empty prompt with other answers teaches the model to guess.",
+    ),
+    "undesired": (
+        "warning",
+        "is marked as a bad answer by {column!r} and will be left out.",
+        "are marked as bad answers by {column!r} and will be left out.",
+        "An answer that somebody disliked must not be learned like a good one.",
+    ),
+    "unlearned": (
+        "error",
+        "has no answer that is to be learned: all are marked so, or open the conversation; it will be left out.",
+        "have no answer that is to be learned: all are marked so, or open the conversation; they will be left out.",
+        "Nothing can be learned from such a row.",
+    ),
+    "empty_turn": (
+        "warning",
+        "has an empty turn of the assistant, with neither words nor calls; that turn is not learned.",
+        "have empty turns of the assistant, with neither words nor calls; those turns are not learned.",
+        "An empty turn would teach the model to say nothing.",
     ),
     "roles_swapped": (
         "warning",
@@ -62,15 +82,17 @@ class Turns:
 
     def look(self, batch: Batch) -> None:
         """Look at the next rows."""
-        columns, reading = self.case.source.columns, self.case.reading
+        source, reading = self.case.source, self.case.reading
+        columns = [name for name in source.columns if name not in source.made]  # those have findings of their own
         for number, (row, said) in enumerate(zip(batch.rows, batch.said, strict=True), batch.start):
             if None in row.values():
                 for name in columns:
                     if row.get(name) is None:
                         self.missing[name] += 1
             if said is None:
-                self.error = self.error or str(batch.errors[number])
-                kinds = ["unreadable"]
+                error = batch.errors[number]
+                kinds = ["undesired" if isinstance(error, Undesired) else "unreadable"]
+                self.error = self.error or (str(error) if kinds == ["unreadable"] else "")
             elif reading.answered:
                 kinds = [] if said.answer else ["empty_answer"]
                 if reading.asked and not said.question:
@@ -85,7 +107,8 @@ class Turns:
         found = []
         for kind, (severity, one, many, why) in _SENTENCES.items():
             if (tally := self.tallies.get(kind)) is not None:
-                words = (one if tally.count == 1 else many).format(error=self.error)
+                by = self.case.source.layout.roles.get("desired")
+                words = (one if tally.count == 1 else many).format(error=self.error, column=by)
                 message = f"{count_of(tally.count)} {words}"
                 found.append(Finding(kind, tally.count, tally.rows, message, severity, why, tally.examples))
         total = f"{len(self.case.source.rows):,}"
@@ -100,14 +123,18 @@ class Turns:
 def _of_turns(said: Said) -> list[str]:
     """The kinds of what is wrong with a conversation."""
     turns = said.turns
-    answers = [words_of(m) for m in turns if m["role"] == "assistant"]
+    answers = [m for m in turns if m["role"] == "assistant"]
     if not answers:
         return ["no_answer"]
     kinds = []
+    if not any(map(is_answer, answers)):
+        kinds.append("unlearned")
+    elif 0 < sum(map(is_blank, answers)) < len(answers):
+        kinds.append("empty_turn")
     if turns[-1]["role"] != "assistant":
         kinds.append("roles_swapped" if turns[0]["role"] == "assistant" else "ends_unanswered")
     if not any(words_of(m).strip() for m in turns if m["role"] != "assistant"):
         kinds.append("unchanged_template")
-    if not any(text.strip() for text in answers):
+    if all(map(is_blank, answers)):
         kinds.append("empty_answer")
     return kinds

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from core import tasks
+from core.data.reasoning import answer_of
 from core.export import questions
 from core.export.graphs import adapters, decoder, families, genai
 from core.export.graphs.base import whole_base
@@ -187,7 +188,7 @@ class Work(Maker):
     def _text(self, ids: list[int]) -> str:
         """An answer as evaluation reads it."""
         decode = self.given.tokenizer.decode
-        return str(decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
+        return answer_of(str(decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)))
 
 
 def _both(pytorch: float, onnx: float, digits: int) -> dict[str, float]:

@@ -132,6 +132,7 @@ def open_session(path: Path, device: str, threads: int | None = None, place: str
         return VinoSession(_compiled(path, place or "CPU", threads))
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # under Windows; elsewhere it is the environment that counts (telemetry.py)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors: what it remarks on a graph means nothing to whoever runs it
     if threads is not None:

@@ -23,14 +23,16 @@ def hints(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
         "parts": [[text, whether it is a column, whether it is answered], ...] of a text template, else null;
         "answer": the column of the answer, or ""; "bos", "eos", "specials" (all special texts, the longest first),
         "prefixes": see core.models.tokenizer.Traits; "start": the id that an empty prompt becomes; "frame": ids put in
-        front of and behind a text that is read; "turn_end", "system": the end token of a chat template, and whether it
-        writes a system prompt.
+        front of and behind a text that is read; "turn_end", "system", "reasoning", "extra": the end token of a chat
+        template, whether it writes a system prompt, the key under which it reads reasoning, and what its generation
+        prompt ends in though no answer begins so.
     """
     tokenizer = load_tokenizer(folder)
     known = traits(tokenizer)
     template, chat = settings.get("template"), settings.get("chat_template")
     layout = Layout(settings["layout"]["name"], settings["layout"]["roles"], "") if settings.get("layout") else None
     parts = parse(template, tuple(settings["columns"])) if template else ()
+    able = dialect(tokenizer, chat) if chat else None
     start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     return {
         "parts": [[part.text, part.column, part.answer] for part in parts] if template else None,
@@ -42,5 +44,7 @@ def hints(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
         "start": start if start is not None else 0,
         "frame": list(frame(tokenizer)),
         "turn_end": turn_end(tokenizer, chat) if chat else "",
-        "system": dialect(tokenizer, chat).system if chat else False,
+        "system": able.system if able else False,
+        "reasoning": able.reasoning if able else "",
+        "extra": able.extra if able else "",
     }

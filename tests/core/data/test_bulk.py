@@ -88,7 +88,7 @@ def test_long_rows_are_left_out_where_the_config_says_so(toks):
     assert error.value.field == "data.max_tokens"
 
 
-NO_TURNS = ([{"m": []}], CHAT, "data.path", "Row 0: 'm' holds no list of turns")
+NO_TURNS = ([{"m": []}], CHAT, "data.path", "The first of them: 'm' holds no list of turns")
 TEACH_NOTHING = [
     ([], LAYOUT, "data.path", "There are no rows"),
     ([{"phrase": "a", "tone": ""}] * 3, LAYOUT, "data.template", "the answer is empty in all of them"),
@@ -144,5 +144,5 @@ def test_errors_of_workers_are_the_same_sentences(toks, shared_out):
         encode_rows(MIXED * 5, LAYOUT, config("{phrase}\n{tome}"), toks["bpe"])
     assert error.value.field == "data.template"
     rows = [{"m": []}] * 12
-    with pytest.raises(InputError, match="Row 0: 'm' holds no list of turns"):
+    with pytest.raises(InputError, match="The first of them: 'm' holds no list of turns"):
         encode_rows(rows, CHAT, config(), toks["bpe"])

@@ -97,8 +97,8 @@ def test_marks_tell_answers_apart_where_prefixes_do_not(tmp_path):
 
 def test_a_template_that_rewrites_earlier_turns_trains_the_last(tmp_path):
     segments = render_chat(TALK, tokenizer(tmp_path, QWEN))
-    assert [s.text for s in segments if s.trained] == ["So long.<|im_end|>"]
-    assert prompt_segments(segments)[-1].text.endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n")
+    assert [s.text for s in segments if s.trained] == ["<think>\n\n</think>\n\nSo long.<|im_end|>"]
+    assert prompt_segments(segments)[-1].text.endswith("<|im_start|>assistant\n")
 
 
 def test_a_template_without_an_end_token_gets_one(tmp_path):

@@ -190,7 +190,7 @@ TALKS = st.builds(
                    {"role": "tool", "name": "x", "content": result}] if call else []),
                 {"role": "assistant", "content": words},
             ],
-            SAID, st.none() | CALLED, SAID, SAID,
+            SAID, st.none() | CALLED, SAID, SAID.map(lambda text: text if text.strip() else "x"),
         ),
         min_size=1, max_size=3,
     ),

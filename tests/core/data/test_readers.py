@@ -130,8 +130,13 @@ def test_parquet_keeps_types_and_makes_dates_text(tmp_path):
 
 
 def test_half_a_surrogate_pair_does_no_harm(tmp_path):
-    (tmp_path / "rows.jsonl").write_text('{"q": "x\\ud83d", "n": ["\\ud83d"]}\n')
-    assert rows_of(tmp_path / "rows.jsonl") == [{"q": "x?", "n": ["?"]}]
+    (tmp_path / "rows.jsonl").write_text(
+        '{"q": "x\\ud83d", "n": [{"\\udc00": "\\ud83d"}], "k\\ud83d": "\\ud83d\\ude00"}\n'
+    )
+    assert rows_of(tmp_path / "rows.jsonl") == [{"q": "x\ufffd", "n": [{"\ufffd": "\ufffd"}], "k\ufffd": "😀"}]
+    (tmp_path / "rows.json").write_text('[{"k\\ud83d": 1, "k\\udc00": 2}]')
+    with pytest.raises(InputError, match="differ only in characters that cannot be read"):
+        read(tmp_path / "rows.json")
 
 
 def refused(path):

@@ -51,6 +51,46 @@ def test_the_demo_sets_have_no_findings(name):
     assert found(ROOT / "assets" / "data" / name / "train.jsonl") == {}
 
 
+def talk(*answers, **more):
+    turns = [m for a in answers for m in ({"role": "user", "content": "Why?"}, {"role": "assistant", **a})]
+    return {"messages": turns, **more}
+
+
+def test_what_is_wrong_inside_of_conversations(tmp_path, tokenizer):
+    rows = [
+        talk({"content": "So."}),
+        talk({"content": ""}, {"content": "So."}),
+        talk({"content": "So.", "train": False}),
+        talk({"content": None, "tool_calls": [{"function": {"name": None, "arguments": "{}"}}]}, {"content": "So."}),
+        talk({"content": "So.", "reasoning_content": "Because."}),
+        talk({"content": "So, once more.", "thinking": "Because."}, {"content": "Yes."}),
+        talk({"content": "So it is.</s>"}),
+        talk({"content": "So <|im_end|> is"}),
+        talk({"content": "<image> So"}, images=["x.png"]),
+        talk({"content": "A text about <image>"}),
+        talk({"content": "x\ud83d"}),
+        talk({"content": "y", "\ud83d": 1}),
+    ]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    got = found(file, tokenizer, Split(list(range(len(rows))), []))
+    kinds = ("unreadable", "unlearned", "empty_turn", "unwritten", "unwritten_earlier", "literal_token", "encoding")
+    assert {k: f.rows for k, f in got.items() if k in kinds} == {
+        "unreadable": [3, 8], "unlearned": [2], "empty_turn": [1], "unwritten": [4, 5], "literal_token": [6, 7],
+        "encoding": [10, 11],
+    }  # fmt: skip
+    assert got["unwritten"].examples == ["Because."]
+    assert "turn 2: a call of a tool has no name" in got["unreadable"].message
+
+
+def test_half_a_character_in_json_within_a_csv_is_found(tmp_path):
+    said = json.dumps([{"role": "user", "content": "\ud83d"}, {"role": "assistant", "content": "\ud83d\ude00"}])
+    file = tmp_path / "rows.csv"
+    quoted = said.replace('"', '""')
+    file.write_text(f'id,messages\n1,"{quoted}"\n')
+    assert found(file)["encoding"].rows == [0]
+
+
 def test_each_kind(tmp_path, tokenizer):
     rows = [
         {"phrase": "one", "tone": "sad"},
@@ -67,7 +107,7 @@ def test_each_kind(tmp_path, tokenizer):
     assert {k: (f.count, f.rows) for k, f in got.items()} == {
         "empty_answer": (2, [1, 7]), "unchanged_template": (1, [3]), "answer_cut": (1, [5]), "leakage": (1, [6]),
         "too_long": (1, [4]), "duplicate": (1, [2]), "few_rows": (7, []), "missing": (1, []),
-        "conflict": (3, [0, 2, 6]),
+        "conflict": (3, [0, 2, 6]), "unseen_label": (1, [6]),
     }  # fmt: skip
     assert (
         got["duplicate"].message == "1 row repeats an earlier row word for word, and so counts double in the training."

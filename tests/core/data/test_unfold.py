@@ -63,7 +63,22 @@ def test_lists_with_answers_are_unfolded(tmp_path, row, layout):
 ])  # fmt: skip
 def test_other_lists_stay_whole(tmp_path, row):
     source = opened(tmp_path, row, row)
-    assert list(source.rows) == [row, row] and source.notes == []
+    assert [{name: found[name] for name in row} for found in source.rows] == [row, row]
+    assert not any("became a row" in note for note in source.notes)
+
+
+def test_the_questions_about_each_paragraph(tmp_path):
+    paragraph = {"context": "The sea is wet.", "qas": [
+        {"question": "What?", "answers": [{"text": "sea", "answer_start": 4}]}, {"question": "Why?", "answers": []},
+    ]}  # fmt: skip
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps({"version": "2", "data": [{"title": "T", "paragraphs": [paragraph, paragraph]}] * 2}))
+    source = open_data(str(path))
+    assert [(row["title"], row["question"], row["answer"]) for row in source.rows] == [
+        ("T", "What?", "sea"), ("T", "Why?", None),
+    ] * 4  # fmt: skip
+    assert source.layout.roles == {"prompt": "question", "completion": "answer", "context": "context"}
+    assert "Each question of 'paragraphs' became a row of its own (2 rows -> 8)." in source.notes
 
 
 def test_parquet_lists_too(tmp_path):
@@ -77,7 +92,7 @@ def test_parquet_lists_too(tmp_path):
 
 def test_an_item_that_is_no_object_names_its_row(tmp_path):
     good = {"instruction": "Add.", "instances": [{"input": "1", "output": "2"}]}
-    with pytest.raises(InputError, match="Row 3: 'instances' holds 'two' where an object with input, output is expec"):
+    with pytest.raises(InputError, match="Row 2: 'instances' holds 'two' where an object with input, output is expec"):
         opened(tmp_path, good, good, good | {"instances": [{"input": "1"}, "two"]})
 
 

@@ -24,6 +24,7 @@ from core.export.options import Options
 from core.export.web import layout, prompt
 from core.models.tokenizer import load_tokenizer
 from tests import factory
+from tests.core.data.test_manners import HALF, HARMONY, OPENS, R1, STRIPS
 from tests.web.node import Node, node
 from tests.web.packages import NASTY, PHRASES, demo_tokenizer, settings_of
 
@@ -181,6 +182,15 @@ PARTS = (
 )
 
 
+# In transformers.js a template's lstrip('\\n') takes all white space.
+THINKING = [one.replace(".lstrip('\n')", "").replace(".strip('\n')", "") for one in (OPENS, R1, STRIPS, HARMONY, HALF)]
+REASONED = (
+    "<think>\nIt is late.\n</think>\n\nGood night.", "<thinking>so</thinking>yes", "It is late.</think> <|im_end|>",
+    "<think>\n\n</think>\n\nplain", "<think>never closed", "<think>only</think>",
+    "<|channel|>analysis<|message|>it is late<|end|><|start|>assistant<|channel|>final<|message|>Good night.<|return|>",
+)  # fmt: skip
+
+
 def talks() -> list[dict[str, Any]]:
     """Conversations of one turn and of three, each with nasty words, ending in a question."""
     turns = [[{"role": "user", "content": text}] for text in NASTY]
@@ -188,11 +198,14 @@ def talks() -> list[dict[str, Any]]:
         said = [{"role": "user", "content": text}, {"role": "assistant", "content": NASTY[i - 1]}]
         turns.append([*said, {"role": "user", "content": NASTY[(i + 3) % len(NASTY)]}])
         turns.append([*said, {"role": "user", "content": "And?"}, *said, {"role": "user", "content": text}])
+    for text in REASONED:
+        said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": text}]
+        turns += [[*said, {"role": "user", "content": "And?"}], [*said, *said, {"role": "user", "content": "And?"}]]
     return [{"messages": one} for one in turns]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("template", ["own", *BUILT_IN, FORGETS, STRICT, PARTS])
+@pytest.mark.parametrize("template", ["own", *BUILT_IN, FORGETS, STRICT, PARTS, *THINKING])
 def test_a_conversation_gives_the_ids_of_training(template: str, tmp_path: Path, node: Node) -> None:
     answer = {"role": "assistant", "content": "."}
     for system, limit in ((None, 200), ("Be brief.  ", 200), (None, 40)):

@@ -116,6 +116,11 @@ ASKED = {
     "machine": ("own/private", None, None, None, {"HF_TOKEN": GOOD}),
     "stranger": ("own/private", None, None, None, {"HF_TOKEN": GOOD, "SPACE_ID": "a/b"}),
     "stranger token": ("own/private", None, None, GOOD, {"SPACE_ID": "a/b"}),
+    "model machine": ("own/private", None, None, None, {"HF_TOKEN": GOOD}),
+    "model stranger machine": ("own/private", None, None, None, {"HF_TOKEN": GOOD, "SPACE_ID": "a/b"}),
+    "model stranger sha": ("own/private", commit_of("main"), None, None, {"HF_TOKEN": GOOD, "SPACE_ID": "a/b"}),
+    "model stranger token": ("own/private", None, None, GOOD, {"SPACE_ID": "a/b"}),
+    "model stranger again": ("own/private", None, None, None, {"SPACE_ID": "a/b"}),
     "model": ("own/model", None, None), "model known": ("Qwen/Qwen3-0.6B", None, None),
     "model revision": ("own/model", "v9", None),
     "model pickled": ("own/pickled", None, None), "model slow": ("own/slow", None, None),
@@ -215,7 +220,8 @@ def test_what_is_wrong_with_a_set(answers, key, field, words):
     assert found["field"] == field and len(found["error"].splitlines()) == 1
 
 
-@pytest.mark.parametrize("key", ["model", "model private token", "model gated token", "model older name", "model kept"])
+@pytest.mark.parametrize("key", ["model", "model private token", "model gated token", "model older name", "model kept",
+                                 "model machine", "model stranger token"])  # fmt: skip
 def test_a_model_that_may_be_read(answers, key):
     found = answers[0][key]
     said = ["mit", None] if key in ("model", "model kept") else ["", None]
@@ -238,6 +244,9 @@ def test_a_model_of_the_catalogue_is_known_before_its_weights_are_fetched(answer
     ("model forbidden", "model.path", "refuses the model 'own/forbidden' (403)"),
     ("model not kept", "model.path", "the Hugging Face Hub cannot be reached"),
     ("model stranger", "model.path", "the Hugging Face Hub cannot be reached"),
+    ("model stranger machine", "model.path", "private needs a token"),
+    ("model stranger sha", "model.path", "private needs a token"),
+    ("model stranger again", "model.path", "private needs a token"),
 ])  # fmt: skip
 def test_what_is_wrong_with_a_model(answers, key, field, words):
     found = answers[0][key]
@@ -263,18 +272,18 @@ def test_the_hub_is_not_asked_anew_and_files_are_fetched_once(answers):
 
 def test_a_token_is_of_its_session(monkeypatch):
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    assert token_mark("dataset") == ""
+    assert token_mark() == ""
     with session_token(" one "):
-        one = token_mark("dataset")
+        one = token_mark()
         with session_token("two"):
-            assert token_mark("dataset") not in ("", one)
-        assert token_mark("dataset") == one and "one" not in one
+            assert token_mark() not in ("", one)
+        assert token_mark() == one and "one" not in one
     with session_token(None):
-        assert token_mark("dataset") == ""
+        assert token_mark() == ""
     monkeypatch.setenv("HF_TOKEN", "machine")
-    assert token_mark("dataset") != ""
+    assert token_mark() != ""
     monkeypatch.setenv("SPACE_ID", "a/b")
-    assert token_mark("dataset") == "" and token_mark("model") != ""
+    assert token_mark() == ""
 
 
 def test_a_token_that_is_none_is_refused_without_being_shown():

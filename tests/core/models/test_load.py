@@ -49,6 +49,27 @@ def test_weights_missing_pickled_damaged_or_incomplete(tiny_llama, tmp_path):
     assert "can hold code" in refused(folder)
 
 
+@pytest.mark.parametrize("index", ["model.safetensors.index.json", "more/own.safetensors.index.json"])
+@pytest.mark.parametrize("where", ["../other/model.safetensors", "{other}", "x/../../other/model.safetensors", None])
+def test_an_index_names_files_of_its_own_folder_alone(where, index, tiny_llama, tmp_path):
+    """CVE-2026-75104: transformers reads whatever file the index of a folder names."""
+    folder, other = shutil.copytree(tiny_llama, tmp_path / "m"), tmp_path / "other"
+    other.mkdir()
+    names = list(load_file(str(folder / "model.safetensors")))
+    (folder / index).parent.mkdir(exist_ok=True)
+    part = (where or "part.safetensors").format(other=other / "model.safetensors")
+    own = folder / "part.safetensors" if where is None else other / "model.safetensors"
+    (folder / "model.safetensors").rename(own)
+    (folder / index).write_text(json.dumps({"metadata": {}, "weight_map": dict.fromkeys(names, part)}))
+    if "/" in index:
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | {"transformers_weights": index}))
+    if where is None:
+        assert load.load_base(str(folder))
+    else:
+        assert "names a file elsewhere" in refused(folder)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

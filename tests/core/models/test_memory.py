@@ -152,6 +152,29 @@ def test_trained_weights_are_those_that_peft_makes(family, method, tiny_models):
     assert trained_weights(given, shape) == parameters(tuned)["trained"] - pooler
 
 
+@pytest.mark.parametrize("head", ["sequence_classification", "token_classification"])
+@pytest.mark.parametrize("family", ["bert", "distilbert", "llama", "gpt2"])
+def test_the_weights_of_a_head_are_counted(family, head, tiny_models):
+    from core.methods import method as module
+    from core.models.heads import HEADS
+    from core.models.load import load_base, parameters
+
+    folder, head = tiny_models(family), HEADS[head]
+    given = build({"model": {"path": str(folder)}, "method": {"name": "lora", "r": 4}})
+    model = load_base(str(folder), head=head, labels=[f"label {i}" for i in range(77)])
+    tuned = module("lora").prepare(model, given.method, str(folder), None, head)
+    assert trained_weights(given, read_shape(folder).with_head(head, 77)) == parameters(tuned)["trained"]
+    assert read_shape(folder).with_head(head, 77).outputs == 77
+
+
+def test_a_head_takes_the_place_of_the_logits_of_a_vocabulary():
+    given = build({"task": "classification", "model": {"path": "assets/demo-model", "head": "task"}})
+    written = build({"task": "classification", "model": {"path": "assets/demo-model"}})
+    few, many = estimate(given, LENGTHS, 8, MACHINE, 5), estimate(given, LENGTHS, 8, MACHINE, 77)
+    assert many.trained - few.trained == 72 * read_shape("assets/demo-model").hidden
+    assert many.parts["logits"] < estimate(written, LENGTHS, 8, MACHINE).parts["logits"] / 10
+
+
 def test_optimisers_keep_what_their_papers_say(tmp_path):
     folder = factory.tiny_model("llama", tmp_path / "m")
     shape = read_shape(folder)

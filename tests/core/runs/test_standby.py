@@ -118,3 +118,14 @@ def test_it_can_be_switched_off_and_wants_memory(spare, monkeypatch):
     monkeypatch.setattr(standby, "LEAST_FREE", 2**62)
     spare._make()
     assert not spare.ready and os.environ.get("TUNESMITH_STANDBY") is None
+
+
+def test_a_spare_with_another_home_of_the_hub_is_left_to_others(spare, tmp_path, runs_dir):
+    """The Hub's library reads its home and its token's place when it is imported, and not when it gets the command."""
+    child = waiting(spare)
+    for name in ("HF_HOME", "HF_HUB_CACHE", "HF_TOKEN_PATH", "HF_HUB_DISABLE_IMPLICIT_TOKEN"):
+        assert spare.take(SHOW, standby.environment({name: "1"}), tmp_path / "log", False) is None
+        assert spare.ready and spare.pid == child.pid
+    process = standby.start(SHOW, standby.environment(), tmp_path / "log", spare=False)
+    assert process.pid != child.pid and spare.ready, "one that has to wait leaves it to one whose turn it is"
+    assert process.wait(60) == 0

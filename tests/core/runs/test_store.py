@@ -166,3 +166,20 @@ def test_a_folder_of_runs_that_cannot_be_listed_is_a_sentence(runs_dir, monkeypa
     monkeypatch.setattr(store.os, "scandir", denied)
     with pytest.raises(InputError, match="The folder of runs cannot be read: permission denied"):
         store.list_runs()
+
+
+def test_a_long_log_comes_in_pieces_and_a_broken_line_costs_itself_alone(runs_dir):
+    from core.runs import eventlog
+
+    run = store.create(RunConfig())
+    path = run.dir / "events.jsonl"
+    lines = [json.dumps({"kind": "log", "step": step, "loss": 1.0}) for step in range(1, 20_001)]
+    lines[7_000:7_000] = ['{"kind": "log", "step"', '{"kind":"log","step":"y"}', "", "[1]", '{"kind":"log"},{"kind":"log"}']
+    path.write_text("\n".join(lines) + "\n")
+    pieces = list(eventlog.read(path))
+    assert len(pieces) > 2 and pieces[-1][1] == path.stat().st_size
+    assert [event["step"] for events, _ in pieces for event in events] == list(range(1, 20_001))
+    middle = pieces[0][1]
+    assert [e["step"] for events, _ in eventlog.read(path, middle) for e in events][0] == len(pieces[0][0]) + 1
+    assert list(eventlog.read(path, 10**9))[0][0][0]["step"] == 1  # written anew: from its beginning
+    assert list(eventlog.read(run.dir / "none")) == []

@@ -12,6 +12,7 @@ from core.data.split import split_source
 from core.errors import InputError
 from core.runs import store
 from core.training.examples import prepare
+from tests.factory import write_jsonl
 
 NOISE = {"copies": 2, "swap": 0.2, "typo": 0.2}
 
@@ -114,3 +115,27 @@ def test_a_resumed_run_with_changed_copies_is_the_run_that_was_never_interrupted
     train(torn, resume=True)
     weights = [next((run.dir / "model").glob("*.safetensors")).read_bytes() for run in (whole, torn)]
     assert weights[0] == weights[1] and whole.environment()["data"]["added_rows"] == 72
+
+
+def test_rows_marked_as_bad_are_never_read_and_what_is_not_used_is_said(config, tmp_path):
+    rows = [
+        {"prompt": f"ask {i}", "completion": ("nice", "BAD")[i % 2] + f" {i}", "label": i % 2 == 0, "score": i, "id": i}
+        for i in range(40)
+    ]
+    settings = config().model_dump() | {"task": "generation"}
+    settings["data"] |= {"path": str(write_jsonl(tmp_path / "kto.jsonl", rows)), "template": "{prompt}\n{completion}"}
+    found = prepare(build(settings), lambda done, total: None)
+    assert not any("BAD" in text for text in [*texts(found, found.train), *texts(found, found.validation)])
+    assert len(found.train) + len(found.validation) == 20 and all(place % 2 == 0 for place in found.places)
+    assert "20 rows are on neither side: 'label' marks the answer as a bad one." in found.notes
+    assert "'score' is not used: it holds numbers from 0 to 39, which may say how good the answers are." in found.notes
+    assert "Not used: 'id'." in found.notes
+
+
+def test_a_label_that_only_kept_rows_have_is_said(config, tmp_path):
+    rows = [{"text": f"film {i}", "label": "ab"[i % 2]} for i in range(20)] + [{"text": "odd", "label": "c"}]
+    settings = config().model_dump() | {"task": "generation"}
+    more = {"path": str(write_jsonl(tmp_path / "rows.jsonl", rows)), "template": "{text}\n{label}"}
+    settings["data"] |= more | {"validation": "[18:]"}
+    found = prepare(build(settings), lambda done, total: None)
+    assert "Only rows that are kept back have these labels, so they are not learned: 'c'." in found.notes

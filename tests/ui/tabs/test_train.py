@@ -11,17 +11,20 @@ from core.config import RunConfig
 from core.errors import InputError
 from core.runs import checkpoints, jobs
 from core.runs.store import Run
+from core.visitors import Visitor
 from tests.ui.conftest import log
 from ui import chooser
 from ui.tabs import train
 
 Make = Callable[..., Run]
 DRAFT = RunConfig().model_dump(mode="json")
+AGAIN = "Start again: rows · LoRA r 16"
 
 
 def actions(run_id: str) -> dict[str, str]:
     """Label -> variant of the buttons that can be seen."""
-    _, _, *buttons = train.show(run_id, DRAFT)[:6]
+    run = chooser.opened(run_id)
+    _, _, *buttons = train.show(run_id, run.config().model_dump(mode="json") if run else DRAFT)[:6]
     labels = ["Start", "Stop", "Continue to evaluate", "Resume"]
     named = zip(labels, buttons, strict=True)
     return {b["value"] if "value" in b else label: b.get("variant", "") for label, b in named if b["visible"]}
@@ -46,10 +49,10 @@ def checkpoint(run: Run, step: int) -> None:
     [
         ("running", False, {"Stop": "stop"}),
         ("queued", False, {"Stop": "stop"}),
-        ("done", True, {"Train again": "secondary", "Continue to evaluate": "primary"}),
-        ("stopped", True, {"Train again": "secondary", "Continue to evaluate": "secondary", "Resume": "primary"}),
-        ("failed", True, {"Train again": "secondary", "Resume": "primary"}),
-        ("failed", False, {"Train again": "primary"}),
+        ("done", True, {AGAIN: "secondary", "Continue to evaluate": "primary"}),
+        ("stopped", True, {AGAIN: "secondary", "Continue to evaluate": "secondary", "Resume": "primary"}),
+        ("failed", True, {AGAIN: "secondary", "Resume": "primary"}),
+        ("failed", False, {AGAIN: "primary"}),
     ],
 )
 def test_each_state_has_one_primary_action(new_run: Make, state: str, saved: bool, seen: dict[str, str]) -> None:
@@ -69,8 +72,26 @@ def test_without_a_run_training_can_be_started(new_run: Make) -> None:
     broken = new_run("done")
     (broken.dir / "config.yaml").write_text("task: [", encoding="utf-8")
     assert actions(broken.id) == {"Start training": "primary"}
-    *_, nothing, body, plot = train.show("", DRAFT)
-    assert nothing["visible"] and not body["visible"] and plot == {"run": "", "state": ""}
+    *_, nothing, lacking, body, plot = train.show("", DRAFT)
+    assert "Choose a run" in lacking and nothing["visible"] and not body["visible"] and plot == {"run": "", "state": ""}
+
+
+def test_other_settings_can_be_started_beside_or_behind_a_run_and_the_button_says_which(
+    new_run: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run("running", log(10, 1.0))
+    other = DRAFT | {"data": DRAFT["data"] | {"path": "assets/data/tone/train.jsonl"}}
+    *_, start, _, _, _ = train.show(run.id, other)[:6]
+    assert start["visible"] and start["value"] == "Start a new run: tone · LoRA r 16"
+    monkeypatch.setattr(train.turn, "line", lambda: [object()])
+    assert train.starts(run, other) == "Queue a new run: tone · LoRA r 16"
+    assert train.starts(run, other | {"task": "nonsense"}) == "Start a new run"
+
+
+def test_without_runs_nothing_can_be_chosen(new_run: Make) -> None:
+    assert "No run yet" in train.missing()
+    new_run("done")
+    assert "Choose a run" in train.missing() and "No run yet" not in train.missing()
 
 
 def test_the_heading_says_when_the_settings_changed(new_run: Make) -> None:
@@ -83,7 +104,7 @@ def test_the_heading_says_when_the_settings_changed(new_run: Make) -> None:
 
 
 def test_start_tells_every_problem_with_a_way_to_its_tab(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "start_training", lambda config, token: pytest.fail("it must not start"))
+    monkeypatch.setattr(jobs, "start_training", lambda config, token, visitor: pytest.fail("it must not start"))
     bad = DRAFT | {"training": {"learning_rate": -1}, "data": DRAFT["data"] | {"validation": 7, "path": "<b>"}}
     problems, run = train.start(bad)
     html = problems["value"]
@@ -96,7 +117,7 @@ def test_start_tells_every_problem_with_a_way_to_its_tab(monkeypatch: pytest.Mon
 def test_start_begins_a_run_and_hands_on_its_id(new_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     run = new_run("queued")
     started: list[tuple[RunConfig, str]] = []
-    monkeypatch.setattr(jobs, "start_training", lambda config, token: started.append((config, token)) or run)
+    monkeypatch.setattr(jobs, "start_training", lambda config, token, visitor: started.append((config, token)) or run)
     problems, found = train.start(DRAFT, "hf_secret")
     assert found == run.id and not problems["visible"] and started == [(RunConfig(), "hf_secret")]
 
@@ -107,7 +128,7 @@ def test_a_refusal_of_stop_or_resume_is_shown_in_place(new_run: Make, monkeypatc
     assert count == 4 and "there is nothing to resume" in problems["value"]
     assert train.resume("../..", 3) == train.resume("", 3)
 
-    def full(run: Run) -> None:
+    def full(run: Run, visitor: Visitor) -> None:
         raise InputError("The disk is <full>.")
 
     monkeypatch.setattr(jobs, "stop", full)

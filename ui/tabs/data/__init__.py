@@ -35,7 +35,9 @@ class DataTab:
 def layout(shared: Shared) -> DataTab:
     """Draw the tab. What depends on the draft is filled in when the page is opened."""
     at, first = gr.State(0), gr.State(0)
-    [go] = lead("Data", "What the model will read, and what it will learn to answer.", "Continue to model")
+    [go] = lead(
+        "Data", "Choose your data, and how each row becomes a training example.", "Continue to model", id="data"
+    )
     with gr.Row(equal_height=True):
         where, table = source.layout(), rows.layout()
     return DataTab(go, where, table, words.layout(), lengths.layout(), doctor.layout(), augment.layout(), at, first)
@@ -59,7 +61,7 @@ def wire(tab: DataTab, shared: Shared) -> None:
     outputs = [*tab.source.filled, *tab.rows.kept.filled, *tab.words.filled, *tab.augment.filled]
     outputs += [tab.lengths.limit, tab.at, tab.first]
     whole = filled.change(fill, [draft, tab.at], outputs, **QUIET)
-    refresh.everything(whole.then(None, js="() => tune.filled('data')", api_visibility="private"))
+    refresh.opened(whole.then(None, js="() => tune.filled('data')", api_visibility="private"))
     refresh.everything(shared.panels["data"].select(lambda: None, None, None, **QUIET))  # another model, another seed
     source.wire(tab.source, shared, refresh)
     rows.wire(tab.rows, shared, tab.at, tab.first)

@@ -41,7 +41,7 @@ class AugmentPart:
 
 def layout() -> AugmentPart:
     """Draw the card."""
-    with gr.Column(elem_classes="card"):
+    with gr.Column(elem_classes=["card", "augment"]):
         titled(
             "Augmentation",
             "Only the rows to train on are changed; what is kept back to check with stays as it is.",

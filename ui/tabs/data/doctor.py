@@ -55,7 +55,7 @@ class DoctorPart:
 
 def layout() -> DoctorPart:
     """Draw the card."""
-    with gr.Column(elem_classes="card"):
+    with gr.Column(elem_classes=["card", "doctor"]):
         return DoctorPart(gr.HTML("", elem_id="findings", apply_default_css=False, js_on_load=JS))
 
 

@@ -34,3 +34,15 @@ class Refresh:
     def everything(self, event: Any) -> Any:
         """Source and table first."""
         return self.quick(event.then(*self.overview, **QUIET))
+
+    def opened(self, event: Any) -> Any:
+        """The same for other data: what is drawn already is shown, and what follows stays hidden until then."""
+        event = _stage(event.then(*self.overview, **QUIET), "words")
+        event = _stage(event.then(*self.looked_at, **QUIET), "lengths")
+        event = _stage(event.then(*self.measured, **QUIET), "doctor")
+        return _stage(event.then(*self.doctor, **QUIET), "")
+
+
+def _stage(event: Any, name: str) -> Any:
+    """What is the next to be drawn, for style.css; "" when all is."""
+    return event.then(None, js=f"() => tune.opening('{name}')", api_visibility="private")

@@ -14,6 +14,7 @@ from core.data.formats import ROLES_OF, Layout, suggest_template
 from core.data.sources import demo_sets
 from core.errors import InputError
 from ui import dataset, form, uploads
+from ui.door import visitor
 from ui.parts import html, say, titled
 from ui.shared import Shared
 from ui.tabs.data.refresh import QUIET, Refresh
@@ -22,6 +23,7 @@ FIELDS = {s.path: s for s in form.settings(DataConfig, "data")}
 SLOTS = max(len(roles) for roles in ROLES_OF.values())  # dropdowns for the roles of a layout
 FOUND = "found"  # the choice that leaves the layout to be recognised
 NONE = ""  # of an optional role: no column plays it, as core.data.mapping has it
+NO_ANSWER: dict[str, Any] = {"api_visibility": "private"}
 OPENING = say("live", "Opening", "A big file takes a while, once: what was read is kept for the next time.")
 LAYOUT_NAMES = {
     "text": "plain text",
@@ -71,7 +73,7 @@ def layout() -> SourcePart:
             interactive=True,
         )
         upload = gr.File(
-            label=f"Your own files: {uploads.KINDS_IN_WORDS}, also with .gz, at most {uploads.LIMIT_MB} MB",
+            label=f"Your own files: {uploads.KINDS_IN_WORDS}, also with .gz, at most {uploads.limit_mb()} MB",
             file_count="multiple",
             file_types=list(uploads.KINDS),
             height=88,
@@ -141,7 +143,9 @@ def wire(part: SourcePart, shared: Shared, refresh: Refresh) -> None:
 
     def whole(event: Any, handler: Any, inputs: list[Any]) -> None:
         outputs = [draft, filled, part.told, part.upload, part.token]
-        event(lambda: OPENING, None, part.told, **QUIET).then(handler, inputs, outputs, **QUIET)
+        event(lambda: OPENING, None, part.told, js="() => { tune.opening('rows'); return []; }", **QUIET).then(
+            handler, inputs, outputs, **QUIET
+        ).then(None, part.told, js="told => { if (!told.includes('say live')) tune.opening(''); }", **NO_ANSWER)
 
     whole(part.demo.input, take_demo, [part.demo, draft, filled])
     whole(part.upload.upload, take_upload, [part.upload, draft, filled])
@@ -181,23 +185,28 @@ def take_demo(name: str, draft: Draft, filled: int) -> tuple[Any, ...]:
         return _not_taken("This demo set cannot be taken", error)
 
 
-def take_upload(files: list[str] | None, draft: Draft, filled: int) -> tuple[Any, ...]:
+def take_upload(
+    files: list[str] | None, draft: Draft, filled: int, request: gr.Request | None = None
+) -> tuple[Any, ...]:
     """Uploaded files are kept first; what cannot be read is not taken, and says why."""
     try:
         if not files:
             raise InputError("No file came in.", "data.path")
-        return _taken(draft, filled, uploads.keep_all(files), {})
+        return _taken(draft, filled, uploads.keep_all(files, visitor(request)), {})
     except InputError as error:
         return _not_taken("This file cannot be used" if len(files or []) < 2 else "These files cannot be used", error)
 
 
-def take_path(path: str, name: str, split: str, token: str, draft: Draft, filled: int) -> tuple[Any, ...]:
+def take_path(
+    path: str, name: str, split: str, token: str, draft: Draft, filled: int, request: gr.Request | None = None
+) -> tuple[Any, ...]:
     """A path or a Hub id, with its configuration and split; with a token the files are fetched and kept here."""
     try:
         more = {"name": name.strip() or None, "split": split.strip() or None}
         path = path.strip()
         if token.strip():
-            path, more["name"] = uploads.keep_from_hub(path, more["name"], more["split"], token.strip()), None
+            who = visitor(request)
+            path, more["name"] = uploads.keep_from_hub(path, more["name"], more["split"], token.strip(), who), None
         return _taken(draft, filled, path, more)
     except InputError as error:
         return _not_taken("This cannot be opened", error)
@@ -291,7 +300,7 @@ def fill(draft: Draft) -> list[Any]:
 def told(draft: Draft) -> str:
     """What was opened, how it is read, and what to know of it."""
     data = dataset.source(draft)
-    notes = "".join(f"<li>{escape(str(note))}</li>" for note in data.notes)
+    notes = "".join(f"<li>{escape(str(note))}</li>" for note in [*data.notes, *dataset.unused(draft)])
     kind = escape(LAYOUT_NAMES[data.layout.name])
     return f"<p><b>{escape(data.name)}</b>, read as {kind}. {escape(data.layout.evidence)}</p>" + (
         f"<ul>{notes}</ul>" if notes else ""

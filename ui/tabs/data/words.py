@@ -12,7 +12,7 @@ import gradio as gr
 
 from core.config import TASKS, DataConfig
 from core.data.dataset import sample
-from core.data.formats import suggest_task, suggest_template
+from core.data.formats import Undesired, suggest_task, suggest_template
 from core.data.named import NAMED
 from core.errors import InputError
 from ui import bubbles, dataset, form, tokens
@@ -287,7 +287,9 @@ def looked_at(draft: Draft, at: int) -> tuple[str, int]:
         if error.field == "data.template" and kind_of(draft) == "text":  # what is wrong stands at the field
             return nothing("This row cannot be shown yet", "Mend the template, and it appears here."), at + 1
         where = {"model.path": ' <a href="#model" data-tab="model">Go to Model.</a>'}.get(error.field, "")
-        return nothing("This row cannot be shown yet", escape(str(error)) + where), at + 1
+        title = "This row is left out" if isinstance(error, Undesired) else "This row cannot be shown yet"
+        said = str(error)
+        return nothing(title, escape(said[:1].upper() + said[1:]) + where), at + 1
 
 
 def shown_row(draft: Draft, first: int, at: int) -> tuple[str, int, str]:

@@ -8,17 +8,19 @@ from typing import Any
 
 import gradio as gr
 
-from core.runs.store import Run
+from core.runs.rights import may
+from core.runs.store import Run, list_runs
 from ui.chooser import QUIET, choices, choose, chooser, opened, trouble
+from ui.door import visitor
 from ui.live import JobProgress, job_value
-from ui.parts import badge, empty, html, say, titled
+from ui.parts import badge, html, say, titled
 from ui.places import Place, kind_of, places
-from ui.shared import Shared
+from ui.shared import Shared, answered
 from ui.tabs.export import hub, options, tryout, workflow
 from ui.tabs.export.hub import Hub
 from ui.tabs.export.job import busy, cancel, start, start_all
 from ui.tabs.export.options import OptionsPart
-from ui.tabs.export.packages import detail, made_before, overview
+from ui.tabs.export.packages import detail, made_before, overview, proven
 from ui.tabs.export.tryout import Tryout
 from ui.tabs.export.workflow import Workflow
 from ui.telling import named
@@ -69,11 +71,11 @@ def layout(shared: Shared) -> Export:
         title = html(f"<h1>Export</h1><p>{WHAT}</p>")
         chosen = chooser()
         stop = gr.Button("Cancel", variant="stop", scale=0, visible=False)
-        compare = gr.Button("Compare all", scale=0, visible=False)
-        go = gr.Button(label(first, first.default), variant="primary", scale=0, visible=False)
+        compare = gr.Button("Compare all", scale=0, visible=False, elem_classes="once")
+        go = gr.Button(label(first, first.default), variant="primary", scale=0, visible=False, elem_classes="once")
     problems = html(visible=False, elem_classes=["card", "problems"])
     with gr.Column(elem_classes="card") as nothing:
-        lacking = empty("Nothing to export yet", missing(None), DRAWING)
+        lacking = html()
     with gr.Column(visible=False) as body:
         with gr.Column(elem_classes="card"):
             titled("Where to", "A device that is not here can still be exported for, and says so.")
@@ -141,10 +143,9 @@ def wire(tab: Export, shared: Shared) -> None:
     workflow.wire(tab.workflow, shared, tab.device, tab.precision)
     picked, told = tab.options.inputs(), [tab.problems, shared.again]
     gathers = {"fn": options.gather, "inputs": picked, "outputs": tab.gathered, **QUIET}
-    tab.go.click(**gathers).then(start, [*asked, tab.gathered, shared.again, shared.token], told, **QUIET)
-    tab.compare.click(**gathers).then(
-        start_all, [shared.run, tab.device, tab.gathered, shared.again, shared.token], told, **QUIET
-    )
+    answered(tab.go.click(**gathers).then(start, [*asked, tab.gathered, shared.again, shared.token], told, **QUIET))
+    every = [shared.run, tab.device, tab.gathered, shared.again, shared.token]
+    answered(tab.compare.click(**gathers).then(start_all, every, told, **QUIET))
     tab.cancel.click(cancel, [*asked, shared.again], told, **QUIET)
     tab.progress.ended(lambda count: count + 1, shared.again, shared.again, **QUIET)
 
@@ -160,9 +161,9 @@ def label(place: Place, precision: str, again: bool = False) -> str:
     return f"Export {precision} again" if again else f"Export {precision} for {place.label}"
 
 
-def place_card(place: Place) -> str:
-    """A place as a choice: its name, and whether a package can be proven here."""
-    return f"{place.label.partition(' (')[0]}\n{place.mark}"
+def place_card(place: Place, run: Run | None = None) -> str:
+    """A place as a choice: its name, and what was verified for it; before that, whether it can be."""
+    return f"{place.label.partition(' (')[0]}\n{(proven(run, place) if run else '') or place.mark}"
 
 
 def about_place(place: Place) -> str:
@@ -180,13 +181,14 @@ def missing(run: Run | None) -> str:
     """What is lacking before anything can be exported, with the way there."""
     link = '<a href="#train" data-tab="train">Train</a>'
     if run is None:
-        return f"A tuned model becomes a folder for another device here. Begin under {link}."
+        what = "A tuned model becomes a package for another device here."
+        return f"{what} {'Choose a run above' if list_runs() else f'Begin under {link}'}."
     if run.state().under_way:
         return f"This run is still being trained: follow it under {link}."
     return f"This run has no tuned weights: it ended before any were saved. Resume or repeat it under {link}."
 
 
-def show(run_id: str, device: str, precision: str) -> tuple[Any, ...]:
+def show(run_id: str, device: str, precision: str, request: gr.Request | None = None) -> tuple[Any, ...]:
     """The tab for a run, a device and a precision. A precision that the device has not falls back to its default."""
     run = opened(run_id)
     ready = run is not None and run.has_model
@@ -199,17 +201,18 @@ def show(run_id: str, device: str, precision: str) -> tuple[Any, ...]:
     work = busy(run, place.name, precision) if run and ready else None
     made = ready and run is not None and made_before(run, place.name, precision)
     kind = f"export/{work[0]}-{work[1]}" if work else ""
-    idle = ready and work is None
+    mine = run is not None and may(run, visitor(request))
+    idle = ready and mine and work is None
     return (
         f"<h1>Export</h1><p>{escape(named(run)) + ': a' if run and ready else 'A'}{WHAT[1:]}</p>",
         choices(run_id),
-        gr.Button(visible=work is not None),
+        gr.Button(visible=work is not None and mine),
         gr.Button(f"Compare all {len(place.precisions)}", visible=idle and place.device and len(place.precisions) > 1),
         gr.Button(label(place, precision, made), visible=idle),
         gr.Column(visible=not ready),
         trouble(run_id) or empty_words(run),
         gr.Column(visible=ready),
-        gr.Radio([(place_card(p), p.name) for p in known.values()], value=place.name),
+        gr.Radio([(place_card(p, run if ready else None), p.name) for p in known.values()], value=place.name),
         refused or about_place(place),
         gr.Radio(list(place.precisions), value=precision),
         gr.Column(visible=work is not None),
@@ -221,4 +224,5 @@ def show(run_id: str, device: str, precision: str) -> tuple[Any, ...]:
 
 def empty_words(run: Run | None) -> str:
     """The empty state, for this run."""
-    return f'<div class="empty">{DRAWING}<h2>Nothing to export yet</h2><p>{missing(run)}</p></div>'
+    title = "Choose a run" if run is None and list_runs() else "Nothing to export yet"
+    return f'<div class="empty">{DRAWING}<h2>{title}</h2><p>{missing(run)}</p></div>'

@@ -11,8 +11,10 @@ import gradio as gr
 from core.errors import InputError
 from core.export import push
 from core.runs import jobs, records
+from core.runs.rights import may
 from core.runs.state import read
 from ui.chooser import QUIET, opened
+from ui.door import visitor
 from ui.live import JobProgress, job_value
 from ui.parts import html, say, table
 from ui.shared import Shared
@@ -71,7 +73,9 @@ def _told(note: str, send: bool = False, stop: bool = False, job: Any = None) ->
     return note, gr.Button(visible=send), gr.Button(visible=stop), job or gr.skip()
 
 
-def shown(run_id: str, device: str, precision: str, repo: str, public: bool) -> tuple[Any, ...]:
+def shown(
+    run_id: str, device: str, precision: str, repo: str, public: bool, request: gr.Request | None = None
+) -> tuple[Any, ...]:
     """A dry run: where to, who can read it, every file with its size, the commit's message. Nothing leaves."""
     run = opened(run_id)
     if run is None:
@@ -86,26 +90,37 @@ def shown(run_id: str, device: str, precision: str, repo: str, public: bool) -> 
     whole = " ".join(size(plan["bytes"]))
     head = say("ready", f"{len(files)} files, {whole}, to {escape(plan['repo'])}", f"{who}. {escape(plan['message'])}.")
     listed = table(["File", "Size#"], files, caption="Files that would be sent")
-    return _told(f"{head}<ul class='remarks small'>{notes}</ul>{listed}", send=True)
+    return _told(f"{head}<ul class='remarks small'>{notes}</ul>{listed}", send=may(run, visitor(request)))
 
 
-def sent(run_id: str, device: str, precision: str, repo: str, public: bool, token: str = "") -> tuple[Any, ...]:
+def sent(
+    run_id: str,
+    device: str,
+    precision: str,
+    repo: str,
+    public: bool,
+    token: str = "",
+    request: gr.Request | None = None,
+) -> tuple[Any, ...]:
     """Send it, in a process of its own."""
     run = opened(run_id)
     try:
         if run is None:
             raise InputError("There is no run to send: choose one.")
-        jobs.start_push(run, f"{device}-{precision}", repo.strip(), public, token)
+        jobs.start_push(run, f"{device}-{precision}", repo.strip(), public, token, visitor(request))
     except InputError as error:
         return _told(say("bad", "This cannot be sent", escape(str(error))))
     return _told("", stop=True, job=job_value(run, "push", jobs.push_state(run)))
 
 
-def stopped(run_id: str) -> tuple[Any, ...]:
+def stopped(run_id: str, request: gr.Request | None = None) -> tuple[Any, ...]:
     """End a push that is under way."""
     run = opened(run_id)
-    if run is not None:
-        jobs.stop_push(run)
+    try:
+        if run is not None:
+            jobs.stop_push(run, visitor(request))
+    except InputError as error:
+        return _told(say("bad", "This cannot be ended", escape(str(error))))
     return _told("")
 
 

@@ -27,6 +27,15 @@ def made_before(run: Run, device: str, precision: str) -> bool:
     return found is not None and found["report"] is not None
 
 
+def proven(run: Run, place: Place) -> str:
+    """In a few words what the comparison of this run's packages for a place found; "" where none was compared."""
+    found = {p: f["report"]["status"] for p in place.precisions if (f := export(run, place.name, p)) and f["report"]}
+    for status, words in (("verified", "✓ verified"), ("verified with loss", "verified with loss")):
+        if names := [precision for precision, of in found.items() if of == status]:
+            return f"{words}: {', '.join(names)}"
+    return f"made, not verified: {', '.join(found)}" if found else ""
+
+
 def overview(run: Run, place: Place, chosen: str) -> str:
     """The precisions of a place: size, metric, speed and check of those that were made, and how they compare."""
     found = {p: export(run, place.name, p) for p in place.precisions}
@@ -37,7 +46,7 @@ def overview(run: Run, place: Place, chosen: str) -> str:
     for name in place.precisions:
         words = f"<b>{name}</b>" if name == chosen else name
         if name == best.precision:
-            words += f" &nbsp;{badge('hot', 'Recommended')}"
+            words += f" &nbsp;{badge('hot', 'Recommended')}" if best.measured else ' <span class="quiet">default</span>'
         report = reports.get(name)
         rows.append([words, *(_made(report) if report else ("–", "–", "–", _unmade(found[name])))])
     sentence = f'<p class="quiet small">{escape(place.precisions[chosen])}</p>'

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ui import dataset, form, plan
+from ui.door import visitor
 from ui.parts import html, lead, say
 from ui.shared import Shared
 from ui.tabs.model import base, presets, settings, text
@@ -75,9 +76,13 @@ def wire(tab: ModelTab, shared: Shared) -> None:
         [tab.base.cards, tab.base.path, tab.base.revision, part.method, *part.fields.values(), *columns],
         **quiet,
     ).then(None, js="() => tune.filled('model')", api_visibility="private")
+
+    def told(draft: Draft, token: str, request: gr.Request | None = None) -> list[Any]:
+        return derived(tab, draft, token, visitor(request).owner)
+
     gr.on(
         [shared.filled.change, shared.draft.change, shared.token.change],
-        lambda draft, token: derived(tab, draft, token),
+        told,
         [shared.draft, shared.token],
         [tab.base.facts, tab.base.head, tab.takes, tab.text.yaml, *settings.outputs(part)],
         **newest,
@@ -116,7 +121,7 @@ def fill(tab: ModelTab, draft: Draft) -> list[Any]:
     return [*base.fill(draft), method, *(values[key] for key in part.fields), *of_method(part, method)]
 
 
-def derived(tab: ModelTab, draft: Draft, token: str) -> list[Any]:
+def derived(tab: ModelTab, draft: Draft, token: str, owner: bool = False) -> list[Any]:
     """What follows from the draft: the model's facts, its head, the plan, the YAML, and the notes of the form."""
-    first = [base.facts(draft, token), base.heads(draft), plan.drawn(draft), text.as_yaml(draft)]
+    first = [base.facts(draft, token, owner), base.heads(draft), plan.drawn(draft), text.as_yaml(draft)]
     return [*first, *settings.derived(tab.settings, draft)]

@@ -197,15 +197,19 @@ def _has_tags(draft: Draft) -> bool:
         return False
 
 
-def facts(draft: Draft, token: str = "") -> str:
-    """What the chosen model is, from its files, and how it will answer; or why it cannot be used."""
+def facts(draft: Draft, token: str = "", owner: bool = False) -> str:
+    """What the chosen model is, from its files, and how it will answer; or why it cannot be used.
+
+    Args:
+        token: that was typed. owner: whether this machine's own may be used on a public page.
+    """
     path, revision = form.value_of(draft, "model.path"), form.value_of(draft, "model.revision")
     if not isinstance(path, str) or not path.strip():
         return say("bad", "No model is chosen", "Take one of the cards, or give a folder or an id.")
     entry = catalogue.known(path)
     more = catalogue.about(entry) if entry else ""
     try:
-        with session_token(token):
+        with session_token(token, owner):
             info = describe_model(path, revision if isinstance(revision, str) and revision else None)
             dataset.tokenizer(draft)
     except InputError as error:

@@ -10,11 +10,12 @@ from typing import Any
 import gradio as gr
 
 from core.errors import InputError
-from core.runs.adapters import AdapterInfo, Base, by_base, rename
+from core.runs import jobs
+from core.runs.adapters import AdapterInfo, Base, by_base
 from core.runs.asking import shared as worker
-from core.runs.commands import command
 from core.runs.store import open_run
 from ui.chooser import QUIET
+from ui.door import visitor
 from ui.parts import html, plural, say, table, titled
 from ui.shared import Shared
 from ui.telling import size, when
@@ -157,7 +158,13 @@ def answered(prompt: str, base: str | None, chosen: Sequence[str]) -> Iterator[s
 
 
 def combined(
-    base: str | None, chosen: Sequence[str], weights: str, way: str, name: str, again: int
+    base: str | None,
+    chosen: Sequence[str],
+    weights: str,
+    way: str,
+    name: str,
+    again: int,
+    request: gr.Request | None = None,
 ) -> Iterator[tuple[str, Any]]:
     """A new run from those that are ticked."""
     runs = [run for run in chosen if run != ITSELF]
@@ -165,34 +172,34 @@ def combined(
         yield say("fix", "Tick two or more", "A combination is made of the adapters that are ticked above."), gr.skip()
         return
     yield say("live", "Combining", "The base is loaded, and the result is compared with its parts."), gr.skip()
-    more = ["--weights", weights.replace(" ", "")] if weights.strip() else []
-    more += ["--name", name.strip()] if name.strip() else []
-    yield _told(lambda: _combined(command("adapters", "combine", "--runs", ",".join(runs), "--method", way, *more)), again)
+    who = visitor(request)
+    yield _told(lambda: _combined(jobs.combine(runs, way, weights.replace(" ", ""), name.strip(), who)), again)
 
 
 def _combined(made: dict[str, Any]) -> str:
     return say("done", f"A new run: {escape(made['title'])}", "It is in the list above, and can be evaluated and exported.")
 
 
-def renamed(chosen: Sequence[str], name: str, again: int) -> tuple[str, Any]:
+def renamed(
+    chosen: Sequence[str], name: str, again: int, request: gr.Request | None = None
+) -> tuple[str, Any]:
     """Another name for the one that is ticked."""
 
     def work() -> str:
-        rename(_only(chosen), name)
+        jobs.rename(_only(chosen), name, visitor(request))
         return say("done", f"It is called {escape(name.strip())} now", "")
 
     return _told(work, again)
 
 
-def merged(chosen: Sequence[str], again: int) -> Iterator[tuple[str, Any]]:
+def merged(
+    chosen: Sequence[str], again: int, request: gr.Request | None = None
+) -> Iterator[tuple[str, Any]]:
     """The adapter that is ticked, added into its base, in the folder of its run."""
     yield say("live", "Merging", "The answers of the result are compared with those of base and adapter."), gr.skip()
 
     def work() -> str:
-        run = _only(chosen)
-        out = run.dir / "merged"  # written by rename: what is there is whole, and was compared
-        if not out.is_dir():
-            command("merge", run.id, "--out", str(out))
+        out = jobs.merge(_only(chosen), visitor(request))
         figure, unit = size(sum(file.stat().st_size for file in out.glob("*.safetensors")))
         where = f"{figure} {unit} of weights in the run's folder <code>merged</code>; any tool of transformers opens it."
         return say("done", "Merged: it answers as base and adapter do", where)

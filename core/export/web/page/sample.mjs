@@ -3,8 +3,10 @@
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import * as transformers from "@huggingface/transformers";
 import { open } from "./web/ask.js";
+
+process.env.ORT_DISABLE_TELEMETRY = "1"; // before onnxruntime is loaded: who asks this model is reported to nobody
+const transformers = await import("@huggingface/transformers");
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const read = async (name) => JSON.parse(await readFile(`${folder}/${name}`, "utf8"));

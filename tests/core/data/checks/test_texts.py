@@ -23,6 +23,7 @@ def test_nested_texts_and_columns_that_are_not_trained_on_count(tmp_path):
     got = found(tmp_path, rows, template="{phrase} {tone}")
     assert {k: (f.count, f.rows) for k, f in got.items()} == {
         "personal": (1, [7]), "encoding": (1, [9]), "control": (1, [11]), "secret": (1, [11]),
+        "unused": (60, []),
     }  # fmt: skip
     assert "2 e-mail addresses" in got["personal"].message
     assert got["personal"].examples == ["a…@example.org", "b…@example.org"]

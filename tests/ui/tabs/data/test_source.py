@@ -63,7 +63,7 @@ def test_a_layout_chosen_by_hand_brings_its_template(draft: dict) -> None:
     assert changed["data"]["layout"] == "prompt_completion"
     assert dataset.source(changed).layout.name == "prompt_completion"
     assert template == changed["data"]["template"]
-    assert [s["visible"] for s in slots].count(True) == 4  # two of them optional
+    assert [s["visible"] for s in slots].count(True) == 6  # four of them optional
     back, *_ = source.put_layout(source.FOUND, changed)
     assert back["data"]["layout"] is None
     assert back["data"]["template"] == draft["data"]["template"]

@@ -37,16 +37,18 @@ def show(run_id: str, device: str = "cpu", precision: str = "int8") -> dict[str,
 
 def test_a_card_says_whether_it_can_be_tried_here() -> None:
     cards = {name: export.place_card(place) for name, place in places("writer").items()}
-    assert cards["cpu"] == "CPU\n✓ verified here" and "\n○ " in cards["webgpu"]
-    assert cards["qnn"].endswith("✕ not for this model") and cards["gguf"].endswith("✓ read back here")
+    assert cards["cpu"] == "CPU\ncan be verified here" and "only its graph" in cards["webgpu"]
+    assert cards["qnn"].endswith("✕ not for this model") and cards["gguf"].endswith("can be verified here")
     assert places("reader")["qnn"].precisions
+    assert not any("✓" in card for card in cards.values())  # nothing was made yet
 
 
 def test_without_weights_nothing_can_be_exported(new_run: Make) -> None:
-    for run_id, words in (("", "becomes a folder"), (new_run("running").id, "still being trained")):
+    for run_id, words in (("", "becomes a package"), (new_run("running").id, "still being trained")):
         found = show(run_id)
         assert found["nothing"]["visible"] and not found["body"]["visible"] and not found["go"]["visible"]
-        assert words in found["lacking"] and 'data-tab="train"' in found["lacking"]
+        assert words in found["lacking"]
+        assert ('data-tab="train"' if run_id else "Choose a run above") in found["lacking"]
 
 
 def test_a_precision_that_the_device_has_not_falls_back(new_run: Make) -> None:
@@ -79,7 +81,7 @@ def test_one_job_at_a_time(new_run: Make) -> None:
 
 def test_start_hands_on_what_was_chosen(new_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     run, started = tuned(new_run("done")), []
-    monkeypatch.setattr(jobs, "start_export", lambda *args, **more: started.append((args, more)))
+    monkeypatch.setattr(jobs, "start_export", lambda *args, visitor, **more: started.append((args, more)))
     chosen = export.options.gather(64, 0, "static", True, ["other"])
     problems, count = job.start(run.id, "cpu", "int4", chosen, 1)
     assert count == 2 and not problems["visible"] and started == [((run, "cpu", "int4", ""), chosen)]

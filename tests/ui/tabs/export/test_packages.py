@@ -54,7 +54,14 @@ def test_precisions_that_were_made_and_that_were_not(made: Run) -> None:
     assert html.count("Not made yet") == 3 and "Verified with loss" in html
     for words in ("8.1 MB", "45.0&thinsp;%", "58 tokens/s", "Recommended", "Accuracy"):
         assert words in html
+    assert packages.proven(made, CPU) == "verified with loss: int8"
     assert packages.made_before(made, "cpu", "int8") and not packages.made_before(made, "cpu", "fp32")
+
+
+def test_nothing_is_recommended_or_verified_before_it_was_measured(new_run: Callable[..., Run]) -> None:
+    run = new_run("done")
+    html = packages.overview(run, CPU, "int8")
+    assert "Recommended" not in html and "default" in html and packages.proven(run, CPU) == ""
 
 
 def test_the_comparison_in_figures(made: Run) -> None:

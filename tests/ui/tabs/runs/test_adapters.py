@@ -10,9 +10,10 @@ import pytest
 
 from core.config import build
 from core.errors import InputError
-from core.runs import store
+from core.runs import jobs, store
 from core.runs.asking import Answers, Said
 from core.runs.store import Run
+from core.visitors import Visitor
 from ui.shared import first_draft
 from ui.tabs.runs import adapters
 
@@ -70,10 +71,13 @@ def test_a_refusal_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_combining_hands_on_what_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr(adapters, "command", lambda *words: asked.append(words) or {"title": "both"})
-    *_, (words, again) = adapters.combined(None, ["a", "base", "b"], "0.7, 0.3", "svd", "both", 4)
+    monkeypatch.setattr(jobs, "answer_of", lambda *words, visitor: asked.append(words) or {"title": "both"})
+    a, b = adapter("a").id, adapter("b").id
+    *_, (words, again) = adapters.combined(None, [a, "base", b], "0.7, 0.3", "svd", "both", 4)
     assert "A new run: both" in words and again == 5
-    assert asked == [("adapters", "combine", "--runs", "a,b", "--method", "svd", "--weights", "0.7,0.3", "--name", "both")]
+    more = ("--method", "svd", "--weights=0.7,0.3", "--name=both")
+    assert asked == [("adapters", "combine", f"--runs={a},{b}", *more)]
+    assert "no run" in list(adapters.combined(None, [a, "/etc"], "", "cat", "", 4))[-1][0]
     assert "Tick two" in next(adapters.combined(None, ["a", "base"], "", "cat", "", 4))[0]
 
 
@@ -84,10 +88,10 @@ def test_renaming_and_merging_take_exactly_one(monkeypatch: pytest.MonkeyPatch) 
     assert "Tick exactly one" in adapters.renamed(["base"], "x", 1)[0]
     assert "did not work" in adapters.renamed([run.id], " ", 1)[0]
 
-    def merge(*words: str) -> None:
+    def merge(*words: str, visitor: Visitor) -> None:
         Path(words[-1]).mkdir()
         (Path(words[-1]) / "model.safetensors").write_bytes(b"x" * 2_000_000)
 
-    monkeypatch.setattr(adapters, "command", merge)
+    monkeypatch.setattr(jobs, "answer_of", merge)
     for _ in range(2):  # the second time it is there already
         assert "2 MB" in list(adapters.merged([run.id], 1))[-1][0]

@@ -1,5 +1,6 @@
 // A row as a conversation, and a conversation through a chat template, cut where training cut it (core/data/chat.py).
 
+import { holds, isEmptyBlock, reasoned, reasoningOf, split } from "./reasoning.js";
 import { SPACE, asText, first, lstrip, rstrip, strip } from "./text.js";
 
 const ANSWER = "."; // stands where the answer will be while a prompt is rendered; it is cut off before anything is sent
@@ -47,17 +48,24 @@ export class Chat {
       messages = [{ role: "system", content: asText(system) }, ...messages];
     }
     const [mark] = unused(messages, 1);
+    if (this.hints.reasoning) messages = messages.map((m) => reasoned(m, this.hints.reasoning));
     messages = this.hints.system ? messages : withoutSystem(messages);
     messages = messages.map((m) =>
       Object.fromEntries(Object.entries(m).map(([key, text]) => [key, key === "role" ? text : this.#marked(text, mark)])),
     );
     const start = messages.findIndex((m) => m.role !== "system");
-    const turns = messages.flatMap((m, i) => (i > start && m.role === "assistant" ? [i] : []));
+    const speaks = (m) => m.role === "assistant" && (strip(m.content) || reasoningOf(m)); // an empty turn is not learned
+    const turns = messages.flatMap((m, i) => (i > start && speaks(m) ? [i] : []));
     if (!turns.length) throw new Error("The conversation has nothing to answer.");
     const whole = this.#written(messages);
     let spans = this.#byPrefixes(messages, whole, turns);
-    if (!spans && /\{%-?\s*generation\s*-?%\}/.test(this.settings.chat_template)) spans = this.#byMarks(messages, whole, turns);
+    const marks = /\{%-?\s*generation\s*-?%\}/.test(this.settings.chat_template);
+    if (!spans && marks) spans = this.#byMarks(messages, whole, turns);
     spans ??= this.#byPrefixes(messages, whole, turns.slice(-1));
+    if (!spans && (this.#isBehind(messages, whole) || this.#isApart(messages))) {
+      return [cutAt(this.#written(messages.slice(0, -1), true), mark)];
+    }
+    if (!spans && marks) spans = this.#byMarks(messages, whole, turns, true);
     if (!spans) throw new Error("The chat template writes a conversation otherwise once an answer follows.");
     const segments = [];
     let at = 0;
@@ -86,57 +94,83 @@ export class Chat {
       const stop = i === messages.length - 1 ? whole : this.#written(messages.slice(0, i + 1));
       if (!whole.startsWith(stop) || !stop.startsWith(start)) return null;
       if (spans.length && start.length < spans.at(-1)[1]) return null;
+      if (i < messages.length - 1 && !isSaid(messages[i], whole.slice(start.length, stop.length))) return null;
       spans.push(this.#span(whole, start.length, stop.length, messages[i]));
     }
     return spans;
   }
 
-  /** The spans of the template's own generation marks. */
-  #byMarks(messages, whole, turns) {
+  /** Whether the last answer belongs behind a generation prompt that ends in more than answers begin with. */
+  #isBehind(messages, whole) {
+    const prompt = this.#written(messages.slice(0, -1), true), { extra } = this.hints;
+    return Boolean(extra) && prompt.endsWith(extra) && whole.startsWith(prompt.slice(0, -extra.length));
+  }
+
+  /** Whether the template writes the last answer after one question as it does not after all that came before. */
+  #isApart(messages) {
+    try {
+      const alone = [{ role: "user", content: "hello" }, messages.at(-1)], whole = this.#written(alone);
+      return whole.startsWith(this.#written(alone.slice(0, 1), true)) || this.#isBehind(alone, whole);
+    } catch {
+      return false; // a template that refuses so short a conversation
+    }
+  }
+
+  /** The spans of the template's own generation marks; the last begins behind the generation prompt, or, anyhow, at its mark. */
+  #byMarks(messages, whole, turns, anyhow = false) {
     const [opening, closing] = unused(messages, 2); // around what the assistant says
     const marked = this.#written(messages, false, (_, left, end, right) =>
       end
         ? `{%${left} endif %}{{ '${closing}' }}{% endif ${right}%}`
         : `{%${left} if true %}{{ '${opening}' }}{% if true ${right}%}`,
     );
-    const starts = [];
+    const starts = [], stops = [];
     let text = "";
     for (const piece of marked.split(opening)) {
       const [said, rest] = piece.split(closing);
       if (rest !== undefined) starts.push(text.length);
-      text += said + (rest ?? "");
+      text += said;
+      if (rest !== undefined) stops.push(text.length);
+      text += rest ?? "";
     }
     const saying = messages.flatMap((m, i) => (m.role === "assistant" ? [i] : []));
     if (text !== whole || starts.length !== saying.length) return null;
+    const prompt = this.#written(messages.slice(0, -1), true), behind = whole.startsWith(prompt);
+    if (!behind && !anyhow) return null;
     const ends = [...starts.slice(1), whole.length];
-    return turns.map((i) => {
-      const n = saying.indexOf(i);
-      return this.#span(whole, starts[n], ends[n], messages[i]);
-    });
+    const spans = [];
+    for (const i of turns) {
+      const n = saying.indexOf(i), last = i === messages.length - 1, from = last && behind ? prompt.length : starts[n];
+      if (spans.length && last && spans.at(-1)[1] > from) return null;
+      if (!last && !isSaid(messages[i], whole.slice(from, ends[n]))) return null;
+      const [start, stop, isEnded] = this.#span(whole, from, ends[n], messages[i]);
+      spans.push([start, isEnded || last ? stop : Math.max(start, rstrip(whole.slice(0, stops[n])).length)]);
+    }
+    return spans;
   }
 
-  /** The answer in whole[start:stop]: without what stands before the words, up to their end token. */
+  /** The answer in whole[start:stop], up to its end token, and whether it has one. */
   #span(whole, start, stop, message) {
-    const words = strip(message.content);
-    const at = this.#find(whole, words, start, stop);
+    const [at, words] = this.#find(whole, message.content, start, stop);
     const after = at >= 0 ? at + words.length : start;
     const last = at >= 0 ? after : start + rstrip(whole.slice(start, stop)).length;
-    if (at >= 0 && strip(whole.slice(start, at))) start = at; // such as an empty <think></think>: a given
-    if (this.specials) {
-      this.specials.lastIndex = after;
-      const match = this.specials.exec(whole.slice(0, stop));
-      if (match) return [start, match.index + match[0].length];
-    }
-    return [start, Math.max(start, last)];
+    if (this.specials) this.specials.lastIndex = 0; // which matchAll takes over
+    const ends = this.specials ? [...whole.slice(after, stop).matchAll(this.specials)] : [];
+    const own = at < 0 ? (ends.find((m) => m[0] === this.hints.turn_end) ?? ends.at(-1)) : ends[0];
+    return own ? [start, after + own.index + own[0].length, true] : [start, Math.max(start, last), false];
   }
 
-  #find(whole, words, start, stop) {
-    if (!words) return -1;
+  /** Where an answer's words begin, and which they are: those behind its reasoning where all are not found. */
+  #find(whole, content, start, stop) {
     const from = stop - lstrip(whole.slice(start, stop)).length;
-    if (whole.startsWith(words, from)) return from;
     const end = this.hints.turn_end ? whole.slice(start, stop).lastIndexOf(this.hints.turn_end) : -1;
-    const found = whole.slice(start, end >= 0 ? start + end : stop).lastIndexOf(words);
-    return found >= 0 ? start + found : -1;
+    for (const words of [strip(content), strip((split(content) ?? ["", ""])[1])]) {
+      if (!words) continue;
+      if (whole.startsWith(words, from)) return [from, words];
+      const found = whole.slice(start, end >= 0 ? start + end : stop).lastIndexOf(words);
+      if (found >= 0) return [start + found, words];
+    }
+    return [-1, ""];
   }
 
   /** A text with a mark in each special token's text, and in what begins or ends one at its edges. */
@@ -161,6 +195,12 @@ export class Chat {
     const sorted = [...places].sort((a, b) => a - b);
     return [0, ...sorted].map((from, i) => text.slice(from, sorted[i] ?? text.length)).join(mark);
   }
+}
+
+/** Whether the template writes no empty block in place of the reasoning of a turn that others follow. */
+function isSaid(message, own) {
+  const why = reasoningOf(message);
+  return !why || holds(own, why) || !isEmptyBlock(own);
 }
 
 /** A system prompt stands in front of what the user says next, where a template cannot write one. */

@@ -1,0 +1,425 @@
+"""Rows of other tools' layouts get columns that the known layouts read: answers, choices, two languages, turns."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.data.derived import derived
+from core.data.files import listed
+from core.data.formats import earlier_turns, one_turn
+from core.data.recognise import (
+    ASKED_ABOUT,
+    LANGUAGES,
+    PAIRS,
+    PREFERRED,
+    PROMPTS,
+    RIGHT_CHOICE,
+    TALKS,
+    TEXTS,
+    WHOLE,
+    WITH_CHOICES,
+    Look,
+    folded,
+    keys_of,
+)
+from core.data.rows import Rows
+from core.data.tables import Table, collect
+from core.data.turns import as_text, role_of, turns_of
+from core.errors import InputError
+
+Row = dict[str, Any]
+QUESTIONS = ("question", "question_stem", "stem", "query", "prompt", "problem", "goal", "ctx", "sentence", "premise",
+             "startphrase", "instruction", "input", "context", "text")  # fmt: skip
+CHOICES = ("choices", "options", "endings", "candidates", "alternatives", "answer_choices", "answer_options",
+           "candidate_answers", "possible_answers", "mc_options")  # fmt: skip
+KEYS = ("answerkey", "answer_key", "answer_idx", "answer_index", "answer_id", "answer_letter", "correct_answer_index",
+        "correct_answer_idx", "correct_answer_key", "correct_index", "correct_idx", "correct_option", "correct_choice",
+        "right_answer", "correct_answer", "correct", "gold", "gold_index", "gold_label", "cop", "label", "answer",
+        "target", "solution", "key")  # fmt: skip
+ANSWERS = ("answers", "answer", "gold_answers", "answers_spans", "answer_spans")
+INSIDE = ("text", "answer", "value", "answer_text", "spans", "span", "texts", "input_text")  # of an object of answers
+TRANSLATIONS = ("translation", "translations", "sentence_pair")
+_NUMBERED = re.compile(r"(?:option|choice|ending|answer|sol|op|choice_text|option_text|alternative)_?([0-9]|[a-j])")
+_MARKED = re.compile(r"\(?[A-Ja-j1-9][).:]\s*")
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Columns that follow from others, row by row.
+
+    Attributes:
+        made: their names. of: those that they follow from.
+        make: a row -> the values of the new columns, in their order; None where a row has none.
+        note: a sentence for a person.
+        replaces: whether the columns of `of` go, because the new ones hold all of them.
+    """
+
+    made: tuple[str, ...]
+    of: tuple[str, ...]
+    make: Callable[[Row], Sequence[Any]]
+    note: str
+    replaces: bool = False
+
+
+def reshape(table: Table, sample: Sequence[Row]) -> Table:
+    """The table with the columns that its rows are read by, where they are in another tool's layout; else as it is.
+
+    Multiple choice: the question with its choices, and the letter of the right one. Answers in lists or objects, as
+    SQuAD's: the first one. `translation`: a column a language. A question in turns beside its answer: the conversation.
+
+    Args:
+        sample: some of its rows.
+    """
+    look = Look(table.columns, list(sample))
+    for find in (_choices, _answers, _translation, _talk, _pairs):
+        if (shape := find(look)) is not None:
+            return _with(table, shape)
+    return table
+
+
+def _with(table: Table, shape: Shape) -> Table:
+    def rows() -> Iterator[Row]:
+        empty = (None,) * len(shape.made)
+        for row in Rows(table.data.select(list(shape.of)), table.json & set(shape.of)):
+            yield dict(zip(shape.made, shape.make(row) or empty, strict=True))
+
+    what = f"{shape.note} {shape.of}"
+    more = derived(what, table.digest, lambda: collect(rows(), list(shape.made)))
+    data, columns = table.data, list(table.columns)
+    for name in shape.made:
+        data = data.append_column(name, more.data.column(name))
+    if shape.replaces:
+        data, columns = data.drop_columns(list(shape.of)), [c for c in columns if c not in shape.of]
+    as_json = (table.json | more.json) & set(data.column_names)
+    made = {**table.made, **({} if shape.replaces else dict.fromkeys(shape.made, shape.of))}
+    notes = [*table.notes, shape.note]
+    return replace(table, data=data, columns=[*columns, *shape.made], json=as_json, notes=notes, made=made)
+
+
+def _free(name: str, columns: Sequence[str]) -> str:
+    """A name for a new column."""
+    while name in columns:
+        name += "_"
+    return name
+
+
+def _most(values: Sequence[Any], is_one: Callable[[Any], Any]) -> bool:
+    """Whether this holds for most values that are there, and there are some."""
+    there = [value for value in values if value not in (None, "", [], {})]
+    return bool(there) and 2 * sum(bool(is_one(value)) for value in there) > len(there)
+
+
+def _parsed(value: Any) -> Any:
+    """JSON text of a list or an object as what it says; all else as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+# Multiple choice
+
+
+def _choices(look: Look) -> Shape | None:
+    """The question with its choices, and the label of the right one."""
+    column = next(
+        (look.names[n] for n in CHOICES if n in look.names and _most(_of(look, look.names[n]), options)), None
+    )
+    columns = [column] if column else _numbered(look)
+    if not columns or look.both(PREFERRED):
+        return None
+    rest = Look([c for c in look.columns if c not in columns], look.rows)
+    asked = next((rest.names[n] for n in QUESTIONS if n in rest.names and _worded(look, rest.names[n])), None)
+    read = functools.partial(_offered, columns=tuple(columns))
+    for name in KEYS:
+        key = rest.names.get(name)
+        if asked is None or key is None or key == asked:
+            continue
+        found = [(read(row), row.get(key)) for row in look.rows if row.get(key) not in (None, "", -1, "-1")]
+        by = _told_by(found[:LOOKED_AT])
+        if by is None or (all(len(c) == 1 for c in columns) and by not in ("mark", "text")):
+            continue  # a, b and c beside a label may be anything
+        made = (_free(WITH_CHOICES, look.columns), _free(RIGHT_CHOICE, look.columns))
+        make = functools.partial(_asked, asked=asked, key=key, columns=tuple(columns), by=by)
+        what = repr(column) if column else listed([repr(c) for c in columns])
+        note = (
+            f"{made[0]!r} is {asked!r} with the choices of {what} below it, and {made[1]!r} the mark of the right one, "
+            f"by {key!r}, which {TOLD[by]}."
+        )
+        return Shape(made, (asked, key, *columns), make, note)
+    return None
+
+
+CERTAIN = 0.9  # of these rows a key must fit
+LOOKED_AT = 50  # rows by which a key of right choices is told
+
+
+def _worded(look: Look, column: str) -> bool:
+    return _most(_of(look, column), lambda value: isinstance(value, str))
+
+
+def _of(look: Look, column: str) -> list[Any]:
+    return [row.get(column) for row in look.rows]
+
+
+def options(value: Any) -> list[tuple[str, str]]:
+    """The choices in a value, (mark, text) each: a list of texts or of objects, an object of two lists, or of texts by
+    their marks; [] where there are none."""
+    value = _parsed(value)
+    if isinstance(value, dict):
+        value = {key: inner for key, inner in value.items() if inner is not None}
+        texts = next(
+            (value[k] for k in ("text", "texts", "choices", "options") if isinstance(value.get(k), list)), None
+        )
+        marks = next((value[k] for k in ("label", "labels", "key", "keys") if isinstance(value.get(k), list)), None)
+        if texts is not None:
+            return _marked(texts, marks)
+        if len(value) > 1 and all(isinstance(v, str | int | float) and len(k) <= 2 for k, v in value.items()):
+            return _marked(list(value.values()), list(value))
+        return []
+    if not isinstance(value, list) or len(value) < 2:
+        return []
+    if all(isinstance(item, dict) for item in value):
+        texts = [
+            next((item[k] for k in ("text", "value", "content", "option", "choice") if k in item), None)
+            for item in value
+        ]
+        marks = [next((item[k] for k in ("label", "key", "id", "letter", "para") if k in item), None) for item in value]
+        return _marked(texts, None if None in marks else marks) if None not in texts else []
+    return _marked(value, None) if all(isinstance(item, str | int | float) for item in value) else []
+
+
+def _marked(texts: Sequence[Any], marks: Sequence[Any] | None) -> list[tuple[str, str]]:
+    """Texts with their marks, or with letters; letters that stand in front of the texts already are taken off."""
+    words = [as_text(text).strip() for text in texts]
+    if marks is None or len(marks) != len(words):
+        marks = LETTERS[: len(words)]
+        if all(m and m.group()[-1:] != "" for m in map(_MARKED.match, words)):
+            words = [_MARKED.sub("", word, count=1) for word in words]
+    return [(as_text(mark).strip(), word) for mark, word in zip(marks, words, strict=False)]
+
+
+def _numbered(look: Look) -> list[str]:
+    """Columns that hold a choice each: A, B, C and D; option_a, option_b; ending0, ending1."""
+    letters = [c for c in LETTERS[:10] if c in look.columns]
+    if len(letters) > 2 and letters == list(LETTERS[: len(letters)]):
+        return letters
+    found: dict[str, list[str]] = {}
+    for column in look.columns:
+        if match := _NUMBERED.fullmatch(folded(column)):
+            found.setdefault(folded(column)[: match.start(1)], []).append(column)
+    several = next((sorted(columns, key=folded) for columns in found.values() if len(columns) > 1), [])
+    return several if all(_most(_of(look, c), lambda v: isinstance(v, str)) for c in several) else []
+
+
+def _offered(row: Row, columns: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The choices of a row."""
+    if len(columns) == 1:
+        return options(row.get(columns[0]))
+    return _marked([row.get(c) for c in columns if as_text(row.get(c)).strip()], None)
+
+
+TOLD = {
+    "mark": "names its mark", "text": "repeats it", "0": "counts the choices from 0", "1": "counts the choices from 1",
+}  # fmt: skip
+
+
+def _told_by(found: Sequence[tuple[list[tuple[str, str]], Any]]) -> str | None:
+    """How a column says which choice is right, a key of TOLD: in the same way in nearly all rows. None: it does not."""
+    found = [(offer, value) for offer, value in found if offer]
+    counts = all(isinstance(value, int) and not isinstance(value, bool) for _, value in found)
+    ways = ("mark", "0", "1", "text") if counts else ("mark", "text", "0", "1")
+    fits = {by: sum(_right(*one, by) is not None for one in found) for by in ways}
+    best = max(ways, key=lambda by: fits[by])  # the first of equals
+    return best if found and fits[best] >= CERTAIN * len(found) else None
+
+
+def _right(offer: Sequence[tuple[str, str]], value: Any, by: str) -> str | None:
+    """The mark of the choice that a value says is right; None where it is none of them."""
+    said = "" if isinstance(value, bool) else as_text(value).strip()
+    if by == "text":
+        return next((mark for mark, text in offer if said and said == text), None)
+    bare = said.strip("().: ")
+    if by == "mark":
+        return next((mark for mark, _ in offer if bare.casefold() == mark.casefold()), None)
+    at = int(float(bare)) - int(by) if re.fullmatch(r"\d{1,3}(\.0)?", bare) else -1
+    return offer[at][0] if 0 <= at < len(offer) else None
+
+
+def _asked(row: Row, asked: str, key: str, columns: tuple[str, ...], by: str) -> tuple[str | None, str | None]:
+    offer = _offered(row, columns)
+    if not offer:
+        return None, None
+    question = "\n".join([as_text(row.get(asked)).rstrip(), *(f"{mark}. {text}" for mark, text in offer)])
+    return question, _right(offer, row.get(key), by)
+
+
+# Answers in lists and objects
+
+
+def _answers(look: Look) -> Shape | None:
+    """The first of several answers to a question, as SQuAD keeps them."""
+    asked = look.named(("question", "query", "prompt", "input", "problem"))
+    column = next(
+        (look.names[n] for n in ANSWERS if n in look.names and _most(_of(look, look.names[n]), _answer_like)), None
+    )
+    if asked is None or column is None or not _worded(look, asked) or look.both(PREFERRED):
+        return None
+    name = "answer" if "answer" not in look.columns else "first_answer"
+    if name == "answer" and "answer" in look.names:
+        name = "first_answer"
+    made = (_free(name, look.columns),)
+    note = f"{made[0]!r} is the first of the answers in {column!r}; rows without one have nothing to learn."
+    return Shape(made, (column,), functools.partial(_first_answer, column=column), note)
+
+
+def _answer_like(value: Any) -> bool:
+    """Whether a value is an object of answers, or a list of them."""
+    value = _parsed(value)
+    if isinstance(value, dict):
+        return any(key in value for key in INSIDE)
+    return isinstance(value, list) and all(
+        isinstance(item, str) or (isinstance(item, dict) and any(k in item for k in INSIDE)) for item in value
+    )
+
+
+def _first_answer(row: Row, column: str) -> tuple[str | None]:
+    return (first_text(row.get(column)),)
+
+
+def first_text(value: Any) -> str | None:
+    """The first text of an answer, however deep; None where there is none."""
+    value = _parsed(value)
+    if isinstance(value, list):
+        return next((text for item in value if (text := first_text(item)) is not None), None)
+    if isinstance(value, dict):
+        return next((text for key in INSIDE if key in value and (text := first_text(value[key])) is not None), None)
+    text = as_text(value)
+    return text if text.strip() else None
+
+
+# Languages
+
+
+def _translation(look: Look) -> Shape | None:
+    """A column for each language."""
+    column = next(
+        (look.names[n] for n in TRANSLATIONS if n in look.names and _most(_of(look, look.names[n]), _languages)), None
+    )
+    if column is None:
+        return None
+    keys = dict.fromkeys(key for value in _of(look, column) for key in _languages(value))
+    others = [c for c in look.columns if c != column]
+    made = tuple(key if key not in others else f"{column}_{key}" for key in keys)
+    make = functools.partial(_by_language, column=column, keys=tuple(keys))
+    note = f"{column!r} holds the same text in several languages: each has a column of its own, {listed(list(made))}."
+    return Shape(made, (column,), make, note, replaces=True)
+
+
+def _languages(value: Any) -> dict[str, Any]:
+    value = _parsed(value)
+    if not isinstance(value, dict) or len(value) < 2:
+        return {}
+    if set(value) == {"language", "translation"} and all(isinstance(v, list) for v in value.values()):
+        value = dict(zip(map(as_text, value["language"]), value["translation"], strict=False))
+    known = all(LANGUAGES.fullmatch(key) for key in value)
+    return value if known and all(v is None or isinstance(v, str) for v in value.values()) else {}
+
+
+def _by_language(row: Row, column: str, keys: tuple[str, ...]) -> list[Any]:
+    found = _languages(row.get(column))
+    return [found.get(key) for key in keys]
+
+
+# Turns beside an answer
+
+
+def _talk(look: Look) -> Shape | None:
+    """A conversation that is kept in two columns: what is asked, in turns or as a text, and what is answered."""
+    if look.both(PREFERRED):
+        return None
+    for asked, answered in _both(look):
+        keys = keys_of(look.turns(asked)) or keys_of(look.turns(answered))
+        speaks = [*look.turns(asked), *look.turns(answered)]
+        if not keys or not any(role_of(turn.get(keys["role"])) for turn in speaks):
+            continue
+        if folded(asked) in TALKS and not _most(_of(look, asked), functools.partial(_unanswered, role=keys["role"])):
+            continue
+        made = (_free(WHOLE, look.columns),)
+        make = functools.partial(_joined, asked=asked, answered=answered, role=keys["role"], content=keys["content"])
+        note = f"{made[0]!r} are the turns of {asked!r} with {answered!r} behind them; only that is learned."
+        return Shape(made, (asked, answered), make, note)
+    return None
+
+
+def _pairs(look: Look) -> Shape | None:
+    """A conversation that is kept as pairs of what is asked and answered."""
+    column = next((look.names[n] for n in TALKS if n in look.names), None)
+    if column is None or keys_of(look.turns(column)) or not _most(_of(look, column), lambda v: _paired(v, column)):
+        return None
+    made = (_free(WHOLE, look.columns),)
+    note = f"{made[0]!r} are the pairs of {column!r} as turns."
+    return Shape(made, (column,), functools.partial(_unpaired, column=column), note)
+
+
+def _paired(value: Any, column: str) -> list[Row]:
+    try:
+        return earlier_turns(value, column) if not isinstance(value, str) or value.lstrip()[:1] == "[" else []
+    except InputError:
+        return []
+
+
+def _unpaired(row: Row, column: str) -> tuple[list[Row] | None]:
+    return (_paired(row.get(column), column) or None,)
+
+
+def _both(look: Look) -> Iterator[tuple[str, str]]:
+    """Pairs of columns, the second of which may answer the first."""
+    for one, other in PAIRS:
+        if one in look.names and other in look.names:
+            yield look.names[one], look.names[other]
+    pair = look.both(PAIRS)
+    if pair and all(_most(_of(look, column), lambda value: isinstance(value, str)) for column in pair):
+        return  # a question and its answer as texts, whatever turns stand beside
+    answers = dict.fromkeys(other for _, other in PAIRS)
+    for talk in (*TALKS, *PROMPTS):
+        for answer in answers:
+            if talk in look.names and answer in look.names and answer not in TEXTS and answer not in ASKED_ABOUT:
+                yield look.names[talk], look.names[answer]
+
+
+def _unanswered(value: Any, role: str) -> bool:
+    """Whether a conversation ends with somebody else than the assistant."""
+    turns = turns_of(value) or [None]
+    return isinstance(turns[-1], dict) and role_of(turns[-1].get(role)) != "assistant"
+
+
+def _joined(row: Row, asked: str, answered: str, role: str, content: str) -> tuple[list[Row] | None]:
+    before = _turns(row.get(asked), "user", role, content)
+    after = _turns(row.get(answered), "assistant", role, content)
+    if before is None or after is None:
+        return (None,)
+    given = [turn | {"weight": 0} if role_of(turn.get(role)) == "assistant" else turn for turn in before]
+    return ([*given, *after],)
+
+
+def _turns(value: Any, speaker: str, role: str, content: str) -> list[Row] | None:
+    """The turns in a value; a text is one of the speaker's. None where there are none to be read."""
+    if (turn := one_turn(value)) is not None and role in turn:
+        return [turn]
+    turns = turns_of(value)
+    if turns is not None:
+        return turns if all(isinstance(turn, dict) for turn in turns) else None
+    text = as_text(value)
+    if not text.strip():
+        return []
+    name = speaker if role != "from" else {"user": "human", "assistant": "gpt"}[speaker]
+    return [{role: name, content: text}]
