@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from core.errors import InputError, unknown
+from core.errors import InputError, Overran, unknown
 from core.models.hub_access import FOR, OWNER
 from core.paths import runs_dir
 from core.runs.environment import threads
@@ -88,7 +88,7 @@ def _command(argv: list[str]) -> int:
             result = args.module.run(args)
         print(json.dumps(plain(result), ensure_ascii=False) if args.json else args.module.show(result), flush=True)
         return int(result.get("exit", 0))
-    except InputError as error:
+    except (InputError, Overran) as error:
         print(error, file=sys.stderr)
         return 2
     except BrokenPipeError:

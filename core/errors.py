@@ -18,6 +18,22 @@ class InputError(ValueError):
         self.field = field
 
 
+class Overran(BaseException):
+    """A template or a tokenizer took more than it may. `str(error)` is the sentence, `field` as of an InputError.
+
+    No Exception: nothing may take it for the fault of one row, leave that row out and go on. It is told like an
+    InputError.
+    """
+
+    def __init__(self, sentence: str = "It took too long.", field: str = "") -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class BrokenTemplate(InputError):
+    """A chat template that no conversation can be written by: its own fault, never a row's."""
+
+
 class ConfigError(InputError):
     """Every problem of a config at once: `errors` maps a dotted config path to its sentence, in field order."""
 

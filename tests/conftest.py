@@ -24,6 +24,7 @@ os.environ.update(
     OMP_NUM_THREADS="1",
     TOKENIZERS_PARALLELISM="false",
     TUNESMITH_RUNS=str(_SESSION / "runs"),  # no test writes into the project's own runs
+    TUNESMITH_CACHE=str(_SESSION / "cache"),  # a tokenizer is tried once, not in every test (core.limited)
 )
 for _name in ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_ROOT_PATH", "SPACE_ID"):
     os.environ.pop(_name, None)

@@ -26,7 +26,15 @@ HEAVY = {
     "onnx",
 }
 # What the page may know of the house: what says things, and nothing that works.
-KNOWN_TO_UI = ("core.config", "core.errors", "core.paths", "core.data", "core.runs", "core.export.targets")
+KNOWN_TO_UI = (
+    "core.config",
+    "core.errors",
+    "core.paths",
+    "core.data",
+    "core.runs",
+    "core.export.targets",
+    "core.limited",
+)
 KNOWN_TO_UI += (
     "core.limits",
     "core.visitors",
@@ -118,6 +126,7 @@ def test_light_rooms_import_nothing_heavy_at_their_top():
     """core.data, core.runs and the light halves of core.models and core.export, at any depth of their code."""
     light = ("core.data", "core.runs", "core.config", "core.errors", "core.paths", "core.models.tokenizer")
     light += (
+        "core.limited",
         "core.visitors",
         "core.methods.modules",
         "core.methods.possible",
@@ -181,6 +190,7 @@ def test_the_page_comes_up_without_torch():
 def test_light_rooms_come_up_without_torch():
     light = ("core.data", "core.runs", "core.config", "core.errors", "core.paths", "core.models.tokenizer")
     light += (
+        "core.limited",
         "core.visitors",
         "core.methods.modules",
         "core.methods.possible",

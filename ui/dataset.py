@@ -8,8 +8,10 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from gradio.context import LocalContext
 
 from core.config import AugmentationConfig, DataConfig, RunConfig, build
 from core.data import augment, encode, extremes, labels, report, template
@@ -22,17 +24,17 @@ from core.data.look import look
 from core.data.sources import DemoSet, Source, demo_sets
 from core.data.split import Split, split_source
 from core.errors import ConfigError, InputError
+from core.limited.asks import Asked, asker
 from core.memo import Memo
 from core.models import suits
 from core.models.heads import head_of
 from core.models.memory import CutOff, by_cut_off
-from core.models.tokenizer import load_tokenizer
+from core.paths import is_public
 from ui import form
 
 LARGE = 50_000  # rows up to which the doctor looks at all of them by itself
 LOOKED_AT = 20_000  # rows of a bigger file that it looks at by itself
 SAMPLE = 2000  # rows whose length is measured; of longer files an even sample
-NO_LIMIT = 2**31
 
 
 FOUND = Memo[int](16)
@@ -101,10 +103,25 @@ def unused(draft: dict[str, Any]) -> list[str]:
     return UNUSED.get(_judged_by(config, data), lambda: glance(data, config))
 
 
-def tokenizer(draft: dict[str, Any]) -> Any:
-    """The tokenizer of the draft's base model. Raises InputError with field model.path."""
+def asked(draft: dict[str, Any]) -> Asked:
+    """The draft's base model, to be asked about its rows: in a process with limits, see core.limited.
+
+    Raises InputError with field model.path.
+    """
     path, revision = form.value_of(draft, "model.path"), form.value_of(draft, "model.revision")
-    return load_tokenizer(str(path), revision if isinstance(revision, str) and revision else None)
+    request = LocalContext.request.get(None) if is_public() else None
+    asker.set(str(getattr(request, "session_hash", "") or ""))
+    return Asked(str(path), revision if isinstance(revision, str) and revision else None, wording(draft))
+
+
+def tokenizer(draft: dict[str, Any]) -> None:
+    """Whether the tokenizer of the draft's base model can be used. Raises InputError with field model.path."""
+    asked(draft).check()
+
+
+def remarks(draft: dict[str, Any]) -> list[str]:
+    """What there is to know of the draft's base model before it is tuned. Raises InputError as `tokenizer`."""
+    return asked(draft).remarks()
 
 
 def limit(draft: dict[str, Any]) -> int:
@@ -148,24 +165,16 @@ def _split(data: Source, config: RunConfig) -> Split:
 
 def lengths(draft: dict[str, Any]) -> Lengths:
     """How many tokens the rows have, uncut. Raises InputError where the data, the template or the model will not do."""
-    data, words, tok = source(draft), wording(draft), tokenizer(draft)
-    return LENGTHS.get((data.fingerprint, str(data.layout), words, tok), lambda: _measured(data, words, tok))
+    data, model = source(draft), asked(draft)
+    key = (data.fingerprint, str(data.layout), model.wording, model.subject.mark)
+    return LENGTHS.get(key, lambda: _measured(data, model))
 
 
-def _measured(data: Source, words: template.Wording, tok: Any) -> Lengths:
+def _measured(data: Source, model: Asked) -> Lengths:
     total = len(data.rows)
-    rows, rendered, wrong = [], [], None
-    for row in range(0, total, max(1, -(-total // SAMPLE))):
-        try:
-            rendered.append(template.render(data.rows[row], data.layout, words, tok))
-            rows.append(row)
-        except InputError as error:
-            wrong = wrong or error
-    if not rows:
-        raise wrong or InputError("There are no rows.", "data.path")
-    encoded = encode.encode_many(rendered, tok, NO_LIMIT)
-    tokens = [len(e.input_ids) for e in encoded]
-    return Lengths(tuple(rows), tuple(tokens), total, sum(e.trained for e in encoded) / max(1, sum(tokens)))
+    rows = range(0, total, max(1, -(-total // SAMPLE)))
+    places, tokens, trained = model.lengths(data.rows.take(rows), data.layout)
+    return Lengths(tuple(rows[place] for place in places), tuple(tokens), total, trained)
 
 
 def costs(draft: dict[str, Any]) -> list[CutOff]:
@@ -195,9 +204,9 @@ def head_labels(draft: dict[str, Any]) -> int:
 
 def longest(draft: dict[str, Any]) -> int:
     """The number of the longest row. Raises InputError as `lengths`."""
-    data, words, tok = source(draft), wording(draft), tokenizer(draft)
-    key = ("longest", data.fingerprint, str(data.layout), words, tok)
-    return FOUND.get(key, lambda: extremes.longest(data.rows, data.layout, words, tok))
+    data, model = source(draft), asked(draft)
+    key = ("longest", data.fingerprint, str(data.layout), model.wording, model.subject.mark)
+    return FOUND.get(key, lambda: extremes.longest(data.rows, lambda rows: model.tokens(rows, data.layout)))
 
 
 def first_cut(draft: dict[str, Any]) -> int | None:
@@ -205,25 +214,24 @@ def first_cut(draft: dict[str, Any]) -> int | None:
     known = lengths(draft).first_over(limit(draft))
     if known is None:
         return None
-    data = source(draft)
-    return extremes.first_over(data.rows, data.layout, wording(draft), tokenizer(draft), limit(draft), known)
+    data, model = source(draft), asked(draft)
+    return extremes.first_over(data.rows, lambda rows: model.tokens(rows, data.layout), limit(draft), known)
 
 
 def preview(draft: dict[str, Any], row: int) -> encode.Preview:
     """One row as training will read it: the same rendering, the same ids, the same cut."""
     data = source(draft)
-    return encode.preview(data.rows[row], data.layout, wording(draft), tokenizer(draft), limit(draft))
+    return asked(draft).preview(data.rows[row], data.layout, limit(draft))
 
 
 def findings(draft: dict[str, Any]) -> tuple[list[report.Finding], int]:
     """What the data doctor finds, worst first, and how many rows it looked at: all of them, or of a big file an even
     sample until `look_at_all` was asked for. Raises InputError where it cannot look."""
-    config, data, tok = usable(draft), source(draft), tokenizer(draft)
+    config, data, model = usable(draft), source(draft), asked(draft)
     total, key = len(data.rows), _judged_by(config, data)
     if total <= LARGE or FINDINGS.has(key):
-        return FINDINGS.get(key, lambda: report.findings(data, config, tok, _split(data, config))), total
-    some = replace(data, rows=sample(data.rows, LOOKED_AT), held=None)
-    return FINDINGS.get((*key, LOOKED_AT), lambda: report.findings(some, config, tok)), LOOKED_AT
+        return FINDINGS.get(key, lambda: model.findings(config)), total
+    return FINDINGS.get((*key, LOOKED_AT), lambda: model.findings(config, LOOKED_AT)), LOOKED_AT
 
 
 def look_at_all(draft: dict[str, Any]) -> Generator[tuple[int, int], None, None]:

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from core.errors import InputError
+from core.limited.pool import pool
 from core.runs.listing import LISTING
 from core.runs.standby import STANDBY
 from core.runs.store import open_run
@@ -75,6 +76,7 @@ def _wire(demo: gr.Blocks, shared: Shared, wrong: gr.HTML) -> None:
             gr.Warning(f"The settings that this browser kept are left out. {refusal(size)}")
             draft = None
         STANDBY.prepare()  # whoever opens the page will want a job
+        pool().warm()  # and see a row
         return draft if _is_draft(draft) else first_draft(), _run(request.query_params.get("run"), kept), count + 1
 
     def keep(draft: dict[str, Any], run: str) -> tuple[dict[str, Any], str, dict[str, str]]:

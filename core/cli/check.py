@@ -56,8 +56,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.model:
         values["model"] = {"path": args.model}
     config = build(values)
-    from core.models.tokenizer import load_tokenizer  # after the data: a wrong file needs no tokenizer
+    from core.limited.asks import try_first  # after the data: a wrong file needs no tokenizer
+    from core.models.tokenizer import load_tokenizer
 
+    words = {"template": args.template} if args.template else {}
+    try_first(build(values | {"data": data | words}), source)
     tokenizer = load_tokenizer(config.model.path, config.model.revision)
     template = args.template
     if template is None and (not tokenizer.chat_template or source.layout.name == "text"):

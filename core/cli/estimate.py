@@ -29,12 +29,15 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from core.data.labels import head_labels
     from core.data.lengths import measure_lengths
     from core.data.split import split_source
+    from core.limited.asks import try_first
     from core.models.heads import head_of
     from core.models.memory import estimate
     from core.models.tokenizer import load_tokenizer
     from core.runs.machine import this_machine
 
-    tokenizer, source = load_tokenizer(config.model.path, config.model.revision), open_examples(config)
+    source = open_examples(config)
+    try_first(config, source)
+    tokenizer = load_tokenizer(config.model.path, config.model.revision)
     parts = split_source(source, config)
     rows = plan(source, parts.train, config).rows(source, config)
     lengths, machine = measure_lengths(rows, source.layout, config, tokenizer), this_machine()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.data.reasoning import KEY, KEYS, block_at_end, empty_block, opened, split, without_empty_block
 from core.data.turns import Message, as_text, said
-from core.errors import InputError
+from core.errors import BrokenTemplate, InputError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -115,7 +116,7 @@ def write(
         prompt: add what stands before an answer.
 
     Raises:
-        InputError: the template refuses the conversation.
+        InputError: the template refuses the conversation, or fails on it. BrokenTemplate: no template at all.
     """
     try:
         return str(
@@ -128,9 +129,30 @@ def write(
             )
         )
     except Exception as error:  # whatever a template raises: jinja's errors, or a Python one inside of it
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        whose = "The" if template else "The model's"
-        raise InputError(f"{whose} chat template refuses this conversation: {reason.rstrip('.')}.", FIELD) from None
+        raise _refused(error, "The chat template" if template else "The model's chat template") from None
+
+
+def _refused(error: Exception, whose: str) -> InputError:
+    """What a template raised, in words: what refuses a conversation is told from what is broken.
+
+    Jinja's errors are known by their names: a package without a chat template comes without Jinja.
+    """
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+    if "TemplateSyntaxError" in kinds:  # unknown filters and tests are such, too
+        line = f" in its line {number:,}" if isinstance(number := getattr(error, "lineno", None), int) else ""
+        return BrokenTemplate(f"{whose} is broken{line}: {reason}.", FIELD)
+    if "no loader" in reason:  # of {% import %}, {% include %} and {% extends %}
+        return BrokenTemplate(f"{whose} asks for another file, and a template gets none.", FIELD)
+    if "RecursionError" in kinds:
+        return InputError(f"{whose} calls itself without end, or this conversation is nested too deeply.", FIELD)
+    if "SecurityError" in kinds:
+        return BrokenTemplate(f"{whose} reaches for what it may not use: {reason}.", FIELD)
+    if "UndefinedError" in kinds and re.fullmatch(r"'\w+' is undefined", reason):
+        return InputError(f"{whose} is broken: it uses a variable that is not there, {reason}.", FIELD)
+    if type(error).__name__ == "TemplateError":  # what a template raises itself, by raise_exception
+        return InputError(f"{whose} refuses this conversation: {reason}.", FIELD)
+    return InputError(f"{whose} fails on this conversation: {reason}.", FIELD)
 
 
 def put(messages: list[Message], tools: Tools, able: Dialect) -> tuple[list[Message], Tools]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CANDIDATES = 256  # rows with the most bytes, of which the one with the most tokens is taken
 BATCH = 512
+Count = Callable[[Sequence[dict[str, Any]]], list[int]]  # `tokens_of` of rows, by whoever can
 
 
 def tokens_of(
@@ -37,12 +38,12 @@ def tokens_of(
     return found
 
 
-def longest(rows: Rows, layout: Layout, wording: Wording, tokenizer: PreTrainedTokenizerFast) -> int:
+def longest(rows: Rows, count: Count) -> int:
     """The row with the most tokens, the first of equals: exact up to CANDIDATES rows, of more among those with the most
     bytes, which is the same one unless a shorter text is cut much finer."""
     sizes = byte_sizes(rows)
     most = np.sort(np.argsort(-sizes, kind="stable")[:CANDIDATES])
-    found = tokens_of(rows.take(most), layout, wording, tokenizer)
+    found = count(rows.take(most))
     return int(most[int(np.argmax(found))])
 
 
@@ -57,12 +58,10 @@ def byte_sizes(rows: Rows) -> np.ndarray:
     return total[rows.places()]
 
 
-def first_over(
-    rows: Rows, layout: Layout, wording: Wording, tokenizer: PreTrainedTokenizerFast, limit: int, known: int
-) -> int:
+def first_over(rows: Rows, count: Count, limit: int, known: int) -> int:
     """The first row with more than `limit` tokens, looked for up to a row that is known to have more."""
     for start in range(0, known, BATCH):
-        found = tokens_of(rows[start : min(start + BATCH, known)], layout, wording, tokenizer)
+        found = count(rows[start : min(start + BATCH, known)])
         over = next((i for i, n in enumerate(found) if n > limit), None)
         if over is not None:
             return start + over

@@ -67,6 +67,22 @@ def fetch_set(repository: str, name: str | None = None, split: str | None = None
     return found
 
 
+def fetched(texts: str) -> list[tuple[str, str | None, str | None, list[str], list[str]]]:
+    """What `fetch_set` has found of the data sets that a text names, for `remember` in another process."""
+    mark = hub.token_mark()
+    return [
+        (repository, name, split, [str(file) for file in found.files], found.notes)
+        for (repository, name, split, known), (_, found) in list(_recent.items())
+        if known == mark and repository in texts
+    ]
+
+
+def remember(repository: str, name: str | None, split: str | None, files: list[str], notes: list[str]) -> None:
+    """Take what another process has found: the Hub is not asked."""
+    key = (repository, name, split, hub.token_mark())
+    _recent[key] = (time.monotonic(), Fetched([Path(file) for file in files], notes))
+
+
 def _fetch(repository: str, name: str | None, split: str | None) -> Fetched:
     there = hub.look_up("dataset", repository, FIELD, sizes=True)
     configurations: list[Configuration] = []

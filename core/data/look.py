@@ -12,8 +12,9 @@ from typing import Any
 
 from core.config import RunConfig, build
 from core.data.report import Finding
-from core.errors import InputError
+from core.errors import InputError, Overran
 
+TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN")
 PATIENCE_S = 2.0  # a process that does not end by itself in this time is ended
 DIED = "The process that looked at the rows has died, probably for want of memory: look at a part of them."
 
@@ -58,17 +59,19 @@ def _serve(channel: Connection, values: dict[str, Any]) -> None:
     from core.data.dataset import open_examples
     from core.data.report import findings
     from core.data.split import split_source
-    from core.models.tokenizer import load_tokenizer
+    from core.models.tokenizer import load_folder, tokenizer_folder
 
     try:
         config = build(values)
-        source = open_examples(config)
-        tokenizer = load_tokenizer(config.model.path, config.model.revision)
+        source, folder = open_examples(config), tokenizer_folder(config.model.path, config.model.revision)
+        for name in TOKENS:  # whatever was to be fetched is here; the model's own template comes now
+            os.environ.pop(name, None)
+        tokenizer = load_folder(folder)
         channel.send(("at", (0, len(source.rows))))
         split = split_source(source, config)
         found = findings(source, config, tokenizer, split, lambda done, total: channel.send(("at", (done, total))))
         channel.send(("found", found))
-    except InputError as error:
+    except (InputError, Overran) as error:
         channel.send(("wrong", (str(error), error.field)))
     except BrokenPipeError:
         return  # nobody listens any more

@@ -15,7 +15,7 @@ from core.data.named import NAMED, chat_template
 from core.data.reasoning import answer_of
 from core.data.segments import Part, Segment, fill
 from core.data.turns import last_answer
-from core.errors import InputError, nearest, unknown
+from core.errors import BrokenTemplate, InputError, nearest, unknown
 from core.models.tokenizer import traits
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def render(
 
 def concerns_every_row(error: InputError, layout: Layout) -> bool:
     """Whether an error of `render` is the template's own, so that every row has it; a conversation's is of its row."""
-    return error.field == "data.system" or (error.field == FIELD and not layout.conversational)
+    own = error.field == "data.system" or isinstance(error, BrokenTemplate)
+    return own or (error.field == FIELD and not layout.conversational)
 
 
 @functools.lru_cache(maxsize=64)

@@ -11,6 +11,8 @@ from multiprocessing.connection import Connection, wait
 from pickle import PicklingError
 from typing import Any
 
+from core.errors import Overran
+
 MOST = 32  # workers; one process has to feed them
 AHEAD = 4  # pieces for each worker that are out, or done and not yet asked for: the least that keeps all busy is 1
 PATIENCE_S = 2.0  # a worker that does not end by itself in this time is ended
@@ -110,7 +112,7 @@ def _receive(channel: Connection) -> Answer | None:
 def _answer(work: Callable[[Any], Any], piece: Any) -> Answer:
     try:
         return True, work(piece)
-    except Exception as error:  # raised where the results are asked for
+    except (Exception, Overran) as error:  # raised where the results are asked for
         return False, error
 
 

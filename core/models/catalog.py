@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.models.bounds import MOST_TENSORS, check_config, check_tensor, read_object
 from core.models.catalog_table import BY_ID
 from core.models.tokenizer import FIELD, model_folder
 from core.paths import resolve
@@ -90,13 +91,9 @@ def read_config(path: str | Path, folder: Path) -> dict[str, Any]:
     file = folder / "config.json"
     if not file.is_file():
         raise InputError(f"{str(path)!r} is no model folder: it has no config.json.", FIELD)
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"The config.json of {str(path)!r} cannot be read: {error}.", FIELD) from None
-    if not isinstance(value, dict):
-        raise InputError(f"The config.json of {str(path)!r} holds no object.", FIELD)
-    return value
+    config = read_object(file, str(path))
+    check_config(config, str(path))
+    return config
 
 
 def weights(folder: Path) -> tuple[int | None, int | None, str]:
@@ -129,10 +126,13 @@ def tensors(folder: Path) -> dict[str, tuple[tuple[int, ...], str]]:
                 if not 2 <= length <= min(HEADER_LIMIT, file.stat().st_size):
                     raise ValueError("it has no header")
                 header = json.loads(stream.read(length))
-            for name, tensor in header.items():
-                if name != "__metadata__":
-                    found[name] = (tuple(map(int, tensor["shape"])), str(tensor["dtype"]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if not isinstance(header, dict) or len(header) > MOST_TENSORS:
+                raise ValueError("its header holds no tensors")
+            found |= {n: check_tensor(n, tensor) for n, tensor in header.items() if n != "__metadata__"}
+        except RecursionError:
+            sentence = f"The weights in {file.name} of {folder.name!r} are damaged: the header is nested too deeply."
+            raise InputError(sentence, FIELD) from None
+        except (OSError, ValueError) as error:
             raise InputError(f"The weights in {file.name} of {folder.name!r} are damaged: {error}.", FIELD) from None
     return found
 
@@ -153,5 +153,5 @@ def _has_chat_template(folder: Path) -> bool:
     file = folder / "tokenizer_config.json"
     try:
         return file.is_file() and bool(json.loads(file.read_text(encoding="utf-8")).get("chat_template"))
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return False

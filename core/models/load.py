@@ -22,10 +22,12 @@ from transformers.utils import logging as transformers_logging
 
 from core.errors import InputError
 from core.models.adapter_weights import whole_adapter
+from core.models.bounds import check_adapter, check_config
 from core.models.heads import BY_TASK_TYPE, CAUSAL, HEADS, LABEL, TAGS, Head, class_name, head_in
 from core.models.precision import Precision as Precision
 from core.models.precision import precision as precision
 from core.models.quantize import bits_and_bytes, steady
+from core.models.shapes import mismatch
 from core.models.tokenizer import load_tokenizer, looks_like_id, model_folder
 from core.paths import portable, resolve
 from core.runs import records, store
@@ -82,6 +84,8 @@ def load_base(
             incomplete, damaged or in a format that can hold code.
     """
     name = _source(path)
+    if Path(name).is_dir() and (reason := mismatch(Path(name))):
+        raise _bad(path, reason)
     config = _config_for(path, name, revision, head, labels)
     _refuse_parts_elsewhere(path, name, revision, config)
     before = transformers_logging.get_verbosity()
@@ -141,6 +145,9 @@ def _config_for(path: str, name: str, revision: str | None, head: Head, labels: 
         config = AutoConfig.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
     except (OSError, ValueError, KeyError, json.JSONDecodeError, StrictDataclassError) as error:
         raise _bad(path, _why(error, name)) from error
+    except (TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise _bad(path, f"cannot be loaded: what its config.json says is unknown ({_first(error)})") from error
+    check_config(config.to_dict(), path)  # before so many layers are built
     kinds = [str(kind) for kind in config.architectures or []]
     if head is CAUSAL:
         if kinds and not set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values()).intersection(kinds):
@@ -213,6 +220,7 @@ def head_of_weights(folder: str) -> Head:
         note = records.BASE.read(Path(folder) / BASE_NOTE) or {}
         return HEADS.get(note.get("head", "")) or BY_TASK_TYPE.get(adapter.get("task_type") or "", CAUSAL)
     config = read_json(resolve(folder) / "config.json")
+    check_config(config or {}, folder)
     return head_in(config) if config is not None else CAUSAL
 
 
@@ -235,6 +243,7 @@ def weights_of(target: str | Path | Run) -> str:
 def base_of(adapter: Path) -> tuple[str, str | None]:
     """(path or Hub id, revision) of the base of an adapter folder. Raises InputError when it does not say."""
     config = records.ADAPTER.read(adapter / "adapter_config.json") or {}
+    check_adapter(config, str(adapter))
     base = config.get("base_model_name_or_path")
     if not base:
         raise InputError(f"The adapter in {str(adapter)!r} does not say which base model it belongs to.", "model.path")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.models.catalog import read_config
 from core.models.heads import kind_of
 from core.models.tokenizer import end_ids, load_tokenizer, model_folder, pad_id
 from core.paths import resolve
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 def remarks(path: str | Path, revision: str | None = None, template: str | None = None) -> list[str]:
@@ -19,9 +23,19 @@ def remarks(path: str | Path, revision: str | None = None, template: str | None 
     Raises:
         InputError: field "model.path": no such model, or no tokenizer.json.
     """
+    tokenizer, here = load_tokenizer(path, revision), Path(path) if resolve(path).is_dir() else None
+    return [*of_files(path, revision), *of_tokenizer(tokenizer, here, writes(path, revision), template)]
+
+
+def of_files(path: str | Path, revision: str | None = None) -> list[str]:
+    """What to say of a model without its tokenizer. Raises InputError as `remarks`."""
     folder = model_folder(path, revision)
-    config = read_config(path, folder)
-    return [*_of_code(config), *_of_weights(folder), *_of_tokenizer(path, revision, config, template)]
+    return [*_of_code(read_config(path, folder)), *_of_weights(folder)]
+
+
+def writes(path: str | Path, revision: str | None = None) -> bool:
+    """Whether a model may write text: no encoder does. Raises InputError as `remarks`."""
+    return kind_of(read_config(path, model_folder(path, revision))) != "encoder"
 
 
 def _of_code(config: dict[str, object]) -> list[str]:
@@ -44,9 +58,12 @@ def _of_weights(folder: Path) -> list[str]:
     ]
 
 
-def _of_tokenizer(path: str | Path, revision: str | None, config: dict[str, object], template: str | None) -> list[str]:
-    tokenizer, found = load_tokenizer(path, revision), []
-    ends = end_ids(tokenizer, path if resolve(path).is_dir() else None)
+def of_tokenizer(
+    tokenizer: PreTrainedTokenizerFast, folder: Path | None, writes: bool, template: str | None
+) -> list[str]:
+    """What to say of the tokenizer in a folder. writes: whether its model writes text. template: data.template."""
+    found = []
+    ends = end_ids(tokenizer, folder)
     filler = pad_id(tokenizer)
     if tokenizer.pad_token_id is None:
         found.append(f"The tokenizer has no pad token: {_shown(tokenizer, filler)} fills the batches.")
@@ -55,7 +72,7 @@ def _of_tokenizer(path: str | Path, revision: str | None, config: dict[str, obje
             f"The tokenizer's pad token {tokenizer.pad_token!r} ends answers, too: {_shown(tokenizer, filler)} fills "
             "the batches, so that the end is learned."
         )
-    if not tokenizer.chat_template and template is None and kind_of(config) != "encoder":
+    if not tokenizer.chat_template and template is None and writes:
         found.append(
             "The model has no chat template: give one for the rows, such as {question} [[{answer}]] or the name alpaca."
         )

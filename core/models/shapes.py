@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from core.errors import InputError
+from core.models.bounds import SIZES
 from core.models.catalog import read_config, weights
 from core.models.heads import ENCODERS, LABEL, TAGS, Head
 from core.models.tokenizer import FIELD, model_folder
@@ -151,9 +152,14 @@ def shape_of(config: dict[str, Any], counted: int | None = None, size: int | Non
     kind = FAMILIES.get(family, _LLAMA)
     values = kind.defaults | {key: value for key, value in config.items() if value is not None}
     try:
+        if lists := [key for key in SIZES if isinstance(values.get(key), list)]:
+            raise TypeError(f"{lists[0]} differs from layer to layer")
         sizes = kind.sizes(values)
     except KeyError as error:
         raise InputError(f"The config.json of {name!r} does not say {error.args[0]!r}.", FIELD) from None
+    except (TypeError, ValueError, ArithmeticError) as error:
+        sentence = f"The sizes in the config.json of {name!r} are not those of the family {family!r}: {error}."
+        raise InputError(sentence, FIELD) from None
     tied = bool(values["tie_word_embeddings"])
     inside = sizes.layers * sum(linear.inputs * linear.outputs for linear in sizes.linears)
     computed = inside + sizes.others + sizes.hidden * sizes.vocabulary * (1 if tied else 2)
@@ -167,6 +173,28 @@ def shape_of(config: dict[str, Any], counted: int | None = None, size: int | Non
         bytes=size,
         outputs=sizes.vocabulary,
     )
+
+
+def mismatch(folder: Path) -> str:
+    """Why the weights in a folder cannot be those of its config.json, as the end of a sentence; "" where they may be.
+
+    Of families that are known here alone: a model is built as its config.json says before a weight is looked at, and
+    that may take all memory. Raises InputError as `read_shape`.
+    """
+    if not (folder / "config.json").is_file():
+        return ""
+    config = read_config(folder, folder)
+    config |= config.get("text_config") or {}
+    counted, _, _ = weights(folder)
+    if not counted or config.get("model_type") not in FAMILIES or config.get("quantization_config"):
+        return ""
+    said = shape_of(config, name=str(folder)).parameters
+    if said <= MOST_TIMES * counted + SPARE_WEIGHTS:
+        return ""
+    return f"has incomplete weights: by its config.json there are {said:,}, and its files hold {counted:,}"
+
+
+MOST_TIMES, SPARE_WEIGHTS = 3, 2**26  # an encoder alone has half of what its config.json describes
 
 
 # Families

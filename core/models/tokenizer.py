@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 import threading
 import weakref
@@ -11,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import InputError, nearest
+from core.errors import InputError, Overran, nearest
+from core.models.bounds import MOST_TOKENIZER_BYTES, check_adapter, read_object
 from core.models.hub import fetch
 from core.paths import resolve
 
@@ -98,13 +98,33 @@ def load_tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedT
     Raises:
         InputError: no such folder, a folder that is no model, an adapter, no tokenizer.json, the Hub out of reach.
     """
+    folder = tokenizer_folder(path, revision)
+    import core.limited.asks as limited  # not "from": a package carries this module, and loads no tokenizer by it
+
+    limited.try_tokenizer(path, revision)
+    return load_folder(folder)
+
+
+def tokenizer_folder(path: str | Path, revision: str | None = None) -> Path:
+    """The folder of a model that has a tokenizer.json. Raises InputError as `load_tokenizer`, which reads it."""
     folder = model_folder(path, revision)
-    main = folder / "tokenizer.json"
-    if not main.is_file():
+    if not (folder / "tokenizer.json").is_file():
         raise InputError(_no_tokenizer(path, folder), FIELD)
-    stamps = tuple((f, (folder / f).stat().st_mtime_ns) for f in FILES if (folder / f).is_file())
+    size = (folder / "tokenizer.json").stat().st_size
+    if size > MOST_TOKENIZER_BYTES:
+        raise InputError(f"The tokenizer.json of {str(path)!r} has {size / 2**20:,.0f} MB, which none needs.", FIELD)
+    return folder
+
+
+def load_folder(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer in a folder, whoever made it; see `load_tokenizer`, which has it tried before."""
     with _LOADING:
-        return _load(str(folder), stamps)
+        return _load(str(folder), stamps(folder))
+
+
+def stamps(folder: Path) -> tuple[tuple[str, int], ...]:
+    """What tells the state of a tokenizer's files from another."""
+    return tuple((f, (folder / f).stat().st_mtime_ns) for f in FILES if (folder / f).is_file())
 
 
 _LOADING = threading.Lock()  # two threads that import transformers at once get half of it each
@@ -112,15 +132,30 @@ _LOADING = threading.Lock()  # two threads that import transformers at once get 
 
 @functools.lru_cache(maxsize=8)
 def _load(folder: str, stamps: tuple[tuple[str, int], ...]) -> PreTrainedTokenizerFast:
-    from transformers import PreTrainedTokenizerFast
+    import core.limited.tokenizer as limited
 
     try:
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+        tokenizer = limited.TokenizersBackend.from_pretrained(folder, local_files_only=True)
+        _check(tokenizer)
         traits(tokenizer)
+    except InputError:
+        raise
     except Exception as error:  # tokenizers raises bare Exception; the words of the cause are in it
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise InputError(f"The tokenizer in {folder!r} cannot be read: {reason}.", FIELD) from None
+    except BaseException as error:
+        raise limited.panicked(error, "cannot be read") or error from None
     return tokenizer
+
+
+def _check(tokenizer: PreTrainedTokenizerFast) -> None:
+    """Look whether the values of tokenizer_config.json that are used here are of their kinds. TypeError: one is not."""
+    template, longest = tokenizer.chat_template, tokenizer.model_max_length
+    texts = list(template.values()) if isinstance(template, dict) else [template] if template is not None else []
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("the chat template is no text")
+    if isinstance(longest, bool) or not isinstance(longest, int | float) or not longest >= 1:
+        raise TypeError(f"model_max_length is {longest!r:.60}, where a number of tokens is meant")
 
 
 def model_folder(path: str | Path, revision: str | None = None) -> Path:
@@ -132,9 +167,9 @@ def model_folder(path: str | Path, revision: str | None = None) -> Path:
     folder = resolve(path, FIELD)
     if folder.is_dir():
         if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
-            base = (
-                _json(folder / "adapter_config.json").get("base_model_name_or_path") or "a base that it does not name"
-            )
+            said = read_object(folder / "adapter_config.json", str(path))
+            check_adapter(said, str(path))
+            base = said.get("base_model_name_or_path") or "a base that it does not name"
             raise InputError(
                 f"{str(path)!r} holds an adapter, not a model: it sits on {base!r}. Give that model here.", FIELD
             )
@@ -207,14 +242,6 @@ def _no_tokenizer(path: str | Path, folder: Path) -> str:
     return f"{str(path)!r} is no model folder: it has neither config.json nor tokenizer.json.{hint}"
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path.name} in {str(path.parent)!r} cannot be read: {error}.", FIELD) from None
-    return value if isinstance(value, dict) else {}
-
-
 def end_ids(
     tokenizer: PreTrainedTokenizerFast, path: str | Path | None = None, chat_template: str | None = None
 ) -> set[int]:
@@ -225,8 +252,8 @@ def end_ids(
     """
     ids = {tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set()
     if path is not None and (file := resolve(path) / "generation_config.json").is_file():
-        named = _json(file).get("eos_token_id")
-        ids |= {i for i in (named if isinstance(named, list) else [named]) if isinstance(i, int)}
+        named = read_object(file, str(path)).get("eos_token_id")
+        ids |= {i for i in (named if isinstance(named, list) else [named]) if type(i) is int and i >= 0}
     turn = turn_end(tokenizer, chat_template)
     return ids | ({traits(tokenizer).ids[turn]} if turn else set())
 
@@ -244,7 +271,7 @@ def turn_end(tokenizer: PreTrainedTokenizerFast, chat_template: str | None = Non
         talk = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "zqxj"}]
         try:
             text = str(tokenizer.apply_chat_template(talk, chat_template=chat_template, tokenize=False))
-        except Exception:  # a template that cannot render two turns says so where a row is rendered
+        except (Exception, Overran):  # a template that cannot render two turns says so where a row is rendered
             text = ""
         match = specials.match(text.rpartition("zqxj")[2].lstrip())
         found = match.group() if match else ""

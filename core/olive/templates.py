@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from string import Formatter
 
 from core.errors import InputError
-from core.models.tokenizer import load_tokenizer, traits
+from core.limited.asks import Asked
 from core.paths import resolve
 
 _COLUMN_LIKE = re.compile(r"\w[\w .\-/]*")
@@ -92,7 +92,7 @@ def end_token(path: str | None) -> str:
     try:
         if path is None or not resolve(path).is_dir():
             return ""
-        return traits(load_tokenizer(path)).eos
+        return Asked(path).end_token()
     except (OSError, InputError):  # a path that no file system takes, one that may not be read here, no tokenizer in it
         return ""
 

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.errors import InputError
+from core.errors import InputError, Overran
 from core.paths import quoted
 from core.runs.masking import mask
 
@@ -36,7 +36,7 @@ def explain(error: BaseException, folder: Path) -> tuple[str, str]:
 
     `folder` is where the work was writing: a library's vague "failed to write" counts as a full disk when it is full.
     """
-    if isinstance(error, InputError):
+    if isinstance(error, InputError | Overran):
         return "input", mask(str(error))
     for cause in _causes(error):
         text = str(cause).lower()
@@ -82,11 +82,11 @@ def of_dead(exit_code: int | None, log: list[str], what: str, restarted: bool, b
         log: the last lines that it printed. what: its name, such as "training". restarted: the machine was started
         after it. began: it had got so far as to write that it runs.
     """
-    line = last_error(log, anything=not began)
+    line = last_error(log, anything=not began or exit_code == 2)
     said = f" Its last line was: {line}" if line else ""
     if restarted:
         return "restarted", f"The machine was restarted while the {what} process ran."
-    if exit_code == 2 and line and not began:
+    if exit_code == 2 and line:  # a sentence of ours, also where it came too late for the state to say so
         return "input", line
     if exit_code != 2 and any(of_memory(one.lower()) for one in [line, *log[-LAST:]]):
         return "out_of_memory", f"The {what} process ended because there was not enough memory. {LESS}"

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from core.errors import InputError
+from core.errors import InputError, Overran
 from core.paths import runs_dir
 from core.runs.failures import explain
 from core.runs.state import Stopped
@@ -64,9 +64,9 @@ def serve(read: int, write: Write, idle_s: float, warm: Answering) -> int:
             if line.gone.is_set():
                 break
             tell({"error": "The question was withdrawn.", "withdrawn": True})
-        except Exception as error:  # whatever it was: the next question may be answered
+        except (Exception, Overran) as error:  # whatever it was: the next question may be answered
             tell(
-                {"error": explain(error, runs_dir())[1], "field": error.field if isinstance(error, InputError) else ""}
+                {"error": explain(error, runs_dir())[1], "field": error.field if isinstance(error, InputError | Overran) else ""}
             )
         since = time.monotonic()
     return answered

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from core.errors import InputError
+from core.errors import InputError, Overran
 from core.runs import records
 from core.runs.failures import explain, of_dead
 from core.runs.files import locked, remove, tail, write_json
@@ -213,7 +213,7 @@ class StateFile:
                         self._forget()
                         raise
                     reason, sentence = explain(error, self.folder)
-                    field = error.field if isinstance(error, InputError) else ""
+                    field = error.field if isinstance(error, InputError | Overran) else ""
                     job._end("failed", error=sentence, reason=reason, field=field)
                     raise
 

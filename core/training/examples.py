@@ -16,6 +16,7 @@ from core.data.sources import Source
 from core.data.split import LISTED, Split, split_source
 from core.errors import InputError
 from core.evaluation.rows import Chosen
+from core.limited.asks import try_first
 from core.limits import refuse_rows
 from core.models.remarks import remarks
 from core.models.tokenizer import load_tokenizer
@@ -55,7 +56,6 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
         InputError: with its field: the data, the model's tokenizer or the template cannot be used, or nothing is left
             to train on or to validate with.
     """
-    tokenizer = load_tokenizer(config.model.path, config.model.revision)
     source = open_examples(config)
     count = len(source.rows)
     if not count:
@@ -66,6 +66,8 @@ def prepare(config: RunConfig, on_rows: Callable[[int, int], None]) -> Examples:
             "There is one row only, so none can be kept back: add rows, or set the validation share to 0.",
             "data.validation",
         )
+    try_first(config, source)
+    tokenizer = load_tokenizer(config.model.path, config.model.revision)
     parts = split_source(source, config)
     objective = objective_of(config, tokenizer, source, parts.train)
     planned = plan(source, parts.train, config)

@@ -28,23 +28,28 @@ def tokenizer():
     return load_tokenizer("assets/demo-model")
 
 
-def test_the_longest_row_is_found(source, tokenizer):
+def test_the_longest_row_is_found(source, tokenizer, count):
     counts = tokens_of(source.rows, source.layout, WORDS, tokenizer)
-    assert longest(source.rows, source.layout, WORDS, tokenizer) == 500 == counts.index(max(counts))
+    assert longest(source.rows, count) == 500 == counts.index(max(counts))
     some = source.rows.take([3, 500, 7])
-    assert longest(some, source.layout, WORDS, tokenizer) == 1
+    assert longest(some, count) == 1
+
+
+@pytest.fixture(scope="module")
+def count(source, tokenizer):
+    return lambda rows: tokens_of(rows, source.layout, WORDS, tokenizer)
 
 
 @pytest.mark.parametrize("limit", [20, 60, 89])
-def test_the_first_row_over_a_limit_is_found(source, tokenizer, limit):
+def test_the_first_row_over_a_limit_is_found(source, tokenizer, count, limit):
     counts = tokens_of(source.rows, source.layout, WORDS, tokenizer)
     wanted = next(i for i, n in enumerate(counts) if n > limit)
     known = max(i for i, n in enumerate(counts) if n > limit)
-    assert first_over(source.rows, source.layout, WORDS, tokenizer, limit, known) == wanted
+    assert first_over(source.rows, count, limit, known) == wanted
 
 
-def test_a_row_that_is_known_is_found_behind_the_first_batch(source, tokenizer):
-    assert first_over(source.rows, source.layout, WORDS, tokenizer, 10**6, BATCH + 3) == BATCH + 3
+def test_a_row_that_is_known_is_found_behind_the_first_batch(source, count):
+    assert first_over(source.rows, count, 10**6, BATCH + 3) == BATCH + 3
 
 
 def test_bytes_are_those_of_the_text(source):

@@ -12,7 +12,6 @@ from core.errors import InputError
 from core.models.catalog import DEMO, describe_model
 from core.models.heads import OWN, head_of
 from core.models.hub import session_token
-from core.models.remarks import remarks
 from ui import dataset, form, plan
 from ui.parts import badge, figs, html, say, titled
 from ui.shared import Shared
@@ -228,9 +227,8 @@ def facts(draft: Draft, token: str = "", owner: bool = False) -> str:
 
 def _remarks(draft: Draft) -> str:
     """What there is to know before it is tuned: a missing pad token or chat template, code that is not run."""
-    config = dataset.usable(draft)
     try:
-        found = remarks(config.model.path, config.model.revision, config.data.template)
+        found = dataset.remarks(draft)
     except InputError:
         return ""
     return f'<ul class="small quiet remarks">{"".join(f"<li>{escape(r)}</li>" for r in found)}</ul>' if found else ""
