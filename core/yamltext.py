@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -9,6 +10,7 @@ import yaml
 from core.errors import InputError
 
 DEEPEST = 16  # levels; a config has three
+_NESTED = re.compile(r"(?:[-?:][ \t]+){17}")  # a line that may open so many levels
 MOST = 200_000  # characters; a config has about 2,000, and PyYAML takes seconds for more than this
 
 
@@ -113,6 +115,8 @@ def quick(text: str) -> Any:
     For many configs at a time that are only told of: libyaml takes a few texts that PyYAML refuses.
     """
     if len(text) > MOST or "&" in text or "*" in text:  # an alias, perhaps
+        return None
+    if text.count("[") + text.count("{") > 500 or _NESTED.search(text):  # libyaml recurses, and ends the whole process
         return None
     try:
         return yaml.load(text, _Quick)  # noqa: S506 - a SafeLoader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -10,6 +11,7 @@ from core.config import build
 from core.errors import InputError
 from core.runs.listing import LISTING
 from core.runs.store import Run, open_run
+from ui.parts import say
 from ui.shared import Shared
 from ui.telling import BADGES, when
 
@@ -56,6 +58,17 @@ def opened(run_id: str) -> Run | None:
         return run
     except InputError:
         return None
+
+
+def trouble(run_id: str) -> str:
+    """Why a run that was chosen cannot be opened, as a card; "" where it can be, or where none was chosen."""
+    try:
+        run = open_run(run_id) if run_id else None
+        if run is not None:
+            run.config()
+    except InputError as error:
+        return say("bad", "This run cannot be opened", f"{escape(str(error))} The others are not touched.")
+    return ""
 
 
 def changed_since(run: Run, draft: dict[str, Any]) -> bool:

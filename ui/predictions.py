@@ -14,11 +14,15 @@ from typing import Any
 
 import regex
 
+from core.runs import records
+from core.runs.files import open_file
+from core.runs.records import Unreadable
 from core.runs.store import Run
 from ui.parts import badge, table
 
 Row = dict[str, Any]
 PAGE = 6  # rows at a time
+LONGEST_LINE = 16 * 2**20  # bytes of a row in the file
 LONGEST = 600  # characters of one text that are shown
 FILTERS: dict[str, Callable[[Row], bool]] = {
     "All": lambda row: True,
@@ -31,19 +35,41 @@ COLUMNS = ("row", "group", "prompt", "want", "base", "tuned", "base_ok", "tuned_
 
 
 def rows(run: Run) -> list[Row]:
-    """predictions/heldout.jsonl of a run; [] where it was not evaluated."""
+    """predictions/heldout.jsonl of a run, as far as it can be read; [] where it was not evaluated."""
+    return _found(run)[0]
+
+
+def damage(run: Run) -> str:
+    """What of the answers cannot be read, in a sentence; "" where all can be."""
+    return _found(run)[1]
+
+
+def _found(run: Run) -> tuple[list[Row], str]:
     path = run.dir / "predictions" / "heldout.jsonl"
     try:
         stat = path.stat()
     except OSError:
-        return []
+        return [], ""
     return _read(path, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, changed: int, size: int) -> list[Row]:
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.strip()]
+def _read(path: Path, changed: int, size: int) -> tuple[list[Row], str]:
+    name, found, wrong = f"{path.parent.name}/{path.name}", list[Row](), ""
+    try:
+        with open_file(path) as file:
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
+                if len(line) == LONGEST_LINE:
+                    wrong = wrong or f"{name} cannot be read: line {number:,} is longer than any row."
+                    break
+                if line.strip():
+                    try:
+                        found.append(records.PREDICTION.parse(line, f"{name}, line {number:,},"))
+                    except Unreadable as error:
+                        wrong = wrong or str(error)
+    except OSError as error:
+        wrong = f"{name} cannot be read: {(error.strerror or str(error)).lower()}."
+    return found, wrong
 
 
 def counts(all_rows: list[Row]) -> dict[str, int]:

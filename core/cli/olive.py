@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict
 from typing import Any
@@ -75,7 +76,7 @@ def _written(args: argparse.Namespace) -> dict[str, Any]:
 def _write(path: str, text: str) -> None:
     """A file, whole or not at all."""
     target = place(path, "--out")
-    if target.is_dir() or not target.parent.is_dir():
+    if (os.path.lexists(target) and not target.is_file()) or not target.parent.is_dir():
         raise InputError(f"--out {path!r} cannot be written: name a file in a folder that is there.")
     try:
         write_text(target, text)

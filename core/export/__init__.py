@@ -2,7 +2,7 @@
 
 What the page needs is light, and lies here and in `core.export.targets`:
 
-    exports(run) -> [{"device", "precision", "name", "dir", "zip", "zip_bytes", "report", "failed", "state"}, ...]
+    exports(run) -> [{"device", "precision", "name", "dir", "zip", "zip_bytes", "report", "failed", "damage", "state"}]
 
 - `report`: report.json of the package that stands there (None: there is none, or only a half of one). Its keys:
   device, precision, status ("verified", "verified with loss", "not verified here"), message (one sentence for the
@@ -12,6 +12,7 @@ What the page needs is light, and lies here and in `core.export.targets`:
   {"pytorch", "onnx"}: perplexity, tokens_per_second, first_token_seconds. load_seconds, peak_bytes, bytes, seconds,
   made (seconds since 1970), head, weights, options. "on_processor" ({"status", "message"}) where this machine's
   processor stood in for the device; "adapters" of a package of several. What could not be measured is None.
+- `damage`: why report.json cannot be read, in a sentence; "" where it can be, or is not there.
 - `failed`: the same of the last attempt where its comparison failed; the package that stood there before still stands.
 - `state`: core.runs.state.State of the last attempt (its `what` is "loading", "asking PyTorch", "building",
   "comparing" or "packing"), from export/<device>-<precision>/state.json, which outlives the swap. None for a package
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.export.targets import TARGETS
-from core.runs.files import read_json
+from core.runs import records
 from core.runs.state import read
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ def exports(run: Run) -> list[dict[str, Any]]:
 def export(run: Run, device: str, precision: str) -> dict[str, Any] | None:
     """What `exports` says of one device and precision; None where nobody tried it."""
     folder = run.export_dir(device, precision)
-    report, failed = read_json(folder / "report.json"), read_json(folder / "failed.json")
+    damage = records.REPORT.damage(folder / "report.json")
+    report, failed = records.REPORT.find(folder / "report.json"), records.FAILED.find(folder / "failed.json")
     state = read(folder / "state.json")
-    if report is None and failed is None and state is None:
+    if report is None and failed is None and state is None and not damage:
         return None
     archive: Path | None = folder.with_name(f"{folder.name}.zip")
     size = archive.stat().st_size if archive is not None and archive.is_file() and report else None
@@ -60,5 +62,6 @@ def export(run: Run, device: str, precision: str) -> dict[str, Any] | None:
         "zip_bytes": size,
         "report": report,
         "failed": failed,
+        "damage": damage,
         "state": state,
     }

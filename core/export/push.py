@@ -20,6 +20,7 @@ from core.errors import InputError
 from core.export import bundle, formats
 from core.models.hub import checked_token
 from core.models.tokenizer import looks_like_id
+from core.runs import records
 from core.runs.files import read_json
 from core.runs.masking import SHAPE
 from core.runs.store import Run
@@ -110,7 +111,7 @@ def exported(run: Run) -> dict[str, dict[str, Any]]:
     """The complete exports of a run that can be sent: name -> report, the newest first."""
     found = {}
     for file in (run.dir / "export").glob("*/report.json"):
-        report = read_json(file)
+        report = records.STATED.find(file)
         if report is not None and (file.parent / "tunesmith.json").is_file():
             found[file.parent.name] = report
     return dict(sorted(found.items(), key=lambda item: -float(item[1].get("made") or 0)))

@@ -16,7 +16,7 @@ import psutil
 from pydantic import TypeAdapter, ValidationError
 
 from core.runs import records
-from core.runs.files import open_file, plain
+from core.runs.files import open_file, open_log, plain
 from core.runs.masking import mask
 from core.runs.records import Unreadable
 
@@ -44,7 +44,7 @@ class EventLog:
         self._process.cpu_percent()
         self._measured = time.monotonic()
         self._step = 0
-        self._file = open_file(path, append=True)
+        self._file = open_log(path)
         with open_file(path) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
             if file.read() not in (b"", b"\n"):

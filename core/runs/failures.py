@@ -25,9 +25,7 @@ NO_MEMORY_TEXT = (
     "can't start new thread", "thread creation failed", "pthread_create failed",
 )  # fmt: skip
 NOT_OF_MEMORY = "static tls"  # of the loader: "cannot allocate memory in static TLS block"
-LESS = (
-    "A smaller batch size (with more gradient accumulation), shorter examples or a smaller model need less."
-)
+LESS = "A smaller batch size (with more gradient accumulation), shorter examples or a smaller model need less."
 TORN_WRITE_TEXT = ("pytorchstreamwriter failed", "file write failed", "unexpected pos", "requested and")  # last: numpy
 LAST = 5  # lines of a log in which a process that ends at once says why, as std::terminate does
 ERROR_LINE = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b.*$")

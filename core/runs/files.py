@@ -13,8 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 MOST_BYTES = 64 * 2**20  # of a file of ours that is read whole; the largest, with the rows of a long run, has a few MB
 
@@ -67,13 +68,21 @@ def write_json(path: str | Path, value: Any, *, sync: bool = False) -> None:
     write_text(path, text + "\n", sync=sync)
 
 
-def open_file(path: str | Path, append: bool = False) -> BinaryIO:
-    """Open a file to read it, or to add to it (it is made where there is none); never waits.
+def open_file(path: str | Path) -> BufferedReader:
+    """Open a file to read it; never waits.
 
     Raises:
         OSError: it cannot be opened, or is no plain file: a folder, a pipe that nobody writes into, a device.
     """
-    ways = os.O_WRONLY | os.O_APPEND | os.O_CREAT if append else os.O_RDONLY
+    return open(_plain_file(path, os.O_RDONLY), "rb")
+
+
+def open_log(path: str | Path) -> FileIO:
+    """Open a file to add to it, without a buffer; it is made where there is none. Never waits. Raises OSError, too."""
+    return open(_plain_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab", buffering=0)
+
+
+def _plain_file(path: str | Path, ways: int) -> int:
     number = os.open(path, ways | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0), 0o666)
     mode = os.fstat(number).st_mode
     if not stat.S_ISREG(mode):
@@ -81,7 +90,7 @@ def open_file(path: str | Path, append: bool = False) -> BinaryIO:
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         raise OSError(errno.EINVAL, "It is no plain file", str(path))
-    return open(number, "ab" if append else "rb", buffering=0 if append else -1)
+    return number
 
 
 def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
@@ -91,9 +100,8 @@ def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
         OSError: it cannot be read, is no plain file, or is longer than `most` bytes.
     """
     with open_file(path) as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise OSError(errno.EFBIG, f"It is longer than {most // 2**20:,} MB", str(path))
+        if os.fstat(file.fileno()).st_size > most or len(data := file.read(most + 1)) > most:
+            raise OSError(errno.EFBIG, f"It is longer than {most // 1000:,} kB", str(path))
     return data
 
 

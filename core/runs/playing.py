@@ -10,7 +10,7 @@ from typing import Any
 
 from core.data.formats import Layout
 from core.errors import InputError
-from core.runs.files import read_json
+from core.runs import records
 from core.runs.store import Run
 from core.runs.worker import ANSWER_S, IDLE_MINUTES, Worker
 
@@ -82,9 +82,9 @@ def form(package: Path, adapter: str | None = None) -> Form:
         package: its folder. adapter: which of several adapters; None: the first.
 
     Raises:
-        InputError: there is no package, or no such adapter in it.
+        InputError: there is no package, it does not say what it asks for, or there is no such adapter in it.
     """
-    settings = read_json(package / "tunesmith.json")
+    settings = records.PACKAGE.read(package / "tunesmith.json")
     if settings is None:
         raise no_package(package)
     several = settings.get("adapters") or {}

@@ -58,7 +58,7 @@ class Record(Generic[T]):
         except FileNotFoundError:
             return None
         except OSError as error:
-            if not path.parent.is_dir():  # nor is there the folder that it would be in
+            if isinstance(error, NotADirectoryError):  # nor is there the folder that it would be in
                 return None
             reason = (error.strerror or str(error)).lower()
             raise Unreadable(f"{name} cannot be read: {reason}.") from None
@@ -158,8 +158,8 @@ class Environment(TypedDict, total=False):
 class Event(TypedDict, total=False):
     """A line of events.jsonl. Figures of a validation that have other names are numbers where they count as any."""
 
-    kind: Annotated[str, Field(min_length=1)]
-    step: NotRequired[Count]
+    kind: Required[Annotated[str, Field(min_length=1)]]
+    step: Count
     t: Time | None
     max_steps: Count | None
     loss: Number | None
@@ -227,6 +227,14 @@ class Difference(TypedDict):
     low: Number | None
     high: Number | None
     p: NotRequired[Number | None]
+
+
+@with_config(Strict)
+class Interval(TypedDict):
+    """The same of an export: a difference that could not be measured is none."""
+
+    low: Number
+    high: Number
 
 
 @with_config(Strict)
@@ -322,7 +330,7 @@ class ReportMetric(TypedDict):
     name: str
     onnx: Number
     pytorch: Number
-    difference: NotRequired[Difference | dict[str, Number | None] | None]
+    difference: NotRequired[Interval | Annotated[dict[str, Any], Field(max_length=0)] | None]
 
 
 @with_config(Strict)
@@ -330,22 +338,28 @@ class ReportAdapter(TypedDict):
     """One of several adapters in a package."""
 
     name: str
-    status: str
+    status: Literal["verified", "verified with loss", "not verified here", "failed"]
 
 
 @with_config(Strict)
-class Report(TypedDict):
-    """report.json of an export."""
+class Stated(TypedDict):
+    """What a report.json says first of all."""
 
-    status: str
+    status: Literal["verified", "verified with loss", "not verified here", "failed"]
     message: str
-    bytes: Annotated[int, Field(ge=1, le=2**53)]
     made: Time
-    same: NotRequired[Share | None]
+
+
+@with_config(Strict)
+class Report(Stated):
+    """report.json of an export, with the figures of its comparison."""
+
+    bytes: Annotated[int, Field(ge=1, le=2**53)]
+    same: Share | None
+    metric: ReportMetric | None
+    tokens_per_second: Sides | None
     rows: NotRequired[Count | None]
-    metric: NotRequired[ReportMetric | None]
     perplexity: NotRequired[Sides | None]
-    tokens_per_second: NotRequired[Sides | None]
     first_token_seconds: NotRequired[Sides | None]
     max_logit_difference: NotRequired[Number | None]
     logit_range: NotRequired[Number | None]
@@ -356,14 +370,41 @@ class Report(TypedDict):
     head: NotRequired[str | None]
 
 
-STATUSES = ("verified", "verified with loss", "not verified here", "failed")
-
-
 def _report(value: Mapping[str, Any]) -> str:
-    said = [value["status"], *(adapter["status"] for adapter in value.get("adapters") or [])]
-    if unknown := [status for status in said if status not in STATUSES]:
-        return f"status: {shown(unknown[0])} is none of {', '.join(STATUSES)}"
     return "rows: it is missing" if value.get("same") is not None and value.get("rows") is None else ""
+
+
+@with_config(Strict)
+class PackageLayout(TypedDict):
+    """How the rows of a package are read: see core.data.formats.Layout."""
+
+    name: str
+    roles: dict[str, Any]
+
+
+@with_config(Strict)
+class Asks(TypedDict, total=False):
+    """What a package, or one of several adapters in it, asks for."""
+
+    kind: str
+    fields: list[str] | None
+    optional: list[str] | None
+    template: str | None
+
+
+@with_config(Strict)
+class PackageAdapter(Asks, total=False):
+    """One of several adapters; what it does not say is the package's."""
+
+    layout: PackageLayout
+
+
+@with_config(Strict)
+class Package(Asks):
+    """tunesmith.json of a package."""
+
+    layout: PackageLayout
+    adapters: NotRequired[dict[str, PackageAdapter] | None]
 
 
 @with_config(Strict)
@@ -377,7 +418,7 @@ class Failed(TypedDict):
 class Sent(TypedDict):
     """export/push/result.json."""
 
-    url: NotRequired[str | None]
+    url: Annotated[str, Field(pattern=r"^https?://")]
 
 
 @with_config(Strict)
@@ -412,7 +453,9 @@ BEST: Record[dict[str, Any]] = Record(BestNote, level=2)
 CLOCK: Record[Clock] = Record(Clock, level=2)
 RESULT: Record[dict[str, Any]] = Record(Result, 1, _result)
 PREDICTION: Record[dict[str, Any]] = Record(Prediction, level=1)
+STATED: Record[dict[str, Any]] = Record(Stated, level=2)
 REPORT: Record[dict[str, Any]] = Record(Report, 2, _report)
+PACKAGE: Record[dict[str, Any]] = Record(Package, level=2)
 FAILED: Record[dict[str, Any]] = Record(Failed, level=2)
 SENT: Record[dict[str, Any]] = Record(Sent, level=2)
 ADAPTER: Record[dict[str, Any]] = Record(AdapterConfig, level=1)

@@ -24,7 +24,7 @@ import psutil
 from core.models.hub_access import FIXED, environment_for
 from core.paths import ROOT
 from core.runs.environment import threads
-from core.runs.files import open_file
+from core.runs.files import open_log
 from core.telemetry import OFF
 from core.visitors import Visitor
 
@@ -48,9 +48,7 @@ def environment(more: dict[str, str] | None = None, visitor: Visitor | None = No
 class Standby:
     """At most one process that waits for its command. Safe to call from threads."""
 
-    def __init__(
-        self, idle_minutes: float = IDLE_MINUTES, settle_s: float = SETTLE_S, busy_s: float = BUSY_S
-    ) -> None:
+    def __init__(self, idle_minutes: float = IDLE_MINUTES, settle_s: float = SETTLE_S, busy_s: float = BUSY_S) -> None:
         self.idle_minutes, self.settle_s, self.busy_s = idle_minutes, settle_s, busy_s
         self._lock = threading.Lock()
         self._spare: subprocess.Popen[bytes] | None = None
@@ -94,7 +92,9 @@ class Standby:
         if self._wanted:
             self.prepare()
 
-    def take(self, command: Sequence[str], env: dict[str, str], log: Path, piped: bool) -> subprocess.Popen[bytes] | None:
+    def take(
+        self, command: Sequence[str], env: dict[str, str], log: Path, piped: bool
+    ) -> subprocess.Popen[bytes] | None:
         """The process that waits, now at work on a command; None where there is none. See `start`."""
         with self._lock:
             if self.ready and _fixed(env) != self._made_for:
@@ -171,7 +171,7 @@ def start(
         piped: its standard input and output are pipes of ours, and it ends with us; else it is detached.
         spare: whether to take the one that waits; not for a job that has to wait itself.
     """
-    with open_file(log, append=True) as stream:
+    with open_log(log) as stream:
         process = STANDBY.take(command, env, log, piped) if spare else None
         if process is not None:
             return process

@@ -263,7 +263,9 @@ def find(target: str | Path) -> Run | None:
     if ID.match(text) and _is_run(runs_dir() / text):
         return Run(runs_dir() / text)
     path = resolve(text)
-    return Run(Path(os.path.realpath(path))) if _is_file(path / "config.yaml") and _is_file(path / "state.json") else None
+    return (
+        Run(Path(os.path.realpath(path))) if _is_file(path / "config.yaml") and _is_file(path / "state.json") else None
+    )
 
 
 def list_runs() -> list[Run]:

@@ -10,6 +10,8 @@ from core.settings.base import Section, setting
 SCHEDULE, LOSS, MEMORY = "Schedule and optimiser", "Loss and noise", "Batches and memory"
 CHECKS = "Checks, checkpoints and logs"
 
+MOST = 1_000_000_000  # of steps, and of what is counted in them
+
 Report = Literal["tensorboard", "trackio", "wandb"]
 
 
@@ -34,6 +36,7 @@ class TrainingConfig(Section):
         advanced=True,
         group=SCHEDULE,
         ge=1,
+        le=MOST,
     )
     max_minutes: float | None = setting(
         None,
@@ -68,6 +71,7 @@ class TrainingConfig(Section):
         advanced=True,
         group=SCHEDULE,
         ge=0,
+        le=MOST,
     )
     optim: Literal[
         "adamw_torch_fused", "adamw_torch", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "adafactor"
@@ -88,7 +92,12 @@ class TrainingConfig(Section):
         le=1,
     )
     max_grad_norm: float = setting(
-        1.0, "Gradients longer than this are shortened.", label="Gradient clipping", advanced=True, group=SCHEDULE, gt=0
+        1.0,
+        "Gradients longer than this are shortened.",
+        label="Gradient clipping",
+        advanced=True,
+        group=SCHEDULE,
+        gt=0,
     )
     loss: str = setting(
         "auto",
@@ -165,6 +174,7 @@ class TrainingConfig(Section):
         advanced=True,
         group=CHECKS,
         ge=1,
+        le=MOST,
     )
     eval_steps: int = setting(
         50,
@@ -174,9 +184,17 @@ class TrainingConfig(Section):
         advanced=True,
         group=CHECKS,
         ge=1,
+        le=MOST,
     )
     save_steps: int = setting(
-        50, "A checkpoint every so many steps.", unit="steps", label="Save every", advanced=True, group=CHECKS, ge=1
+        50,
+        "A checkpoint every so many steps.",
+        unit="steps",
+        label="Save every",
+        advanced=True,
+        group=CHECKS,
+        ge=1,
+        le=MOST,
     )
     save_total_limit: int = setting(
         2,
@@ -211,6 +229,7 @@ class TrainingConfig(Section):
         advanced=True,
         group=CHECKS,
         ge=0,
+        le=MOST,
     )
     sample_rows: int = setting(
         3,

@@ -83,6 +83,12 @@ def test_too_little_memory_is_said_and_is_status_1(run):
     assert (status, out) == (1, "") and "not enough memory" in err and "Traceback" not in err
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG])
+def test_a_file_that_may_not_be_used_is_said_and_is_status_2(run, number):
+    status, out, err = run(fail(OSError(number, os.strerror(number), "/x/y")))
+    assert (status, out) == (2, "") and err == f"'/x/y' cannot be used: {os.strerror(number).lower()}.\n"
+
+
 def test_what_is_a_bug_is_raised(run):
     with pytest.raises(ZeroDivisionError):
         run(fail(ZeroDivisionError()))

@@ -64,7 +64,8 @@ def test_nothing_answers_for_the_run_history() -> None:
         with gr.Blocks(analytics_enabled=False) as demo:
             gr.HTML("")
         try:
-            settings = LAUNCH | ({"run_history": True} if kept else {})
+            # without the door that shuts them anyway, so that it is this setting which is seen
+            settings = LAUNCH | {"run_history": kept, "app_kwargs": {}}
             _, url, _ = demo.launch(**settings, prevent_thread_lock=True, quiet=True)
             own, forged = (
                 {path: answer(url.rstrip("/") + path, method, host) for path, method in RUN_HISTORY.items()}
@@ -77,3 +78,4 @@ def test_nothing_answers_for_the_run_history() -> None:
         else:
             assert set(own.values()) == {404}, own
             assert all(400 <= status < 500 for status in forged.values()), forged
+    assert LAUNCH["run_history"] is False

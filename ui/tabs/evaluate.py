@@ -14,7 +14,7 @@ from core.runs.rights import may
 from core.runs.state import State
 from core.runs.store import Run, list_runs, open_run
 from ui import predictions
-from ui.chooser import QUIET, choices, choose, chooser, opened
+from ui.chooser import QUIET, choices, choose, chooser, opened, trouble
 from ui.door import visitor
 from ui.figures import against, all_figures, by_label, cards, confusion, errs, groups, led
 from ui.live import JobProgress, job_value
@@ -205,10 +205,10 @@ def show(run_id: str, filtered: str, request: gr.Request | None = None) -> tuple
         gr.Column(visible=live),
         job_value(run, "evaluation", state) if run else {"run": "", "kind": "", "live": False, "html": ""},
         gr.Column(visible=result is None and not live),
-        _failed(state) or missing(run),
+        trouble(run_id) or _damaged(run) or _failed(state) or missing(run),
         gr.Column(visible=result is not None),
         cards(result, led(result)) if result else "",
-        where(result) if result else "",
+        where(result) + _unread(run) if run and result else "",
         all_figures(result) if result else "",
         gr.Radio(choices=[(f"{name} {count[name]:,}", name) for name in predictions.FILTERS], value=filtered or "All"),
     )
@@ -218,6 +218,18 @@ def _failed(state: State | None) -> str:
     if state is None or state.state != "failed":
         return ""
     return say("bad", "The evaluation failed", escape(state.error))
+
+
+def _damaged(run: Run | None) -> str:
+    """What to say of a result that is there, and cannot be read."""
+    sentence = run.evaluation_damage() if run is not None else ""
+    return say("bad", "The result of this run is damaged", escape(f"{sentence} Evaluate again.")) if sentence else ""
+
+
+def _unread(run: Run) -> str:
+    """A note where some of the answers cannot be read."""
+    sentence = predictions.damage(run)
+    return f'<p class="quiet small note">{escape(sentence)} It is left out.</p>' if sentence else ""
 
 
 def where(result: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from core.errors import ConfigError, InputError
 from core.runs import jobs, turn
 from core.runs.rights import may
 from core.runs.store import Run, describe_config, list_runs
-from ui.chooser import QUIET, changed_since, choices, choose, chooser, opened
+from ui.chooser import QUIET, changed_since, choices, choose, chooser, opened, trouble
 from ui.door import visitor
 from ui.live import news
 from ui.live_plot import LivePlot
@@ -126,7 +126,7 @@ def show(run_id: str, draft: dict[str, Any], request: gr.Request | None = None) 
     again = mine and run is not None and run.resumable is not None
     first = run is None or (name == "failed" and not again)
     return (
-        heading(run, draft),
+        heading(run, draft) + trouble(run_id),
         choices(run_id),
         gr.Button(
             starts(run, draft),

@@ -17,6 +17,15 @@ from core.runs.failures import explain, last_error, of_dead
         (RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"), "disk_full"),
         (MemoryError(), "out_of_memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "out_of_memory"),
+        (ImportError("libscipy.so: failed to map segment from shared object"), "out_of_memory"),
+        (RuntimeError("std::bad_alloc"), "out_of_memory"),
+        (RuntimeError("can't start new thread"), "out_of_memory"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "out_of_memory"),
+        (ImportError("libgomp.so: cannot allocate memory in static TLS block"), "error"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x/y"), "no_access"),
+        (OSError(errno.EROFS, "Read-only file system", "/x/y"), "no_access"),
+        (RuntimeError("I/O error: Permission denied (os error 13)"), "no_access"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/x/y"), "error"),
         (KeyError("x"), "error"),
     ],
 )
@@ -57,6 +66,15 @@ def test_a_dead_process_is_judged_by_exit_code_and_log():
         "The config 'x' cannot be read.",
     )
     assert of_dead(None, log, "training", True, True)[0] == "restarted"
+
+
+def test_a_process_that_had_no_memory_says_so_in_its_log():
+    aborted = ["step 3", "terminate called after throwing an instance of 'std::bad_alloc'", "  what():  std::bad_alloc"]
+    assert of_dead(-6, aborted, "export", False, True)[0] == "out_of_memory"
+    rust = ["memory allocation of 99 bytes failed"]
+    assert of_dead(134, rust, "training", False, False)[0] == "out_of_memory"
+    assert of_dead(-9, ["step 3"], "training", False, True)[0] == "killed"
+    assert of_dead(1, ["ImportError: libc10.so: failed to map segment"], "training", False, False)[0] == "out_of_memory"
 
 
 def test_warnings_are_no_errors():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,9 +32,9 @@ def test_queued_running_done(file):
     assert read(file.path).state == "queued"
     with file.working("training") as job:
         job.progress(3, 10, "training")
-        job.say("saving")
+        job.say("saving")  # how far the work before it was says nothing of this one
         now = read(file.path)
-        assert (now.state, now.what, now.done, now.total, now.pid) == ("running", "saving", 3, 10, os.getpid())
+        assert (now.state, now.what, now.done, now.total, now.pid) == ("running", "saving", 0, 0, os.getpid())
         assert now.under_way and not now.hung
     assert read(file.path).state == "done"
     assert not (file.folder / ".reserve").exists()
@@ -169,3 +170,79 @@ def test_a_full_disk_still_gets_its_last_word(file, monkeypatch):
         raise OSError(28, "No space left on device")
     now = read(file.path)
     assert now.state == "failed" and now.reason == "disk_full" and "disk is full" in now.error
+
+
+@pytest.mark.parametrize("ahead", [5, 86_400, 10**9])
+def test_a_queued_run_from_a_time_that_is_yet_to_come_can_be_deleted(file, ahead):
+    file.path.write_text(json.dumps({"state": "queued", "heartbeat": time.time() + ahead}))
+    assert (read(file.path).state, read(file.path).reason) == ("failed", "never_started")
+    file.stop_file.touch()
+    assert read(file.path).state == "stopped"
+
+
+def test_a_process_that_nobody_noted_is_not_signalled(file, monkeypatch):
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        file.path.write_text(json.dumps({"state": "running", "pid": other.pid, "heartbeat": time.time()}))
+        assert read(file.path).state == "failed"  # its number alone is no proof
+        ask_to_stop(file.path)
+        file.path.write_text(json.dumps({"state": "queued", "heartbeat": time.time()}))
+        file.job.write_text(json.dumps({"pid": other.pid, "created": None}))
+        ask_to_stop(file.path)
+        ask_to_stop(file.path)
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+WORK = """
+import hashlib, sys, time
+from core.runs import state
+from core.runs.state import StateFile
+state.LOST_S = 1.0
+with StateFile(sys.argv[1]).working("training", graceful=True) as job:
+    print("begun", flush=True)
+    {}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("busy", ["time.sleep(120)", 'hashlib.pbkdf2_hmac("sha256", b"x", b"y", 2**31 - 1)'])  # the second hears no signal
+def test_work_whose_folder_is_gone_is_given_up_and_makes_none_anew(tmp_path, busy):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORK.format(busy), folder / "state.json"], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "begun\n"
+    shutil.rmtree(folder)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode and f"The folder {folder} was removed while it was in use" in err
+    assert not folder.exists()
+
+
+def test_work_in_a_folder_that_is_gone_raises_that_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "BEAT_S", 0.01)
+    file = StateFile(tmp_path / "run" / "state.json")
+    file.queue()
+    with pytest.raises(state.Removed, match="was removed while it was in use"), file.working() as job:
+        file.folder.rename(tmp_path / "other")
+        file.folder.mkdir()  # another of the same name is not the one in which the work began
+        deadline = time.time() + 20
+        while time.time() < deadline:
+            job.check()
+            time.sleep(0.01)
+    assert not list(file.folder.iterdir())
+
+
+def test_what_is_refused_leaves_nothing_where_nobody_had_queued_it(tmp_path):
+    file = StateFile(tmp_path / "evaluation" / "state.json")
+    with pytest.raises(InputError), file.working(forget=True):
+        raise InputError("No.")
+    assert not file.folder.exists()
+    file.queue()
+    with pytest.raises(InputError), file.working(forget=True):
+        raise InputError("No.")
+    assert read(file.path).error == "No."

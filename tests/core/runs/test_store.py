@@ -130,6 +130,44 @@ def test_a_failed_run_says_from_where_it_can_be_resumed(runs_dir):
     assert run.state().error.endswith("It can be resumed from step 50.")
 
 
+@pytest.mark.parametrize("failing", ["write_text", "write_json", "StateFile"])
+@pytest.mark.parametrize("error", [OSError(30, "Read-only file system"), OSError(28, "No space left"), ValueError("x")])
+def test_a_run_that_cannot_be_made_leaves_no_folder(runs_dir, tmp_path, monkeypatch, failing, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(store, failing, fail)
+    (tmp_path / "given").mkdir()
+    for directory in (None, tmp_path / "given", tmp_path / "a" / "b" / "c"):
+        with pytest.raises(InputError if isinstance(error, OSError) else ValueError):
+            store.create(RunConfig(), directory=directory)
+        assert not list(runs_dir.iterdir()) and not list((tmp_path / "given").iterdir())
+        assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("field", ["model", "data"])
+@pytest.mark.parametrize("path", ["~nosuchuser/x", "x" * 5000, "a\0b"])
+def test_a_path_that_can_be_none_makes_no_run(runs_dir, field, path):
+    with pytest.raises(InputError, match="is no path") as caught:
+        store.create(build({field: {"path": path}}))
+    assert caught.value.field == f"{field}.path" and not list(runs_dir.iterdir())
+
+
+def test_half_a_character_in_a_name_makes_no_run(runs_dir):
+    with pytest.raises(InputError, match="half of a character"):
+        store.create(RunConfig(), "\ud800")
+    assert not list(runs_dir.iterdir())
+
+
+def test_a_folder_of_runs_that_cannot_be_listed_is_a_sentence(runs_dir, monkeypatch):
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(store.os, "scandir", denied)
+    with pytest.raises(InputError, match="The folder of runs cannot be read: permission denied"):
+        store.list_runs()
+
+
 def test_a_long_log_comes_in_pieces_and_a_broken_line_costs_itself_alone(runs_dir):
     from core.runs import eventlog
 

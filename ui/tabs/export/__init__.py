@@ -10,7 +10,7 @@ import gradio as gr
 
 from core.runs.rights import may
 from core.runs.store import Run, list_runs
-from ui.chooser import QUIET, choices, choose, chooser, opened
+from ui.chooser import QUIET, choices, choose, chooser, opened, trouble
 from ui.door import visitor
 from ui.live import JobProgress, job_value
 from ui.parts import badge, html, say, titled
@@ -210,7 +210,7 @@ def show(run_id: str, device: str, precision: str, request: gr.Request | None = 
         gr.Button(f"Compare all {len(place.precisions)}", visible=idle and place.device and len(place.precisions) > 1),
         gr.Button(label(place, precision, made), visible=idle),
         gr.Column(visible=not ready),
-        empty_words(run),
+        trouble(run_id) or empty_words(run),
         gr.Column(visible=ready),
         gr.Radio([(place_card(p, run if ready else None), p.name) for p in known.values()], value=place.name),
         refused or about_place(place),

@@ -10,8 +10,7 @@ import gradio as gr
 
 from core.errors import InputError
 from core.export import push
-from core.runs import jobs
-from core.runs.files import read_json
+from core.runs import jobs, records
 from core.runs.rights import may
 from core.runs.state import read
 from ui.chooser import QUIET, opened
@@ -135,6 +134,5 @@ def ended(run_id: str) -> tuple[Any, ...]:
         return _told(say("bad", "It was not sent", escape(state.error)))
     if state.state != "done":
         return _told(say("fix", "Cancelled", "A commit is whole or not there at all: nothing half sent can be seen."))
-    found = read_json(run.dir / "export" / "push" / "result.json") or {}
-    url = escape(str(found.get("url", "")))
+    url = escape(str((records.SENT.find(run.dir / "export" / "push" / "result.json") or {}).get("url") or ""))
     return _told(say("done", "It is on the Hub", f'<a href="{url}" rel="noopener" target="_blank">{url}</a>'))

@@ -71,6 +71,8 @@ def _made(report: dict[str, Any]) -> tuple[str, str, str, str]:
 def _unmade(found: dict[str, Any] | None) -> str:
     if found and found["state"] and found["state"].under_way:
         return badge("live", "In the making")
+    if found and found["damage"]:
+        return badge("bad", "Damaged")
     if found and (found["failed"] or (found["state"] and found["state"].state == "failed")):
         return badge("bad", "Failed")
     return badge("mute", "Not made yet")
@@ -141,6 +143,8 @@ def _adapters(report: dict[str, Any]) -> str:
 def _trouble(found: dict[str, Any] | None) -> str:
     if not found:
         return ""
+    if found["damage"]:
+        return say("bad", "This package cannot be judged", escape(f"{found['damage']} Export it again."))
     state: State | None = found["state"]
     if found["failed"]:
         return say("bad", "The last attempt failed", escape(str(found["failed"].get("message", ""))))

@@ -25,6 +25,8 @@ def drawn(reports: Mapping[str, Mapping[str, Any]], best: str) -> str:
     if len(found) < 2:
         return ""
     measured = next((r for r in found.values() if r.get("metric")), None)
+    if measured and any((r.get("metric") or {}).get("name") != measured["metric"]["name"] for r in found.values()):
+        measured = None  # not all were measured by the same: their answers are compared
     metric = measured and measured["metric"]
     quality = {name: points(r["metric"], "onnx") if metric else 100 * r["same"] for name, r in found.items()}
     before = points(metric, "pytorch") if metric else 100.0
