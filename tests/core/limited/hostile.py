@@ -15,8 +15,8 @@ END = "{% endfor %}{% endfor %}"
 GROW = "{% set ns = namespace(s='ab') %}{% for i in range(60) %}"
 ENDLESS = {  # name -> a template that would go on for hours, or fill the memory
     "loop": f"{LOOP}{END}",
-    "writes": f"{LOOP}{'a' * 500}{END}",
     "doubles": f"{GROW}{{% set ns.s = ns.s ~ ns.s %}}{{% endfor %}}{{{{ ns.s }}}}",
+    "writes": f"{LOOP}{'a' * 500}{END}",
     "lists": "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
     "macros": "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(80) }}",
     "replaces": f"{GROW}{{% set ns.s = ns.s.replace('a', 'aaaa') %}}{{% endfor %}}",

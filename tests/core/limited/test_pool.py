@@ -47,7 +47,9 @@ def test_a_row_is_what_this_process_would_make_of_it(pool):
     assert asked(pool, DEMO).lengths([ROW], LAYOUT)[:2] == ([0], [made.n_tokens])
 
 
-@pytest.mark.parametrize("name", ENDLESS)
+@pytest.mark.parametrize(
+    "name", ["loop", "doubles", *(pytest.param(n, marks=pytest.mark.slow) for n in list(ENDLESS)[2:])]
+)
 def test_a_template_without_an_end_is_refused(pool, tmp_path, name):
     question = asked(pool, model(tmp_path / "m", ENDLESS[name]))
     with pytest.raises(InputError, match="did not come to an end|memory|characters|ended the process") as caught:
@@ -80,6 +82,7 @@ def test_a_panic_is_a_sentence(pool, tmp_path):
     assert asked(pool, folder).preview(ROW, LAYOUT, 512).n_tokens
 
 
+@pytest.mark.slow
 def test_native_code_that_does_not_come_back_is_ended_with_its_child(pool, tmp_path):
     folder = model(tmp_path / "m", regex="(a+)+$")
     with pytest.raises(InputError, match=r"did not come to an end within 1\.4 seconds: it is not used"):
@@ -117,6 +120,7 @@ def test_an_answer_has_a_most(pool, tmp_path):
     assert caught.value.field == "data.path"
 
 
+@pytest.mark.slow
 def test_eight_endless_templates_hold_up_nobody_with_another_model(pool, tmp_path):
     folders = [model(tmp_path / str(i), ENDLESS["loop"]) for i in range(8)]
     held: list[bool] = []
@@ -139,6 +143,7 @@ def test_eight_endless_templates_hold_up_nobody_with_another_model(pool, tmp_pat
     assert held == [True]  # the visitor did not wait for the end of the attack
 
 
+@pytest.mark.slow
 def test_a_child_ends_by_itself_and_the_next_question_does_not_notice():
     fresh = Pool(2, replace(TIGHT, idle_seconds=0.1))
     try:
@@ -152,6 +157,7 @@ def test_a_child_ends_by_itself_and_the_next_question_does_not_notice():
         fresh.close()
 
 
+@pytest.mark.slow
 def test_no_child_outlives_a_process_that_is_killed():
     code = (
         "import os, signal\nfrom core.limited.pool import pool\nfrom core.limited.asks import Asked\n"

@@ -85,6 +85,7 @@ def test_each_thread_is_watched_by_itself(tokenizer, tight):
     assert sorted(ends) == ["fine", "overran"]
 
 
+@pytest.mark.slow
 def test_native_code_that_does_not_come_back_ends_the_process(tmp_path):
     """The regular expression takes minutes, and cannot be interrupted."""
     folder = model(tmp_path / "m", regex="(a+)+$")
