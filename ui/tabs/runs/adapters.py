@@ -141,7 +141,8 @@ def answered(prompt: str, base: str | None, chosen: Sequence[str]) -> Iterator[s
     yield say("live", "Asking", "The first question loads the base; the next ones are quick.")
     try:
         path = next((b.path for b in by_base() if _key(b) == base), None)
-        found = worker().ask(prompt, list(chosen), max_new_tokens=96, base=path)
+        names = [name if name == ITSELF else open_run(name).id for name in chosen]  # the worker would take a path, too
+        found = worker().ask(prompt, names, max_new_tokens=96, base=path)
     except InputError as error:
         yield say("bad", "There is no answer", escape(str(error)))
         return

@@ -66,7 +66,9 @@ def test_a_refusal_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
             raise InputError("They do not share a <base>.")
 
     monkeypatch.setattr(adapters, "worker", Worker)
-    assert "share a &lt;base&gt;" in list(adapters.answered("x", None, ["a"]))[-1]
+    run = adapter("one")
+    assert "share a &lt;base&gt;" in list(adapters.answered("x", None, [run.id]))[-1]
+    assert "There is no run" in list(adapters.answered("x", None, [str(run.dir)]))[-1], "a path is no run of this page"
 
 
 def test_combining_hands_on_what_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
