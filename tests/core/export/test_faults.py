@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from core.cli import export as command
@@ -273,7 +274,7 @@ def test_a_signal_in_the_middle_of_the_build(tuned_run: Any, tiny_llama: Path, n
 def test_a_run_that_is_being_trained_is_not_exported(tuned_run: Any, tiny_llama: Path) -> None:
     run = tuned_run(tiny_llama)
     file = run.dir / "state.json"
-    us = {"state": "running", "pid": os.getpid(), "heartbeat": time.time()}
+    us = {"state": "running", "pid": os.getpid(), "created": psutil.Process().create_time(), "heartbeat": time.time()}
     file.write_text(json.dumps(json.loads(file.read_text()) | us))
     before = proof(run.dir)
     with pytest.raises(InputError, match="is being trained. Export it when that has ended, or stop it first"):

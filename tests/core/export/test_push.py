@@ -16,8 +16,9 @@ from core import config as configs
 from core.errors import InputError
 from core.export import push
 from core.paths import ROOT
-from core.runs import store
+from core.runs import rights, store
 from core.runs.files import write_json
+from core.visitors import Visitor
 from tests import factory
 from tests.core.export.push_server import GOOD, PushHub, serve
 
@@ -259,5 +260,7 @@ def test_from_the_page_it_is_a_job(run, hub, monkeypatch):
     assert hub.repos["me/tone"]["private"] is True
     assert GOOD not in (run.dir / "export" / "push" / "output.log").read_text("utf-8")
     monkeypatch.setenv("TUNESMITH_PUBLIC", "1")
+    visitor = Visitor("a" * 32, False)
+    rights.sign(run, visitor)
     with pytest.raises(InputError, match="token of your own"):
-        jobs.start_push(run, "gguf", "me/tone")
+        jobs.start_push(run, "gguf", "me/tone", visitor=visitor)

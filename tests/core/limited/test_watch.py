@@ -18,7 +18,7 @@ TALK = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "
 
 @pytest.fixture
 def tight(monkeypatch):
-    limits = watch.Limits(0.3, 64 * 2**20, 1_000_000)
+    limits = watch.Limits(0.3, 2**30, 1_000_000)
     monkeypatch.setattr(watch, "LIMITS", limits)
     return limits
 
