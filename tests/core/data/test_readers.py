@@ -152,7 +152,7 @@ def test_things_that_are_no_files(tmp_path):
     assert refused(tmp_path / "pipe.csv").endswith(
         "pipe.csv' is no plain file: a pipe or a device cannot be read as examples."
     )
-    assert refused("/dev/zero") == "'/dev/zero' is no ordinary file."
+    assert refused("/dev/zero") == "'/dev/zero' is no plain file: a pipe or a device cannot be read as examples."
     (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
     (tmp_path / "lost.csv").symlink_to(tmp_path / "gone.csv")
     assert refused(tmp_path / "loop.csv").startswith("There is no file")
