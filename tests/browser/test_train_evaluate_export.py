@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
+STARTS = re.compile("^(Start|Queue) ")  # the button that starts a run, whatever it says it starts
 POINTS = "document.querySelector('.live-plot')?.data?.[0].x.length"
 LAST = "document.querySelector('.live-plot')?.data?.[0].x.at(-1)"
 
@@ -105,9 +107,54 @@ def test_the_curve_is_extended_in_place_and_keeps_its_zoom(new_page: Callable[..
     assert page.evaluate("document.querySelector('.live-plot')._fullLayout.yaxis.type") == "log"
     write_json(run / "state.json", {"state": "failed", "error": "There is no column 'x'.", "field": "data.template"})
     expect(live(page, "trouble")).to_contain_text("There is no column 'x'.")
-    expect(button(page, "Train again")).to_be_visible()
+    expect(page.get_by_role("button", name=STARTS)).to_be_visible()
     live(page, "trouble").get_by_role("link", name="Mend it under Data").click()
     expect(page.locator("#tab-data-button")).to_have_attribute("aria-selected", "true")
+
+
+def test_a_press_is_one_run_and_other_settings_wait_for_their_turn(
+    new_page: Callable[..., Any], own_server: Server
+) -> None:
+    page = open_page(new_page(), own_server.url)
+    tab(page, "train")
+    expect(page.get_by_text("No run yet")).to_be_visible()
+    thrice = """b => { b.click(); b.click(); setTimeout(() => b.click(), 150); return 'busy' in b.dataset }"""
+    assert button(page, "Start training").evaluate(thrice), "the button answers before the server does"
+    expect(button(page, "Stop")).to_be_visible()
+    tab(page, "data")
+    page.locator(".pick").get_by_text("tone", exact=True).first.click()
+    expect(page.locator("#job")).to_contain_text("tone · 900 rows")
+    page.wait_for_function("document.body.dataset.opening === ''")
+    expect(page.locator("#job")).to_contain_text("will wait for 1 job")
+    tab(page, "train")
+    expect(page.locator("#job .of-run")).to_contain_text("fields")
+    expect(page.locator("#job .next").first).to_be_hidden()
+    button(page, "Queue a new run: tone · LoRA r 16").click()
+    expect(live(page, "head")).to_contain_text("Waiting for its turn: 1 ahead")
+    assert len(list(own_server.runs.glob("2*"))) == 2
+    button(page, "Stop").click()
+    expect(live(page, "head")).to_contain_text("Stopped")
+    page.close()  # before its server
+
+
+def test_nothing_of_the_file_before_stands_beside_a_new_one(page: Any, tmp_path: Path) -> None:
+    tab(page, "data")
+    page.evaluate("tune.opening('rows')")
+    for card in (".card.rows", ".card.star", ".card.lengths", ".card.doctor"):
+        expect(page.locator(f"{card} > *").first).to_have_css("visibility", "hidden")
+    expect(button(page, "Continue to model")).to_be_disabled()
+    page.evaluate("tune.opening('')")
+    expect(page.locator("#rows table")).to_be_visible()
+    (tmp_path / "mine.csv").write_text("text,label\n" + "".join(f"words {i},{i % 2}\n" for i in range(40)))
+    page.set_input_files("#upload input[type=file]", str(tmp_path / "mine.csv"))
+    page.wait_for_function("document.body.dataset.opening === 'rows'")
+    page.wait_for_function("document.body.dataset.opening === ''")
+    expect(page.locator("#rows")).to_contain_text("words 0")
+    (tmp_path / "empty.csv").write_text("")
+    page.set_input_files("#upload input[type=file]", str(tmp_path / "empty.csv"))
+    expect(page.locator("#source")).to_contain_text("cannot be used")
+    expect(page.locator("#rows")).to_contain_text("words 0")  # what was there is there again
+    expect(button(page, "Continue to model")).to_be_enabled()
 
 
 def test_a_draft_that_cannot_run_leads_to_what_is_wrong(
@@ -121,7 +168,7 @@ def test_a_draft_that_cannot_run_leads_to_what_is_wrong(
     rate.press("Tab")
     expect(page.locator("#job")).to_contain_text("to fix")
     tab(page, "train")
-    page.get_by_role("button", name="Start training").or_(button(page, "Train again")).first.click()
+    page.get_by_role("button", name=STARTS).click()
     problem = page.locator(".block.problems")
     expect(problem).to_contain_text("-1 is too small")
     problem.get_by_role("link", name="Learning rate").click()
@@ -160,7 +207,7 @@ def test_a_run_outlives_the_page_and_the_server(new_page: Callable[..., Any], ow
     expect(button(page, "Resume")).to_be_visible()
     expect(live(page, "head")).to_contain_text("Stopped")
     expect(button(page, "Continue to evaluate")).to_be_visible()
-    run = next(own_server.runs.iterdir())
+    run = next(own_server.runs.glob("2*"))
     assert (run / "model").is_dir()
     psutil.wait_procs(own_server.jobs(), timeout=60)  # it may still be tidying up after its last word
     assert not own_server.jobs()
