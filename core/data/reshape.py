@@ -9,10 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.data.derived import derived
-from core.data.files import listed
-from core.data.formats import earlier_turns, one_turn
-from core.data.recognise import (
+from core.data.column_names import (
     ASKED_ABOUT,
     LANGUAGES,
     PAIRS,
@@ -23,10 +20,11 @@ from core.data.recognise import (
     TEXTS,
     WHOLE,
     WITH_CHOICES,
-    Look,
-    folded,
-    keys_of,
 )
+from core.data.derived import derived
+from core.data.files import listed
+from core.data.formats import earlier_turns, one_turn
+from core.data.recognise import Look, folded, keys_of
 from core.data.rows import Rows
 from core.data.tables import Table, collect
 from core.data.turns import as_text, role_of, turns_of
