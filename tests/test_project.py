@@ -38,7 +38,7 @@ def imported(paths) -> set[str]:
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module.split(".")[0])
-    return names - set(sys.stdlib_module_names) - {"core", "ui", "assets", "app", "tests", "docs"}
+    return names - set(sys.stdlib_module_names) - {"core", "ui", "assets", "app", "tests", "docs", "scripts"}
 
 
 def test_torch_is_installed_first():
