@@ -18,11 +18,11 @@ from core.data import augment, encode, extremes, labels, report, template
 from core.data.altered import Marked
 from core.data.checks.unused import glance
 from core.data.dataset import open_examples, sample
-from core.data.formats import suggest_task, suggest_template
 from core.data.lengths import Lengths as SomeLengths
 from core.data.look import look
 from core.data.sources import DemoSet, Source, demo_sets
 from core.data.split import Split, split_source
+from core.data.suggest import suggest_task, suggest_template
 from core.errors import ConfigError, InputError
 from core.limited.asks import Asked, asker
 from core.memo import Memo

@@ -16,8 +16,8 @@ import regex
 
 from core.runs import records
 from core.runs.files import open_file
-from core.runs.records import Unreadable
 from core.runs.store import Run
+from core.runs.typed import Unreadable
 from ui.parts import badge, table
 
 Row = dict[str, Any]

@@ -11,9 +11,9 @@ from core.config import TASKS, build
 from core.data.checks.case import FIXES
 from core.data.dataset import open_examples, sample
 from core.data.encode import preview
-from core.data.formats import suggest_task, suggest_template
 from core.data.report import Finding, findings, summary
 from core.data.split import split_source
+from core.data.suggest import suggest_task, suggest_template
 from core.data.template import check_template, concerns_every_row
 from core.errors import InputError, unknown
 from core.tasks.fit import unfit

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.data.column_names import PAIRS
 from core.data.derived import derived
-from core.data.recognise import PAIRS, Look, folded
+from core.data.recognise import Look, folded
 from core.data.rows import Rows
 from core.data.tables import Table, collect
 from core.data.turns import as_text, role_of

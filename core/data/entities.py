@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from core.data.column_names import TAGS, TOKENS
 from core.data.derived import derived
-from core.data.recognise import TAGS, TOKENS, Look
+from core.data.recognise import Look
 from core.data.rows import Rows
 from core.data.tables import Table, collect
 from core.data.tagged import entities, join

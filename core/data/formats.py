@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from core.data.media import refuse
 from core.data.turns import Message, as_text, before_answer, conversation, dialogue, tools_of, turns_of
+from core.data.values import parsed
 from core.errors import InputError
 
-SUMMARIES = ("summary", "highlights", "tldr", "abstract")
 DEFAULT_KEYS = {"sharegpt": ("from", "value")}  # of a turn; all others have role and content
 
 
@@ -153,7 +150,7 @@ def to_messages(row: dict[str, Any], layout: Layout) -> list[Message]:
                 user = {"role": "user", "content": f"{asked}\n\n{given}", "instruction": asked, "input": given}
             messages = [user, _answer(cell("output"))]
         case "pair":
-            asked = "\n".join(f"{_title(r[role])}: {cell(role)}" for role in ("first", "second"))
+            asked = "\n".join(f"{as_title(r[role])}: {cell(role)}" for role in ("first", "second"))
             messages = [_question(asked), _answer(cell("label"))]
         case "prompt_completion":
             context = cell("context")
@@ -203,7 +200,7 @@ def check_tags(row: dict[str, Any], layout: Layout) -> None:
 def system_words(value: Any) -> str:
     """A system prompt as text: a text, a turn of its own, or a list of blocks, as Gemini's systemInstruction is."""
     if isinstance(value, str):
-        held = _parsed(value) if value.lstrip()[:1] in ("[", "{") else None
+        held = parsed(value)
         items = held if isinstance(held, list) else [held]
         blocks = bool(items) and all(
             isinstance(i, dict) and i.keys() & _BLOCK and i.keys() <= _BLOCK | _MORE for i in items
@@ -218,13 +215,6 @@ def system_words(value: Any) -> str:
 
 
 _BLOCK, _MORE = {"parts", "content", "text", "value"}, {"role", "from", "type", "cache_control"}
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 # The keys by which a pair of earlier turns says what was asked and what was answered.
@@ -326,11 +316,7 @@ def _preferred(row: dict[str, Any], layout: Layout) -> list[Message]:
 
 def one_turn(value: Any) -> dict[str, Any] | None:
     """The one turn that a value is, an object or JSON text of one, where a list of turns could stand; else None."""
-    if isinstance(value, str) and value.lstrip()[:1] == "{":
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return None
+    value = parsed(value)
     return value if isinstance(value, dict) and value and turns_of(value) is None else None
 
 
@@ -349,69 +335,7 @@ def answer_column(layout: Layout) -> str:
     return layout.roles[_ANSWERS[layout.name]]
 
 
-# What suits rows of a layout
-
-
-def suggest_template(layout: Layout) -> str | None:
-    """A text template for a layout, for a model without a chat template; None for conversations."""
-    r = layout.roles
-    if layout.conversational or any(c in column for column in r.values() for c in "{}\n"):
-        return None
-    head = f"{{{r['system']}}}\n\n" if "system" in r else ""
-    match layout.name:
-        case "text":
-            return f"[[{{{r['text']}}}]]"
-        case "text_label" | "pair":
-            names = ("text", "label") if layout.name == "text_label" else ("first", "second", "label")
-            return "\n".join(f"### {_title(r[name])}: {{{r[name]}}}" for name in names)
-        case "alpaca":
-            parts = [
-                (k.title() if k != "output" else "Response", r[k]) for k in ("instruction", "input", "output") if k in r
-            ]
-            return head + "\n\n".join(f"### {title}:\n{{{column}}}" for title, column in parts)
-        case "prompt_completion":
-            parts = [(_title(r[k]), r[k]) for k in ("context", "prompt", "completion") if k in r]
-        case "tokens_tags":
-            parts = [("Text", r["text"]), ("Entities", r["entities"])]
-        case _:  # preference
-            parts = [(_title(r["prompt"]), r["prompt"]), ("Answer", r["chosen"])]
-    return head + "\n".join(f"### {title}:\n{{{column}}}" for title, column in parts)
-
-
-def _title(column: str) -> str:
+def as_title(column: str) -> str:
+    """A column's name as it stands before what it holds."""
     words = column.replace("_", " ").strip()
     return words[:1].upper() + words[1:]
-
-
-def suggest_task(layout: Layout, rows: Iterable[dict[str, Any]]) -> str:
-    """The task that rows look made for, by their layout: similarity (two texts and a score with a fraction),
-    classification, extraction (answers are JSON), summarization or generation."""
-    column = answer_column(layout)
-    match layout.name:
-        case "text_label":
-            return "classification"
-        case "tokens_tags":
-            return "extraction"
-        case "pair":
-            return "similarity" if any(_is_score(row.get(column)) for row in rows) else "classification"
-        case "prompt_completion":
-            if column.casefold() in SUMMARIES:
-                return "summarization"
-            values = [v for v in (row.get(column) for row in rows) if v not in (None, "")]
-            if values and all(isinstance(v, dict) or _is_object(v) for v in values):
-                return "extraction"
-    return "generation"
-
-
-def _is_score(value: Any) -> bool:
-    """Whether a value is a number with a fraction, as a similarity is and a class is not."""
-    if isinstance(value, str) and re.fullmatch(r"\s*-?\d*\.\d+\s*", value):
-        value = float(value)
-    return isinstance(value, float) and math.isfinite(value) and value % 1 != 0
-
-
-def _is_object(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and isinstance(json.loads(value), dict)
-    except ValueError:
-        return False

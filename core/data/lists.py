@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from core.data.recognise import LABELS, PAIRS, PREFERRED, TALKS, TEXTS, TWO_TEXTS, folded
+from core.data.column_names import LABELS, PAIRS, PREFERRED, TALKS, TEXTS, TWO_TEXTS
+from core.data.recognise import folded
 from core.errors import InputError, nearest
 
 FIELD, SPLIT = "data.path", "data.split"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from core.data import recognise as known
+from core.data import column_names as known
 from core.data.formats import DEFAULT_KEYS, ROLES_OF, Layout, Role
 from core.data.recognise import Look, Roles, keys_of, recognise
 from core.data.turns import role_of

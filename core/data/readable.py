@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from core.data.column_names import TAGS, TALKS, TOKENS, TOOLS
 from core.data.formats import Layout
-from core.data.recognise import TAGS, TALKS, TOKENS, TOOLS, Look, folded
+from core.data.recognise import Look, folded
 from core.data.turns import role_of
 from core.errors import InputError
 

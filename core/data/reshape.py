@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.data.derived import derived
-from core.data.files import listed
-from core.data.formats import earlier_turns, one_turn
-from core.data.recognise import (
+from core.data.choices import LETTERS, TOLD, marked, options, right_mark, told_by
+from core.data.column_names import (
     ASKED_ABOUT,
     LANGUAGES,
     PAIRS,
@@ -23,13 +20,15 @@ from core.data.recognise import (
     TEXTS,
     WHOLE,
     WITH_CHOICES,
-    Look,
-    folded,
-    keys_of,
 )
+from core.data.derived import derived
+from core.data.files import listed
+from core.data.formats import earlier_turns, one_turn
+from core.data.recognise import Look, folded, keys_of
 from core.data.rows import Rows
 from core.data.tables import Table, collect
 from core.data.turns import as_text, role_of, turns_of
+from core.data.values import parsed
 from core.errors import InputError
 
 Row = dict[str, Any]
@@ -45,8 +44,6 @@ ANSWERS = ("answers", "answer", "gold_answers", "answers_spans", "answer_spans")
 INSIDE = ("text", "answer", "value", "answer_text", "spans", "span", "texts", "input_text")  # of an object of answers
 TRANSLATIONS = ("translation", "translations", "sentence_pair")
 _NUMBERED = re.compile(r"(?:option|choice|ending|answer|sol|op|choice_text|option_text|alternative)_?([0-9]|[a-j])")
-_MARKED = re.compile(r"\(?[A-Ja-j1-9][).:]\s*")
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True)
@@ -115,16 +112,6 @@ def _most(values: Sequence[Any], is_one: Callable[[Any], Any]) -> bool:
     return bool(there) and 2 * sum(bool(is_one(value)) for value in there) > len(there)
 
 
-def _parsed(value: Any) -> Any:
-    """JSON text of a list or an object as what it says; all else as it is."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
-
-
 # Multiple choice
 
 
@@ -144,7 +131,7 @@ def _choices(look: Look) -> Shape | None:
         if asked is None or key is None or key == asked:
             continue
         found = [(read(row), row.get(key)) for row in look.rows if row.get(key) not in (None, "", -1, "-1")]
-        by = _told_by(found[:LOOKED_AT])
+        by = told_by(found[:LOOKED_AT])
         if by is None or (all(len(c) == 1 for c in columns) and by not in ("mark", "text")):
             continue  # a, b and c beside a label may be anything
         made = (_free(WITH_CHOICES, look.columns), _free(RIGHT_CHOICE, look.columns))
@@ -158,7 +145,6 @@ def _choices(look: Look) -> Shape | None:
     return None
 
 
-CERTAIN = 0.9  # of these rows a key must fit
 LOOKED_AT = 50  # rows by which a key of right choices is told
 
 
@@ -168,43 +154,6 @@ def _worded(look: Look, column: str) -> bool:
 
 def _of(look: Look, column: str) -> list[Any]:
     return [row.get(column) for row in look.rows]
-
-
-def options(value: Any) -> list[tuple[str, str]]:
-    """The choices in a value, (mark, text) each: a list of texts or of objects, an object of two lists, or of texts by
-    their marks; [] where there are none."""
-    value = _parsed(value)
-    if isinstance(value, dict):
-        value = {key: inner for key, inner in value.items() if inner is not None}
-        texts = next(
-            (value[k] for k in ("text", "texts", "choices", "options") if isinstance(value.get(k), list)), None
-        )
-        marks = next((value[k] for k in ("label", "labels", "key", "keys") if isinstance(value.get(k), list)), None)
-        if texts is not None:
-            return _marked(texts, marks)
-        if len(value) > 1 and all(isinstance(v, str | int | float) and len(k) <= 2 for k, v in value.items()):
-            return _marked(list(value.values()), list(value))
-        return []
-    if not isinstance(value, list) or len(value) < 2:
-        return []
-    if all(isinstance(item, dict) for item in value):
-        texts = [
-            next((item[k] for k in ("text", "value", "content", "option", "choice") if k in item), None)
-            for item in value
-        ]
-        marks = [next((item[k] for k in ("label", "key", "id", "letter", "para") if k in item), None) for item in value]
-        return _marked(texts, None if None in marks else marks) if None not in texts else []
-    return _marked(value, None) if all(isinstance(item, str | int | float) for item in value) else []
-
-
-def _marked(texts: Sequence[Any], marks: Sequence[Any] | None) -> list[tuple[str, str]]:
-    """Texts with their marks, or with letters; letters that stand in front of the texts already are taken off."""
-    words = [as_text(text).strip() for text in texts]
-    if marks is None or len(marks) != len(words):
-        marks = LETTERS[: len(words)]
-        if all(m and m.group()[-1:] != "" for m in map(_MARKED.match, words)):
-            words = [_MARKED.sub("", word, count=1) for word in words]
-    return [(as_text(mark).strip(), word) for mark, word in zip(marks, words, strict=False)]
 
 
 def _numbered(look: Look) -> list[str]:
@@ -224,34 +173,7 @@ def _offered(row: Row, columns: tuple[str, ...]) -> list[tuple[str, str]]:
     """The choices of a row."""
     if len(columns) == 1:
         return options(row.get(columns[0]))
-    return _marked([row.get(c) for c in columns if as_text(row.get(c)).strip()], None)
-
-
-TOLD = {
-    "mark": "names its mark", "text": "repeats it", "0": "counts the choices from 0", "1": "counts the choices from 1",
-}  # fmt: skip
-
-
-def _told_by(found: Sequence[tuple[list[tuple[str, str]], Any]]) -> str | None:
-    """How a column says which choice is right, a key of TOLD: in the same way in nearly all rows. None: it does not."""
-    found = [(offer, value) for offer, value in found if offer]
-    counts = all(isinstance(value, int) and not isinstance(value, bool) for _, value in found)
-    ways = ("mark", "0", "1", "text") if counts else ("mark", "text", "0", "1")
-    fits = {by: sum(_right(*one, by) is not None for one in found) for by in ways}
-    best = max(ways, key=lambda by: fits[by])  # the first of equals
-    return best if found and fits[best] >= CERTAIN * len(found) else None
-
-
-def _right(offer: Sequence[tuple[str, str]], value: Any, by: str) -> str | None:
-    """The mark of the choice that a value says is right; None where it is none of them."""
-    said = "" if isinstance(value, bool) else as_text(value).strip()
-    if by == "text":
-        return next((mark for mark, text in offer if said and said == text), None)
-    bare = said.strip("().: ")
-    if by == "mark":
-        return next((mark for mark, _ in offer if bare.casefold() == mark.casefold()), None)
-    at = int(float(bare)) - int(by) if re.fullmatch(r"\d{1,3}(\.0)?", bare) else -1
-    return offer[at][0] if 0 <= at < len(offer) else None
+    return marked([row.get(c) for c in columns if as_text(row.get(c)).strip()], None)
 
 
 def _asked(row: Row, asked: str, key: str, columns: tuple[str, ...], by: str) -> tuple[str | None, str | None]:
@@ -259,7 +181,7 @@ def _asked(row: Row, asked: str, key: str, columns: tuple[str, ...], by: str) ->
     if not offer:
         return None, None
     question = "\n".join([as_text(row.get(asked)).rstrip(), *(f"{mark}. {text}" for mark, text in offer)])
-    return question, _right(offer, row.get(key), by)
+    return question, right_mark(offer, row.get(key), by)
 
 
 # Answers in lists and objects
@@ -283,7 +205,7 @@ def _answers(look: Look) -> Shape | None:
 
 def _answer_like(value: Any) -> bool:
     """Whether a value is an object of answers, or a list of them."""
-    value = _parsed(value)
+    value = parsed(value)
     if isinstance(value, dict):
         return any(key in value for key in INSIDE)
     return isinstance(value, list) and all(
@@ -297,7 +219,7 @@ def _first_answer(row: Row, column: str) -> tuple[str | None]:
 
 def first_text(value: Any) -> str | None:
     """The first text of an answer, however deep; None where there is none."""
-    value = _parsed(value)
+    value = parsed(value)
     if isinstance(value, list):
         return next((text for item in value if (text := first_text(item)) is not None), None)
     if isinstance(value, dict):
@@ -325,7 +247,7 @@ def _translation(look: Look) -> Shape | None:
 
 
 def _languages(value: Any) -> dict[str, Any]:
-    value = _parsed(value)
+    value = parsed(value)
     if not isinstance(value, dict) or len(value) < 2:
         return {}
     if set(value) == {"language", "translation"} and all(isinstance(v, list) for v in value.values()):

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from core.data.formats import Layout, check_desired, check_tags, suggest_template, to_messages, tools
+from core.data.formats import Layout, check_desired, check_tags, to_messages, tools
 from core.data.media import refuse
 from core.data.named import NAMED, chat_template
 from core.data.reasoning import answer_of
 from core.data.segments import Part, Segment, fill
+from core.data.suggest import suggest_template
 from core.data.turns import last_answer
 from core.errors import BrokenTemplate, InputError, nearest, unknown
 from core.models.tokenizer import traits

@@ -8,9 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from core.data.column_names import LABELS, PAIRS, PREFERRED, PROMPTS, TALKS, TEXTS, TOOLS
 from core.data.derived import derived
 from core.data.files import listed
-from core.data.recognise import LABELS, PAIRS, PREFERRED, PROMPTS, TALKS, TEXTS, TOOLS, Look, folded, keys_of
+from core.data.recognise import Look, folded, keys_of
 from core.data.rows import Rows
 from core.data.tables import Table, collect
 from core.data.turns import role_of

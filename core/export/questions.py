@@ -9,11 +9,12 @@ from typing import Any
 from core.config import RunConfig
 from core.data.dataset import open_examples, open_heldout, readable
 from core.data.encode import encode, encode_prompt
-from core.data.formats import ROLES_OF, Layout, answer_column, suggest_template, to_messages, tools, unanswered
+from core.data.formats import ROLES_OF, Layout, answer_column, to_messages, tools, unanswered
 from core.data.segments import Segment
 from core.data.sides import encode_question, encode_sides
 from core.data.sources import Source, open_data
 from core.data.split import split_source
+from core.data.suggest import suggest_template
 from core.data.template import Wording, answer_text, concerns_every_row, parse, prompt_segments, render
 from core.data.turns import as_text, last_answer
 from core.errors import InputError

@@ -12,7 +12,7 @@ from core.config import RunConfig
 from core.errors import InputError
 from core.runs import records
 from core.runs.files import read_bytes
-from core.runs.records import Unreadable
+from core.runs.typed import Unreadable
 from core.runs.versions import OfVersion, version
 from core.settings import in_words
 

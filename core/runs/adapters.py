@@ -12,7 +12,7 @@ from core.errors import InputError
 from core.models.heads import BY_TASK_TYPE, CAUSAL
 from core.runs import records, store
 from core.runs.files import write_json
-from core.runs.records import Unreadable
+from core.runs.typed import Unreadable
 from core.runs.store import Run
 from core.runs.versions import OfVersion, version
 

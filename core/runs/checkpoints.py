@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.runs import records
 from core.runs.files import open_file, write_json
-from core.runs.records import Unreadable
+from core.runs.typed import Unreadable
 
 NAME = re.compile(r"^step-([0-9]{1,15})$")
 MANIFEST = "manifest.json"

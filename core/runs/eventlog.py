@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from core.runs import records
 from core.runs.files import open_file, open_log, plain
 from core.runs.masking import mask
-from core.runs.records import Unreadable
+from core.runs.typed import Unreadable
 
 RESOURCES_S = 5.0
 MOST_OF_A_LINE = 4 * 2**20  # bytes of events.jsonl; sample answers of many rows have some 100 kB

@@ -23,7 +23,7 @@ from core.runs import records
 from core.runs.failures import explain, of_dead
 from core.runs.files import locked, remove, tail, write_json
 from core.runs.minutes import Minutes
-from core.runs.records import Unreadable
+from core.runs.typed import Unreadable
 
 BEAT_S = 1.0
 HUNG_S = 60.0

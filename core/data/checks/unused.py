@@ -13,18 +13,10 @@ from core.data.chained import PARENTS
 from core.data.checks.batch import Batch
 from core.data.checks.case import Case
 from core.data.checks.finding import SHOWN, Finding, count_of, shorten
+from core.data.column_names import ASKED_ABOUT, HISTORY, JUDGED, JUDGEMENTS, SYSTEMS, TOOLS
 from core.data.files import listed
 from core.data.formats import answer_column, is_bad
-from core.data.recognise import (
-    ASKED_ABOUT,
-    HISTORY,
-    JUDGED,
-    JUDGEMENTS,
-    SYSTEMS,
-    TOOLS,
-    folded,
-    keys_of,
-)
+from core.data.recognise import folded, keys_of
 from core.data.reshape import CHOICES
 from core.data.sources import Source
 from core.data.template import Wording, parse

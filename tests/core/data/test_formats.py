@@ -1,20 +1,10 @@
-"""A row of every layout becomes messages, and each layout has a template and a task that suit it."""
+"""A row of every layout becomes messages, and each layout says what its roles are."""
 
 import pytest
 
-from core.data.formats import (
-    LAYOUTS,
-    ROLES_OF,
-    Layout,
-    answer_column,
-    suggest_task,
-    suggest_template,
-    to_messages,
-    unanswered,
-)
+from core.data.formats import LAYOUTS, ROLES_OF, to_messages, unanswered
 from core.data.formats import tools as tools_of_row
 from core.data.recognise import recognise
-from core.data.template import check_template
 from core.errors import InputError
 
 SHAREGPT = {
@@ -93,46 +83,6 @@ def test_the_chosen_answers_are_said_to_be_trained_on():
     assert layout.evidence == (
         "'chosen' is preferred to 'rejected': the chosen answers are trained on, the rejected ones are not used."
     )
-
-
-@pytest.mark.parametrize(
-    ("row", "template", "task"),
-    [
-        ({"text": "x"}, "[[{text}]]", "generation"),
-        ({"phrase": "p", "tone": "t"}, "### Phrase: {phrase}\n### Tone: {tone}", "classification"),
-        ({"note": "n", "fields": '{"a": 1}'}, "### Note:\n{note}\n### Fields:\n{fields}", "extraction"),
-        ({"text": "n", "summary": "s"}, "### Text:\n{text}\n### Summary:\n{summary}", "summarization"),
-        ({"question": "q", "answer": "a", "context": "c"},
-         "### Context:\n{context}\n### Question:\n{question}\n### Answer:\n{answer}", "generation"),
-        ({"system": "s", "prompt": "p", "response": "r"},
-         "{system}\n\n### Prompt:\n{prompt}\n### Response:\n{response}", "generation"),
-        ({"instruction": "i", "input": "x", "output": "o"},
-         "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n{output}", "generation"),
-        ({"premise": "x", "hypothesis": "y", "label": 1},
-         "### Premise: {premise}\n### Hypothesis: {hypothesis}\n### Label: {label}", "classification"),
-        ({"sentence1": "x", "sentence2": "y", "score": 2.5},
-         "### Sentence1: {sentence1}\n### Sentence2: {sentence2}\n### Score: {score}", "similarity"),
-        ({"tokens": ["a"], "tags": ["O"], "text": "a", "entities": "{}"},
-         "### Text:\n{text}\n### Entities:\n{entities}", "extraction"),
-        ({"prompt": "p", "chosen": "c", "rejected": "r"}, "### Prompt:\n{prompt}\n### Answer:\n{chosen}", "generation"),
-        (MESSAGES, None, "generation"),
-        (SHAREGPT, None, "generation"),
-        ({"chosen": HH, "rejected": HH}, None, "generation"),
-    ],
-)  # fmt: skip
-def test_what_suits_a_layout(row, template, task):
-    layout = recognise(list(row), [row])
-    assert (suggest_template(layout), suggest_task(layout, [row])) == (template, task)
-    assert layout.conversational == (template is None)
-    if template is not None:
-        check_template(template, list(row))
-        assert answer_column(layout) in row
-    else:
-        assert answer_column(layout) == ""
-
-
-def test_no_template_is_suggested_that_could_not_be_read():
-    assert suggest_template(Layout("text", {"text": "a{b}"}, "")) is None
 
 
 def test_a_conversation_without_its_last_answer():

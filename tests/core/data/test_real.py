@@ -7,9 +7,9 @@ import pytest
 from core.config import build, dumps
 from core.data.dataset import open_examples, sample
 from core.data.encode import preview
-from core.data.formats import suggest_task, suggest_template
 from core.data.report import findings
 from core.data.split import split_source
+from core.data.suggest import suggest_task, suggest_template
 from core.data.template import Wording, render
 from core.models.tokenizer import load_tokenizer
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.data.formats import LAYOUTS, ROLES_OF, suggest_task, suggest_template, to_messages
+from core.data.formats import LAYOUTS, ROLES_OF, to_messages
 from core.data.recognise import folded, recognise
+from core.data.suggest import suggest_task, suggest_template
 from core.errors import InputError
 from tests.conftest import ROOT
 

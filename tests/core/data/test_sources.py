@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from core.data import readers
-from core.data.formats import suggest_template
 from core.data.sources import demo_sets, open_data
+from core.data.suggest import suggest_template
 from core.data.template import check_template
 from core.errors import InputError
 from tests.factory import write_jsonl

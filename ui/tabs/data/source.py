@@ -10,8 +10,9 @@ from typing import Any
 import gradio as gr
 
 from core.config import DataConfig, load
-from core.data.formats import ROLES_OF, Layout, suggest_template
+from core.data.formats import ROLES_OF, Layout
 from core.data.sources import demo_sets
+from core.data.suggest import suggest_template
 from core.errors import InputError
 from ui import dataset, form, uploads
 from ui.door import visitor

@@ -12,8 +12,9 @@ import gradio as gr
 
 from core.config import TASKS, DataConfig
 from core.data.dataset import sample
-from core.data.formats import Undesired, suggest_task, suggest_template
+from core.data.formats import Undesired
 from core.data.named import NAMED
+from core.data.suggest import suggest_task, suggest_template
 from core.errors import InputError
 from ui import bubbles, dataset, form, tokens
 from ui.parts import html, nothing, titled
