@@ -122,7 +122,7 @@ def test_a_press_is_one_run_and_other_settings_wait_for_their_turn(
     assert button(page, "Start training").evaluate(thrice), "the button answers before the server does"
     expect(button(page, "Stop")).to_be_visible()
     tab(page, "data")
-    page.locator(".pick").get_by_text("tone", exact=True).first.click()
+    page.locator("#tab-data .pick input[value=tone]").check()
     expect(page.locator("#job")).to_contain_text("tone · 900 rows")
     page.wait_for_function("document.body.dataset.opening === ''")
     expect(page.locator("#job")).to_contain_text("will wait for 1 job")
