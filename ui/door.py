@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -288,10 +289,28 @@ async def _hung(app: Any) -> AsyncIterator[None]:
     yield
 
 
+class Uploads:
+    """An upload that Gradio's parser stumbles over, such as a field that is no file, is the sender's fault."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; an error of an upload becomes a 400 in words."""
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] != "http" or not scope["path"].rstrip("/").endswith("/upload"):
+                raise
+            print(f"An upload that cannot be read: {type(error).__name__}: {error}"[:300], file=sys.stderr)
+            for message in _answer(400, "The upload cannot be read: send files, as the page does.", scope):
+                await send(message)
+
+
 # For launch(app_kwargs=...). Middleware given to it stands inside of Gradio's own, so the door is hung another way.
 APP: dict[str, Any] = {
     "lifespan": _hung,
-    "middleware": [Middleware(Once), Middleware(policy.PagePolicy)],
+    "middleware": [Middleware(Uploads), Middleware(Once), Middleware(policy.PagePolicy)],
     "openapi_url": None,
 }
 

@@ -130,7 +130,7 @@ def row(result: dict[str, Any], name: str) -> tuple[dict[str, Any], float | None
 
 def against(result: dict[str, Any]) -> str:
     """What the tuned model is measured against, short: a head that was never trained says nothing to compare with."""
-    return "usual" if result.get("baseline_name") == FREQUENT else "base"
+    return "majority" if result.get("baseline_name") == FREQUENT else "base"
 
 
 def all_figures(result: dict[str, Any]) -> str:
@@ -231,12 +231,11 @@ def _confused(labels: list[Any], counts: list[list[int]]) -> str:
         return ""
     pairs.sort(key=lambda pair: (-pair[0], pair[1], pair[2]))
     rows = [
-        [escape(str(labels[i])), escape(str(labels[j])), f"{n:,} of {sum(counts[i]):,}"]
-        for n, i, j in pairs[:MOST_PAIRS]
+        [f"{n:,} of {sum(counts[i]):,}", _foldable(labels[i]), _foldable(labels[j])] for n, i, j in pairs[:MOST_PAIRS]
     ]
-    more = f", the {MOST_PAIRS} most frequent" if len(pairs) > MOST_PAIRS else ""
-    title = f'<h3 class="pairs">{len(pairs):,} pair{"s" * (len(pairs) != 1)} confused{more}</h3>'
-    return title + table(["True", "Predicted", "Rows#"], rows, caption="Pairs of labels confused most")
+    shown = f"Top {MOST_PAIRS} confusions of {len(pairs):,}" if len(pairs) > MOST_PAIRS else "Confusions"
+    title = f'<h3 class="pairs">{shown}</h3>'
+    return title + table(["Rows#", "True", "Predicted"], rows, caption="Pairs of labels confused most", kind="labels")
 
 
 def _foldable(label: Any) -> str:
@@ -250,10 +249,11 @@ def by_label(rows: list[dict[str, Any]]) -> str:
     if many := len(rows) > MOST_CELLS:
         rows = sorted(rows, key=lambda r: (r["f1"], -r["support"]))
     body = [
-        [escape(str(r["label"])), f"{r['support']:,}", *(share(r[k]) for k in ("precision", "recall", "f1"))]
+        [_foldable(r["label"]), *(share(r[k]) for k in ("f1", "precision", "recall")), f"{r['support']:,}"]
         for r in rows
     ]
-    shown = table(["Label", "Rows#", "Precision#", "Recall#", "F1#"], body, caption="Figures by label")
+    heads = ["Label", "F1#", "Precision#", "Recall#", "Rows#"]
+    shown = table(heads, body, caption="Figures by label", kind="labels")
     title, kind = ("By label, lowest F1 first", "tall") if many else ("By label", "")
     return f'<h3 class="pairs">{title}</h3><div class="{kind}">{shown}</div>'
 

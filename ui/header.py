@@ -63,7 +63,7 @@ def strip(draft: dict[str, Any], run: str = "") -> str:
 def _ready() -> str:
     """Whether a start would begin at once."""
     waiting = len(turn.line()) - turn.at_once() + 1
-    return "ready" if waiting <= 0 else f"ready, will wait for {plural(waiting, 'job')}"
+    return "ready" if waiting <= 0 else f"ready, will queue behind {plural(waiting, 'job')}"
 
 
 def _run(run: str) -> str:

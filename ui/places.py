@@ -74,7 +74,7 @@ def _device(target: Target, kind: str) -> Place:
     elif able:
         mark = "can be verified here"
     elif target.compared_on_cpu(default):
-        mark = "only its graph can be compared here"
+        mark = "graph check only on this machine"
         reason = f"{reason} The same graph is compared on this machine's processor; the device itself is not verified."
     else:
         mark = "cannot be run here"

@@ -87,11 +87,12 @@ def chosen(all_rows: list[Row], filtered: str, words: str | None) -> list[Row]:
     return [row for row in found if any(text in str(row.get(f) or "").casefold() for f in fields)]
 
 
-def page(found: list[Row], number: int, task: str) -> str:
+def page(found: list[Row], number: int, task: str, beside: str = "base") -> str:
     """Some rows as a table: how the answer changed, what was asked and wanted, what base and tuned said.
 
     Args:
         found: the rows to page through. number: the page, from 0. task: code is shown in a mono font, labels closer.
+        beside: what the tuned model is compared with: the base, or the majority label.
     """
     face = "said mono" if task == "extraction" else "said"
     body = []
@@ -107,7 +108,9 @@ def page(found: list[Row], number: int, task: str) -> str:
     if not body:
         return '<p class="quiet none">No row is like that.</p>'
     kind = "answers" if task == "classification" else "answers long"
-    return table(["Change", "Prompt", "Wanted", "Base said", "Tuned says"], body, caption="Answers", kind=kind)
+    return table(
+        ["Change", "Prompt", "Wanted", f"{beside.capitalize()} said", "Tuned says"], body, caption="Answers", kind=kind
+    )
 
 
 def _answer(row: Row, who: str, want: str) -> str:

@@ -117,12 +117,12 @@ def head(d: Digest, state: State) -> str:
         kind, word = "warn", "Stopped early"
     if state.state == "done" and d.end.get("reason") == "time_budget":
         kind, word = "warn", "Time was up"
-    what = doing(state)
+    what = doing(state, d.step)
     return f'<div class="titled"><div><h2>Loss</h2><p>{escape(what)}</p></div>{badge(kind, word)}</div>'
 
 
-def doing(state: State) -> str:
-    """What is going on, as one sentence."""
+def doing(state: State, step: int = 0) -> str:
+    """What is going on, as one sentence. step: how far the training has come."""
     what = state.what.strip()
     match state.state:
         case "queued":
@@ -134,9 +134,10 @@ def doing(state: State) -> str:
         case "stopping":
             return "Finishing the step in hand and saving the weights."
         case "stopped":
-            return state.error or "Stopped by hand; its weights are saved."
+            kept = "its weights are saved" if step else "before the first step, so there are no weights"
+            return state.error or f"Stopped by hand; {kept}."
         case "failed":
-            return "What it had reached is kept."
+            return "What it had reached is kept." if step else "It failed before the first step."
         case _:
             return "Its weights were loaded back and answer the same."
 

@@ -45,7 +45,7 @@ watch('value', () => { if (seen()) poll(); });
 element.addEventListener('click', async e => {
   const b = e.target.closest('button[data-act]'); if (!b) return;
   const { act, run, name, about } = b.dataset;
-  const lost = `${about[0].toUpperCase()}${about.slice(1)}. Its weights, curves, evaluation and exports are deleted from the disk. This cannot be undone.`;
+  const lost = !about ? '' : `${about[0].toUpperCase()}${about.slice(1)}. Its weights, curves, evaluation and exports are deleted from the disk. This cannot be undone.`;
   if (act === 'delete' && !await tune.ask(`Delete ${name}?`, lost, 'Delete')) return;
   trigger('submit', { act, run });
 });

@@ -9,6 +9,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from core.errors import InputError
+from core.runs.files import open_file
 
 FIELD = "model.path"
 FILE = "adapter_model.safetensors"
@@ -23,6 +24,7 @@ def whole_adapter(folder: Path) -> Iterator[None]:
     """
     damaged = f"The adapter in {str(folder)!r} is damaged:"
     try:
+        open_file(folder / FILE).close()  # a pipe or a device would never be read to its end
         with safe_open(folder / FILE, "pt") as held:
             off = next((name for name in held.keys() if not held.get_tensor(name).isfinite().all()), None)  # noqa: SIM118
     except FileNotFoundError:

@@ -14,6 +14,7 @@ from core.models.bounds import MOST_TENSORS, check_config, check_tensor, read_ob
 from core.models.catalog_table import BY_ID
 from core.models.tokenizer import FIELD, model_folder
 from core.paths import resolve
+from core.runs.files import open_file
 
 DEMO = "assets/demo-model"
 HEADER_LIMIT = 100 * 2**20  # bytes; the safetensors format's own limit
@@ -121,7 +122,7 @@ def tensors(folder: Path) -> dict[str, tuple[tuple[int, ...], str]]:
     found: dict[str, tuple[tuple[int, ...], str]] = {}
     for file in sorted(folder.glob("*.safetensors")):
         try:
-            with file.open("rb") as stream:
+            with open_file(file) as stream:
                 length = int.from_bytes(stream.read(8), "little")
                 if not 2 <= length <= min(HEADER_LIMIT, file.stat().st_size):
                     raise ValueError("it has no header")

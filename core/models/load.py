@@ -15,7 +15,7 @@ from typing import Any
 import torch
 import transformers
 from huggingface_hub.errors import StrictDataclassError
-from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoConfig, GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, cached_file
 from transformers.utils import logging as transformers_logging
@@ -34,6 +34,7 @@ from core.runs import records, store
 from core.runs.files import read_json
 from core.runs.store import Run
 
+TOKENS_OF_GENERATION = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
 BASE_NOTE = "base.json"  # beside an adapter: the fingerprint of the weights that it was trained on
 CHAT_TEMPLATE = "chat_template.jinja"
 # Files that go with weights and stay as they are, byte for byte, when these are tuned.
@@ -84,6 +85,8 @@ def load_base(
             incomplete, damaged or in a format that can hold code.
     """
     name = _source(path)
+    if odd := next((file.name for file in Path(name).glob("*.safetensors") if not file.is_file()), None):
+        raise _bad(path, f"has weights that are no plain file: {odd}")
     if Path(name).is_dir() and (reason := mismatch(Path(name))):
         raise _bad(path, reason)
     config = _config_for(path, name, revision, head, labels)
@@ -113,6 +116,9 @@ def load_base(
         transformers_logging.set_verbosity(before)
     if quantization is not None:
         steady(model)
+    if model.can_generate():  # greedy answers are compared: nothing else that the model's file asks for is applied
+        ids = {name: getattr(model.generation_config, name) for name in TOKENS_OF_GENERATION}
+        model.generation_config = GenerationConfig(**ids)
     lost = sorted(report["missing_keys"]) + [str(key) for key in report.get("mismatched_keys") or ()]
     lost = [key for key in lost if head.writes or not _of_head(key, model)]
     if lost:

@@ -125,7 +125,7 @@ def test_a_press_is_one_run_and_other_settings_wait_for_their_turn(
     page.locator("#tab-data .pick input[value=tone]").check()
     expect(page.locator("#job")).to_contain_text("tone · 900 rows")
     page.wait_for_function("document.body.dataset.opening === ''")
-    expect(page.locator("#job")).to_contain_text("will wait for 1 job")
+    expect(page.locator("#job")).to_contain_text("will queue behind 1 job")
     tab(page, "train")
     expect(page.locator("#job .of-run")).to_contain_text("fields")
     expect(page.locator("#job .next").first).to_be_hidden()

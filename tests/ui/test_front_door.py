@@ -197,6 +197,9 @@ def test_cross_site_forms_are_refused(served: Served) -> None:
     assert served.ask("POST", "/gradio_api/upload", form, **kind, **{"Sec-Fetch-Site": "cross-site"})[0] == 403
     assert served.ask("POST", "/gradio_api/component_server", form, **kind)[0] == 415
     assert served.ask("POST", "/gradio_api/queue/join", b"{}", **{"Content-Type": "text/plain"})[0] == 415
+    no_file = b'--x\r\nContent-Disposition: form-data; name="files"\r\n\r\nwords\r\n--x--\r\n'
+    status, text, _ = served.ask("POST", "/gradio_api/upload?upload_id=u1", no_file, **kind)
+    assert status == 400 and "send files" in text
     status, text, _ = served.ask("POST", "/gradio_api/upload", form, **kind, Origin=f"http://127.0.0.1:{served.port}")
     assert status == 200 and json.loads(text)[0].endswith("a.csv")
 

@@ -173,7 +173,7 @@ def missing(run: Run | None) -> str:
     if run is None:
         title, text = "No run yet", f"Train a model first, under {link}: then its gain is measured here."
         if list_runs():
-            title, text = "Choose a run", "Above are the runs that there are: what tuning changed is measured here."
+            title, text = "Choose a run", "Select a run above to see what tuning changed, or to measure it."
     elif not run.has_model and run.state().under_way:
         title, text = "Still training", f"There are no tuned weights yet: follow the run under {link}."
     elif not run.has_model:
@@ -236,7 +236,7 @@ def where(result: dict[str, Any]) -> str:
     """The confusion matrix of a classification, the groups of rows of anything else, and what else there is to know."""
     notes = "".join(f'<p class="quiet small note">{escape(str(note))}</p>' for note in result.get("notes") or [])
     if result.get("confusion"):
-        head = f"<div class='titled'><div><h2>Where it errs</h2><p>{errs(result['confusion'])}</p></div></div>"
+        head = f"<div class='titled'><div><h2>Confusion matrix</h2><p>{errs(result['confusion'])}</p></div></div>"
         labels = result.get("per_label") or []
         return head + confusion(result["confusion"]) + (by_label(labels) if labels else "") + notes
     return groups(result) + notes
@@ -280,7 +280,7 @@ def answers(run_id: str, filtered: str, words: str, number: int) -> tuple[Any, .
     task = run.config().task if run is not None else ""
     return (
         number,
-        predictions.page(found, number, task),
+        predictions.page(found, number, task, against((run.evaluation() if run else None) or {})),
         f'<p class="quiet small" role="status">{place}</p>',
         gr.Button(interactive=number > 0),
         gr.Button(interactive=number < last),

@@ -15,6 +15,7 @@ from core.runs import jobs, turn
 from core.runs.rights import may
 from core.runs.store import Run, describe_config, list_runs
 from ui.chooser import QUIET, changed_since, choices, choose, chooser, opened, trouble
+from ui.dataset import problems
 from ui.door import visitor
 from ui.live import news
 from ui.live_plot import LivePlot
@@ -139,7 +140,7 @@ def show(run_id: str, draft: dict[str, Any], request: gr.Request | None = None) 
         gr.Button(
             "Continue to evaluate",
             variant="primary" if name == "done" else "secondary",
-            visible=name in ("done", "stopped"),
+            visible=name == "done" or (name == "stopped" and run is not None and run.has_model),
         ),
         gr.Button(variant="primary", visible=name in ("stopped", "failed") and again),
         gr.Column(visible=run is None),
@@ -157,24 +158,24 @@ def starts(run: Run | None, draft: dict[str, Any]) -> str:
         what = describe_config(build(draft))
     except InputError:
         return "Start a new run"  # and it says what is wrong
-    if not changed_since(run, draft):
-        return f"Start again: {what}"
-    return f"{'Queue' if len(turn.line()) >= turn.at_once() else 'Start'} a new run: {what}"
+    verb = "Queue" if len(turn.line()) >= turn.at_once() else "Start"
+    return f"{verb} a new run: {what}" if changed_since(run, draft) else f"{verb} again: {what}"
 
 
 def missing() -> str:
     """The empty state: what will be here, or which run may be chosen."""
     if list_runs():
-        return nothing_here(
-            "Choose a run", "Above are the runs that there are; or start one of the settings in hand.", DRAWING
-        )
+        return nothing_here("Choose a run", "Select a run above, or start one with the current settings.", DRAWING)
     return nothing_here("No run yet", "Here you will see the loss fall, and what the model says as it learns.", DRAWING)
 
 
 def start(draft: dict[str, Any], token: str = "", request: gr.Request | None = None) -> tuple[Any, Any]:
     """Check the whole draft and start a run of it; every problem is told at once, with the way to its tab."""
     try:
-        run = jobs.start_training(build(draft), token=token, visitor=visitor(request))
+        config = build(draft)
+        if wrong := problems(draft):
+            raise ConfigError(wrong)
+        run = jobs.start_training(config, token=token, visitor=visitor(request))
     except InputError as error:
         return gr.HTML(refused(error), visible=True), gr.skip()
     return gr.HTML("", visible=False), run.id

@@ -1,6 +1,7 @@
 """Weights are loaded safely, or refused in one sentence."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core.errors import InputError
-from core.models import load
+from core.models import catalog, load
 
 
 def refused(path):
@@ -131,3 +132,23 @@ def test_cpu_computes_in_float32(monkeypatch):
     for capability, name, kind in (((9, 0), "bf16", torch.bfloat16), ((7, 5), "fp16", torch.float16)):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda c=capability: c)
         assert (load.precision().autocast, load.precision().frozen) == (name, kind)
+
+
+def test_weights_that_are_a_pipe_are_refused_and_not_waited_for(tiny_llama, tmp_path):
+    folder = shutil.copytree(tiny_llama, tmp_path / "piped")
+    (folder / "model.safetensors").unlink()
+    os.mkfifo(folder / "model.safetensors")
+    with pytest.raises(InputError, match="no plain file"):
+        load.load_base(str(folder))
+    with pytest.raises(InputError, match="plain file"):
+        catalog.tensors(folder)
+
+
+def test_nothing_of_the_files_generation_config_but_its_token_ids_is_applied(tiny_llama, tmp_path):
+    folder = shutil.copytree(tiny_llama, tmp_path / "samples")
+    file = folder / "generation_config.json"
+    settings = {"do_sample": True, "temperature": 0.3, "repetition_penalty": 7.0, "cache_implementation": "quantized"}
+    file.write_text(json.dumps(json.loads(file.read_text()) | settings))
+    rule = load.load_base(str(folder)).generation_config
+    assert (rule.repetition_penalty or 1.0, rule.cache_implementation, rule.do_sample or False) == (1.0, None, False)
+    assert rule.eos_token_id == json.loads(file.read_text())["eos_token_id"]

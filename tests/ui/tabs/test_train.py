@@ -59,6 +59,8 @@ def test_each_state_has_one_primary_action(new_run: Make, state: str, saved: boo
     run = new_run(state, log(10, 1.0))
     if saved:
         checkpoint(run, 10)
+        (run.dir / "model").mkdir()
+        (run.dir / "model" / "adapter_config.json").write_text("{}", encoding="utf-8")
     found = actions(run.id)
     assert {k: v for k, v in found.items() if k != "Stop"} == {k: v for k, v in seen.items() if k != "Stop"}
     assert ("Stop" in found) == ("Stop" in seen)

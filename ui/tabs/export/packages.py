@@ -41,19 +41,20 @@ def overview(run: Run, place: Place, chosen: str) -> str:
     found = {p: export(run, place.name, p) for p in place.precisions}
     reports = {p: f["report"] for p, f in found.items() if f and f["report"]}
     best = choice.recommend(reports, place.default)
+    preferred = best.measured and len(reports) > 1  # one alone is preferred to nothing
     measured = next((r for r in reports.values() if r.get("metric")), None)
     rows = []
     for name in place.precisions:
         words = f"<b>{name}</b>" if name == chosen else name
         if name == best.precision:
-            words += f" &nbsp;{badge('hot', 'Recommended')}" if best.measured else ' <span class="quiet">default</span>'
+            words += f" &nbsp;{badge('hot', 'Recommended')}" if preferred else ' <span class="quiet">default</span>'
         report = reports.get(name)
         rows.append([words, *(_made(report) if report else ("–", "–", "–", _unmade(found[name])))])
     sentence = f'<p class="quiet small">{escape(place.precisions[chosen])}</p>'
     heads = ["Precision", "Size#", f"{metric_label(measured) if measured else 'Same answers'}#", "Speed#", "Check"]
     at = list(place.precisions).index(chosen)
     drawn = plot.drawn(reports, best.precision) if place.device else ""
-    advice = plot.advice(best.precision, best.why, best.measured and len(reports) > 1)
+    advice = plot.advice(best.precision, best.why, preferred)
     return sentence + table(heads, rows, on=at, caption=f"Precisions for {place.label}") + drawn + advice
 
 
@@ -70,7 +71,7 @@ def _made(report: dict[str, Any]) -> tuple[str, str, str, str]:
 
 def _unmade(found: dict[str, Any] | None) -> str:
     if found and found["state"] and found["state"].under_way:
-        return badge("live", "In the making")
+        return badge("live", "Building")
     if found and found["damage"]:
         return badge("bad", "Damaged")
     if found and (found["failed"] or (found["state"] and found["state"].state == "failed")):

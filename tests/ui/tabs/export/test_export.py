@@ -37,7 +37,7 @@ def show(run_id: str, device: str = "cpu", precision: str = "int8") -> dict[str,
 
 def test_a_card_says_whether_it_can_be_tried_here() -> None:
     cards = {name: export.place_card(place) for name, place in places("writer").items()}
-    assert cards["cpu"] == "CPU\ncan be verified here" and "only its graph" in cards["webgpu"]
+    assert cards["cpu"] == "CPU\ncan be verified here" and "graph check only" in cards["webgpu"]
     assert cards["qnn"].endswith("✕ not for this model") and cards["gguf"].endswith("can be verified here")
     assert places("reader")["qnn"].precisions
     assert not any("✓" in card for card in cards.values())  # nothing was made yet
@@ -72,7 +72,7 @@ def test_one_job_at_a_time(new_run: Make) -> None:
     found = show(run.id)
     assert found["cancel"]["visible"] and not found["go"]["visible"] and found["doing"]["visible"]
     assert found["progress"]["kind"] == "export/cpu-fp32" and "fp32 for CPU: building" in found["progress"]["html"]
-    assert "In the making" in found["overview"]
+    assert "Building" in found["overview"]
     folder = run.export_dir("cpu", "all")
     folder.mkdir(parents=True)
     set_state(Run(folder), "running", what="int8 (2 of 4): building")

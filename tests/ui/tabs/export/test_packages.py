@@ -50,11 +50,13 @@ def write_json_to(path: Path, value: dict[str, Any]) -> None:
 
 
 def test_precisions_that_were_made_and_that_were_not(made: Run) -> None:
+    assert "Recommended" not in packages.overview(made, CPU, "int8")  # one alone is preferred to nothing
+    write_json_to(made.export_dir("cpu", "fp32") / "report.json", REPORT | {"bytes": 32_000_000})
     html = packages.overview(made, CPU, "int8")
-    assert html.count("Not made yet") == 3 and "Verified with loss" in html
+    assert html.count("Not made yet") == 2 and "Verified with loss" in html
     for words in ("8.1 MB", "45.0&thinsp;%", "58 tokens/s", "Recommended", "Accuracy"):
         assert words in html
-    assert packages.proven(made, CPU) == "verified with loss: int8"
+    assert packages.proven(made, CPU) == "verified with loss: fp32, int8"
     assert packages.made_before(made, "cpu", "int8") and not packages.made_before(made, "cpu", "fp32")
 
 
