@@ -57,7 +57,7 @@ def test_precisions_that_were_made_and_that_were_not(made: Run) -> None:
     for words in ("8.1 MB", "45.0&thinsp;%", "58 tokens/s", "Recommended", "Accuracy"):
         assert words in html
     assert packages.proven(made, CPU) == "verified with loss: fp32, int8"
-    assert packages.made_before(made, "cpu", "int8") and not packages.made_before(made, "cpu", "fp32")
+    assert packages.made_before(made, "cpu", "int8") and not packages.made_before(made, "cpu", "fp16")
 
 
 def test_nothing_is_recommended_or_verified_before_it_was_measured(new_run: Callable[..., Run]) -> None:
