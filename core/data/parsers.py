@@ -185,6 +185,7 @@ def read_json(text: io.TextIOWrapper, name: str, part: str | None = None) -> Tab
         fail(f"{name} holds nothing but white space.")
     lines = content.strip().splitlines()
     if len(lines) > 1 and lines[0].lstrip().startswith("{") and _is_json(lines[0]):
+        check_lines(name, content[: 1 << 16])
         text.seek(0)
         from core.data.jsonlines import read_jsonl  # which reads by this module what is one array
 
@@ -199,6 +200,8 @@ def read_json(text: io.TextIOWrapper, name: str, part: str | None = None) -> Tab
         return read_large(text, name, part)
     notes = list[str]()
     value: Any = several(content) if content.lstrip().startswith("{") else None
+    if value is None and content.lstrip().startswith("{"):
+        _check_twice(content, name)
     if value is None or len(value) == 1:
         value = parse(content, name)
     else:
