@@ -45,7 +45,8 @@ JUDGEMENTS = (  # what such a column holds, if it holds nothing else: the good a
     (frozenset({"accepted", "rejected"}), JUDGED), (frozenset({"preferred", "rejected"}), JUDGED),
     (frozenset({"preferred", "dispreferred"}), JUDGED), (frozenset({"like", "dislike"}), JUDGED),
     (frozenset({"liked", "disliked"}), JUDGED), (frozenset({"thumbs_up", "thumbs_down"}), JUDGED),
-    (frozenset({"up", "down"}), JUDGED), (frozenset({"correct", "incorrect"}), JUDGED),
+    (frozenset({"up", "down"}), JUDGED), (frozenset({"👍", "👎"}), JUDGED),
+    (frozenset({"correct", "incorrect"}), JUDGED),
     (frozenset({"acceptable", "unacceptable"}), JUDGED), (frozenset({"1", "0"}), GOOD), (frozenset({"1", "-1"}), GOOD),
     (frozenset({"1.0", "0.0"}), GOOD), (frozenset({"yes", "no"}), GOOD),
 )  # fmt: skip
