@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core.data.json_words import Twice, once, several, twice, words
-from core.data.lists import lists_in, wanted
+from core.data.lists import empty_in, lists_in, wanted
 from core.data.tables import MOST_COLUMNS, Table, collect
 from core.errors import InputError
 
@@ -211,7 +211,7 @@ def read_json(text: io.TextIOWrapper, name: str, part: str | None = None) -> Tab
         lists = lists_in(value)
         if not lists:
             fail(f"{name} holds one object without a list of rows: an array of objects is needed, [{{...}}, {{...}}].")
-        found, told = wanted(list(lists), part, name)
+        found, told = wanted(list(lists), part, name, empty_in(value))
         notes += told
         value = lists[found]
     if not isinstance(value, list):

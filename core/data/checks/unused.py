@@ -55,6 +55,7 @@ BLAMES = (
     "wrong",
     "is_wrong",
 )  # yes: a bad answer
+KINDS = re.compile(r"(?:is|has)_(?:classification|input|context|code|math|multi_?turn|question|tool_?calls?|system)")
 SPLITS = ("split", "subset", "set", "fold", "partition", "phase", "usage")
 REJECTED = ("rejected", "rejected_response", "rejected_answer", "rejected_messages", "dispreferred")
 IDS = ("input_ids", "token_ids", "attention_mask", "token_type_ids", "special_tokens_mask", "position_ids")
@@ -256,6 +257,8 @@ class Seen:
             return f"is always {next(iter(kinds), 'the same')}", False
         marks = ", which may mark good and bad answers" if judges else ""
         which = "true" if name in BLAMES else "false"
+        if KINDS.fullmatch(name):
+            return "is true or false, which says of what kind a row is", False
         return f"is true or false{marks}: {self.bad:,} {'is' if self.bad == 1 else 'are'} {which}", True
 
     def _two(self) -> tuple[str, str]:

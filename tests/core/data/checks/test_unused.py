@@ -61,6 +61,7 @@ TELLING = [
     ("passage", ["a long text that tells of something " * 3] * 4, "holds texts that the questions may be about"),
 ]
 QUIET = [
+    ("is_classification", [True, False, True, False], "is true or false, which says of what kind a row is"),
     ("id", [3, 5, 7, 9], "numbers the rows"),
     ("uuid", ["a9f", "b8e", "c7d", "d6c"], "names the rows"),
     ("empty", [None, "", None, ""], "is empty"),
