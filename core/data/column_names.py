@@ -69,20 +69,9 @@ PROMPTS = ("prompt", "question", "instruction", "query", "input")
 TOKENS, TAGS = ("tokens", "words"), ("ner_tags", "tags", "ner", "labels", "bio_tags", "pos_tags")
 # What a tokenizer makes of a text that stands beside: it is read anew.
 TOKENISED = (
-    "input_ids",
-    "attention_mask",
-    "token_type_ids",
-    "special_tokens_mask",
-    "position_ids",
-    "labels",
-    "length",
-    "loss_mask",
-    "completion_mask",
-    "prompt_mask",
-    "assistant_masks",
-    "assistant_mask",
-    "seq_lengths",
-)
+    "input_ids", "attention_mask", "token_type_ids", "special_tokens_mask", "position_ids", "labels", "length",
+    "loss_mask", "completion_mask", "prompt_mask", "assistant_masks", "assistant_mask", "seq_lengths",
+)  # fmt: skip
 # Columns that core.data.reshape makes.
 WITH_CHOICES, RIGHT_CHOICE, WHOLE = "question_and_choices", "right_choice", "whole_conversation"
 _ISO = (

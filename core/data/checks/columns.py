@@ -42,7 +42,7 @@ class Columns:
                 if isinstance(value, list | dict) and value:
                     self.nested[name].add(number, as_text(value))
                 elif python_objects(value):
-                    self.python[name].add(number, value)
+                    self.python[name].add(number, as_text(value))
             for name in self.talks:
                 turns = row.get(name)
                 said = [t.get(words) for t in turns if isinstance(t, dict)] if isinstance(turns, list) else []
