@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from core.data.json_words import several, words
-from core.data.values import as_text, is_empty, parsed, without_nulls
+from core.data.values import as_text, decoded, is_empty, parsed, without_nulls
 from core.errors import InputError
 
 FIELD = "data.path"
@@ -53,7 +53,7 @@ def _arguments(given: Any, name: str) -> Any:
         if not value.strip():
             return {}
         try:
-            value = json.loads(value)
+            value = decoded(value)
         except json.JSONDecodeError as error:
             reason = words(error)
             raise InputError(

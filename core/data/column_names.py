@@ -45,7 +45,8 @@ JUDGEMENTS = (  # what such a column holds, if it holds nothing else: the good a
     (frozenset({"accepted", "rejected"}), JUDGED), (frozenset({"preferred", "rejected"}), JUDGED),
     (frozenset({"preferred", "dispreferred"}), JUDGED), (frozenset({"like", "dislike"}), JUDGED),
     (frozenset({"liked", "disliked"}), JUDGED), (frozenset({"thumbs_up", "thumbs_down"}), JUDGED),
-    (frozenset({"up", "down"}), JUDGED), (frozenset({"correct", "incorrect"}), JUDGED),
+    (frozenset({"up", "down"}), JUDGED), (frozenset({"👍", "👎"}), JUDGED),
+    (frozenset({"correct", "incorrect"}), JUDGED),
     (frozenset({"acceptable", "unacceptable"}), JUDGED), (frozenset({"1", "0"}), GOOD), (frozenset({"1", "-1"}), GOOD),
     (frozenset({"1.0", "0.0"}), GOOD), (frozenset({"yes", "no"}), GOOD),
 )  # fmt: skip
@@ -67,7 +68,10 @@ PREFERRED = (
 PROMPTS = ("prompt", "question", "instruction", "query", "input")
 TOKENS, TAGS = ("tokens", "words"), ("ner_tags", "tags", "ner", "labels", "bio_tags", "pos_tags")
 # What a tokenizer makes of a text that stands beside: it is read anew.
-TOKENISED = ("input_ids", "attention_mask", "token_type_ids", "special_tokens_mask", "position_ids", "labels", "length")
+TOKENISED = (
+    "input_ids", "attention_mask", "token_type_ids", "special_tokens_mask", "position_ids", "labels", "length",
+    "loss_mask", "completion_mask", "prompt_mask", "assistant_masks", "assistant_mask", "seq_lengths",
+)  # fmt: skip
 # Columns that core.data.reshape makes.
 WITH_CHOICES, RIGHT_CHOICE, WHOLE = "question_and_choices", "right_choice", "whole_conversation"
 _ISO = (

@@ -90,7 +90,7 @@ _ANSWERS = {
 # Values that mark an answer as a bad one, in the column that has the role `desired`; any other value marks a good one.
 BAD = ("false", "no", "n", "f", "0", "0.0", "-1", "-1.0", "bad", "undesirable", "undesired", "rejected", "reject",
        "dispreferred", "dislike", "disliked", "thumbs_down", "thumbsdown", "down", "incorrect", "wrong", "negative",
-       "unacceptable", "not_ok")  # fmt: skip
+       "unacceptable", "not_ok", "👎", "lose", "loser", "loss", "worse")  # fmt: skip
 
 
 class Undesired(InputError):
@@ -179,7 +179,12 @@ def check_desired(row: dict[str, Any], layout: Layout) -> None:
 
 def is_bad(value: Any) -> bool:
     """Whether a value of the role `desired` marks a bad answer."""
-    return value is not None and re.sub(r"[\s-]+(?!1)", "_", as_text(value).strip().casefold()) in BAD
+    return value is not None and mark_of(value) in BAD
+
+
+def mark_of(value: Any) -> str:
+    """A value of the role `desired` as BAD writes it."""
+    return re.sub(r"[\s-]+(?!1)", "_", as_text(value).strip().casefold())
 
 
 def check_tags(row: dict[str, Any], layout: Layout) -> None:

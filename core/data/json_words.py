@@ -84,7 +84,7 @@ def twice(text: str) -> tuple[str, int] | None:
 def several(text: str) -> list[Any] | None:
     """The objects of a text that holds nothing but objects one after the other; None for anything else.
 
-    A comma between them does no harm.
+    A comma between them does no harm. A name that stands twice in one of them makes it None, too.
     """
     decoder, place, found = json.JSONDecoder(object_pairs_hook=once), 0, []
     between = re.compile(r"[\s,\x1e]*")
@@ -93,7 +93,7 @@ def several(text: str) -> list[Any] | None:
             return None
         try:
             value, place = decoder.raw_decode(text, place)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, Twice):
             return None
         found.append(value)
     return found

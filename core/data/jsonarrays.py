@@ -130,7 +130,7 @@ def read_large(text: io.TextIOWrapper, name: str, part: str | None = None) -> Ta
 def _inside(source: _Text, name: str, part: str | None) -> Table:
     """The rows of one list that an object holds: the one that is asked for, that to train on, or the only one."""
     tables: dict[str, Table] = {}  # the list that is read, or the first until that to train on was found
-    lists, header = list[str](), None
+    lists, empty, header = list[str](), list[str](), None
     source.at += 1
     while source.peek() != "}":
         if source.peek() != '"':
@@ -153,13 +153,14 @@ def _inside(source: _Text, name: str, part: str | None) -> Table:
                 tables = {key: collector.finish()}
         else:
             value = source.value()
+            empty += [key] if value == [] else []
             header = value if key in HEADERS and isinstance(value, list) else header
         if source.peek() != "}":
             source.take(",", "Expecting ',' delimiter")
     source.at += 1
     if not lists:
         fail(f"{name} holds one object without a list of rows: {_NEEDED}.")
-    found_name, notes = wanted(lists, part, name)
+    found_name, notes = wanted(lists, part, name, empty)
     table = tables[found_name]
     table.notes, table.lists = [*table.notes, *notes], tuple(lists)
     return table

@@ -27,15 +27,16 @@ def split_named(name: str) -> str | None:
     return next((split for split, names in SPLITS.items() if name.strip().casefold() in names), None)
 
 
-def wanted(names: Sequence[str], part: str | None, file: str) -> tuple[str, list[str]]:
+def wanted(names: Sequence[str], part: str | None, file: str, empty: Sequence[str] = ()) -> tuple[str, list[str]]:
     """Which of several lists of rows is read, and notes.
 
     Args:
         names: of the lists. part: that of the one to read, or of its split; None: the one to train on.
-        file: for people.
+        file: for people. empty: the names of lists without rows.
 
     Raises:
-        InputError: field "data.split": there is no such list; field "data.path": none is named for training.
+        InputError: field "data.split": there is no such list; field "data.path": none is named for training, or the
+            one that is has no rows.
     """
     if part is not None:
         found = next((n for n in names if n == part), None) or next(
@@ -48,6 +49,11 @@ def wanted(names: Sequence[str], part: str | None, file: str) -> tuple[str, list
         return found, [f"The rows are those under {found!r}."]
     found = next((n for n in names if split_named(n) == "train"), names[0])
     others = [n for n in names if n != found]
+    if split_named(found) != "train" and (bare := next((n for n in empty if split_named(n) == "train"), None)):
+        raise InputError(
+            f"{bare!r} in {file} is empty: there are no rows to train on. There is {_and(names)}: data.split takes it.",
+            FIELD,
+        )
     if others and split_named(found) != "train":
         raise InputError(
             f"{file} holds several lists of rows ({_and(names)}): say with data.split which is meant, such as "
@@ -86,6 +92,12 @@ def lists_in(value: Mapping[str, Any]) -> dict[str, list[Row]]:
         return found
     under = [v for k, v in value.items() if k in UNDER and isinstance(v, dict) and any(map(split_named, v))]
     return lists_in(under[0]) if len(under) == 1 else {}
+
+
+def empty_in(value: Mapping[str, Any]) -> list[str]:
+    """The names of the empty lists in an object, and in what stands under one of UNDER."""
+    inner = [v for k, v in value.items() if k in UNDER and isinstance(v, dict)]
+    return [k for held in (value, *inner) for k, v in held.items() if v == []]
 
 
 def _names(value: Any) -> bool:

@@ -6,6 +6,7 @@ whole numbers into floats where a value is missing, and writes what is missing a
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,8 @@ from core.data.tables import TEXT, Table
 
 NAN = ("NaN", "nan", "-nan")
 NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
-WHOLE, POINT_ZERO = r"^-?\d+$", r"^-?\d+\.0+$"
+POINT_ZERO = r'^("?)(-?\d+)\.0+("?)$'  # the quotation marks are those of a text in JSON
+FLAGS, BITS = ("true", "false"), ("0", "1")
 LABEL_CHARS = 60  # a column of longer texts holds no labels
 
 
@@ -30,6 +32,8 @@ def one_spelling(table: Table, sample: list[dict[str, Any]]) -> Table:
     spelt = pa.array([*NAN, '"NaN"', '"nan"'], TEXT)  # the last two in JSON
     for place, name in enumerate(data.column_names):
         column = data.column(name)
+        if name in table.json and (within := _within(column)):
+            notes.append(f"NaN stands within {name!r} in {within:,} row{'s' * (within != 1)}: a missing value.")
         if pa.types.is_floating(column.type):
             missing = pc.is_nan(column)
         elif _may_hold(column.type, [row.get(name) for row in sample], name in table.json):
@@ -40,11 +44,13 @@ def one_spelling(table: Table, sample: list[dict[str, Any]]) -> Table:
             column = pc.if_else(missing, pa.scalar(None, column.type), column)
             notes.append(f"{name!r} is NaN in {gone:,} row{'s' * (gone != 1)}: a missing value.")
         if pa.types.is_large_string(column.type) and (both := _both(column)):
-            for pattern, instead in ((r"^(-?\d+)\.0+$", r"\1"), ("^-0$", "0")):
+            for pattern, instead in ((POINT_ZERO, r"\1\2\3"), ('^("?)-0("?)$', r"\10\2")):
                 column = pc.replace_substring_regex(column, pattern, instead)
             notes.append(
-                f"Some numbers in {name!r} are written as {both} and as {both}.0: they are taken as one value."
+                f"Some numbers in {name!r} are written as {both[0]} and as {both[1]}: they are taken as one value."
             )
+        if pa.types.is_large_string(column.type) and _flags_and_bits(column):
+            notes.append(f"Some values of {name!r} are true or false, and others are 1 or 0: they are not the same.")
         if column is not data.column(name):
             data = data.set_column(place, name, column)
     return replace(table, data=data, notes=[*table.notes, *notes]) if notes else table
@@ -64,11 +70,37 @@ def _may_hold(kind: pa.DataType, sample: list[Any], as_json: bool) -> bool:
     return bool(texts) and bool(numbers or few)
 
 
-def _both(column: pa.ChunkedArray) -> str:
-    """The first whole number of a column that stands in it with ".0", too; "" where there is none."""
+def _within(column: pa.ChunkedArray) -> int:
+    """How many values of a column in JSON are lists or objects that hold NaN; it is read as null (values.decoded)."""
+    found: list[str] = []
+    held = column.filter(pc.fill_null(pc.match_substring(column, "NaN"), False))
+    tell = json.JSONDecoder(parse_constant=found.append)
+    count = 0
+    for text in held.filter(pc.match_substring_regex(held, r"^[\[{]")).to_pylist():
+        found.clear()
+        tell.decode(text)
+        count += "NaN" in found
+    return count
+
+
+def _both(column: pa.ChunkedArray) -> tuple[str, str] | None:
+    """The first whole number of a column that stands in it in two spellings, such as 1 and 1.0, or 1.0 and 1.00."""
     values = pc.unique(column)
     pointed = values.filter(pc.fill_null(pc.match_substring_regex(values, POINT_ZERO), False))
     if not len(pointed):
-        return ""
-    whole = set(values.filter(pc.fill_null(pc.match_substring_regex(values, WHOLE), False)).to_pylist())
-    return next((text for text in (p.partition(".")[0] for p in pointed.to_pylist()) if text in whole), "")
+        return None
+    known = set(values.to_pylist())
+    seen: dict[str, str] = {}
+    for text in (value.strip('"') for value in pointed.to_pylist()):
+        whole = text.partition(".")[0]
+        other = whole if known & {whole, f'"{whole}"'} else seen.setdefault(whole, text)
+        if other != text:
+            return min(other, text, key=len), max(other, text, key=len)
+    return None
+
+
+def _flags_and_bits(column: pa.ChunkedArray) -> bool:
+    """Whether a column holds both true or false and 0 or 1, and little else."""
+    known = pc.unique(column)
+    few = set(known.to_pylist()) if len(known) <= 8 else set()
+    return not few.isdisjoint(FLAGS) and not few.isdisjoint(BITS)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core.data.json_words import Twice, once, several, twice, words
-from core.data.lists import lists_in, wanted
+from core.data.lists import empty_in, lists_in, wanted
 from core.data.tables import MOST_COLUMNS, Table, collect
 from core.errors import InputError
 
@@ -185,6 +185,7 @@ def read_json(text: io.TextIOWrapper, name: str, part: str | None = None) -> Tab
         fail(f"{name} holds nothing but white space.")
     lines = content.strip().splitlines()
     if len(lines) > 1 and lines[0].lstrip().startswith("{") and _is_json(lines[0]):
+        check_lines(name, content[: 1 << 16])
         text.seek(0)
         from core.data.jsonlines import read_jsonl  # which reads by this module what is one array
 
@@ -199,6 +200,8 @@ def read_json(text: io.TextIOWrapper, name: str, part: str | None = None) -> Tab
         return read_large(text, name, part)
     notes = list[str]()
     value: Any = several(content) if content.lstrip().startswith("{") else None
+    if value is None and content.lstrip().startswith("{"):
+        _check_twice(content, name)
     if value is None or len(value) == 1:
         value = parse(content, name)
     else:
@@ -208,7 +211,7 @@ def read_json(text: io.TextIOWrapper, name: str, part: str | None = None) -> Tab
         lists = lists_in(value)
         if not lists:
             fail(f"{name} holds one object without a list of rows: an array of objects is needed, [{{...}}, {{...}}].")
-        found, told = wanted(list(lists), part, name)
+        found, told = wanted(list(lists), part, name, empty_in(value))
         notes += told
         value = lists[found]
     if not isinstance(value, list):

@@ -7,20 +7,25 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from core.data.column_names import TAGS, TALKS, TOKENS, TOOLS
+from core.data.column_names import TAGS, TALKS, TOKENISED, TOKENS, TOOLS
 from core.data.formats import Layout
 from core.data.recognise import Look, folded
-from core.data.turns import role_of
+from core.data.unfold import are_segments
+from core.data.values import parsed
 from core.errors import InputError
 
 FIELD = "data.path"
 IDS = ("input_ids", "token_ids", "inputs_ids", "prompt_ids", "labels_ids", "decoder_input_ids", "completion_ids")
-SEGMENTS = ("segments",)
 _LIST_OF_NUMBERS = re.compile(r"\s*[\[(]?\s*-?\d+(?:[\s,]+-?\d+)+\s*[\])]?\s*")
 # What str() makes of objects, of lists of texts, and of arrays of either, which have no commas.
 _OBJECTS = re.compile(r"\s*(?:\[|array\(\[)?\s*\{\s*(?:'[^'\n]*'|\"[^\"\n]*\")\s*:")
+_MORE = re.compile(  # and of lists of tuples, of sets, and of ordered dicts
+    r"\s*(?:\[\s*\(\s*(?:'[^'\n]*'|\"[^\"\n]*\")\s*,|\{\s*'[^'\n]*'\s*[,}]|(?:OrderedDict|defaultdict)\(|"
+    r"\[\s*OrderedDict\()"
+)
 _TEXTS = re.compile(r"\s*(?:\[|array\(\[|\(|\{)\s*(?:'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")\s*[,\])}\s]")
 _SHARE = 0.9  # of a column's values
+_FEW = 0.1  # of a column's values, below which those in Python's notation are left to the doctor
 
 
 def check_readable(layout: Layout, columns: Sequence[str], sample: Sequence[dict[str, Any]]) -> None:
@@ -41,17 +46,26 @@ def check_readable(layout: Layout, columns: Sequence[str], sample: Sequence[dict
         if not values:
             continue
         if _most(values, _are_ids) and (folded(column) in IDS or all(_of_ids(look, c) for c in read)):
-            others = [c for c in columns if c not in read and look.length(c) > 0]
+            column = look.named(IDS) or column
+            values = [v for row in look.rows if (v := row.get(column)) not in (None, "", [])] or values
+            made = {c for c in columns if folded(c) in (*IDS, *TOKENISED) or _of_ids(look, c)}
+            others = [c for c in columns if c not in read and c not in made and look.length(c) > 0]
             hint = f"choose the column of the text ({', '.join(map(repr, others[:4]))})" if others else "give the text"
             raise InputError(
                 f"{column!r} holds token ids, such as {_short(values[0])}, and no text. They are of some tokenizer, "
                 f"which need not be this model's, and are not learned as numbers: {hint}, and it is tokenised here.",
                 FIELD,
             )
+        if _most(values, _twice_json):
+            raise InputError(
+                f"{column!r} holds JSON text within JSON text, such as {_short(values[0])}: it was written twice. Put "
+                "json.loads around the column once, and save it again.",
+                FIELD,
+            )
         if _python(column, values, layout):
             raise InputError(
-                f"{column!r} holds lists or objects in Python's notation, such as {_short(values[0])}, which is what "
-                "DataFrame.to_csv and str() make of them, and no JSON. Save the rows as JSON Lines or Parquet "
+                f"{column!r} holds lists or objects in Python's notation, such as {_short(_odd(values))}, which is "
+                "what DataFrame.to_csv and str() make of them, and no JSON. Save the rows as JSON Lines or Parquet "
                 "(df.to_json('rows.jsonl', orient='records', lines=True)), or put json.dumps around the column.",
                 FIELD,
             )
@@ -68,12 +82,22 @@ def _python(column: str, values: Sequence[Any], layout: Layout) -> bool:
     Lists of words in a column of another name may be what is to be learned.
     """
     listed = folded(column) in (*TALKS, *TOKENS, *TAGS, *TOOLS) or layout.name == "tokens_tags"
-    return _most(values, _objects) or (listed and _most(values, lambda v: bool(_objects(v) or _texts(v))))
+    objects = sum(map(python_objects, values))
+    if objects >= max(1, _FEW * len(values)) and _most(values, lambda v: python_objects(v) or _is_nested(v)):
+        return True
+    return listed and _most(values, lambda v: python_objects(v) or _texts(v))
 
 
-def _objects(value: Any) -> bool:
-    """A text that is an object, or a list of objects, in Python's notation."""
-    return isinstance(value, str) and bool(_OBJECTS.match(value)) and _ends(value) and not _is_json(value)
+def _odd(values: Sequence[Any]) -> Any:
+    """The first of these in Python's notation."""
+    return next((v for v in values if python_objects(v) or _texts(v)), values[0])
+
+
+def python_objects(value: Any) -> bool:
+    """A text that is an object, a set, or a list of objects or tuples, in Python's notation."""
+    if not isinstance(value, str) or not (_OBJECTS.match(value) or _MORE.match(value)):
+        return False
+    return _ends(value) and not _is_json(value)
 
 
 def _texts(value: Any) -> bool:
@@ -95,6 +119,21 @@ def _is_json(value: str) -> bool:
     return True
 
 
+def _is_nested(value: Any) -> bool:
+    """A list or an object, or JSON text of one."""
+    return isinstance(parsed(value), list | dict)
+
+
+def _twice_json(value: Any) -> bool:
+    """JSON text of JSON text of a list or an object."""
+    if not isinstance(value, str) or not re.match(r'\s*"\s*[\[{]', value):
+        return False
+    try:
+        return _is_nested(json.loads(value))
+    except (ValueError, RecursionError):
+        return False
+
+
 def _most(values: Sequence[Any], is_one: Callable[[Any], bool]) -> bool:
     return bool(values) and sum(is_one(v) for v in values) >= _SHARE * len(values)
 
@@ -112,13 +151,10 @@ def _of_ids(look: Look, column: str) -> bool:
 
 def _segments(look: Look) -> None:
     """Refuse segments of text that say each whether it is learned: axolotl's input_output."""
-    column = look.named(SEGMENTS)
-    if column is None:
-        return
-    values = [v for row in look.rows if isinstance(v := row.get(column), list) and v]
-    if _most(values, lambda v: all(isinstance(s, dict) and {"label", "text"} <= s.keys() for s in v)) and not any(
-        role_of(s.get("label")) for v in values for s in v
-    ):
+    for column in look.columns:
+        values = [v for row in look.rows if isinstance(v := row.get(column), list) and v]
+        if not _most(values, lambda v, column=column: are_segments(column, v)):  # type: ignore[misc]
+            continue
         raise InputError(
             f"{column!r} holds segments of finished text that say each whether it is learned (label), with special "
             "tokens written out, and no question and answer: a template would be put around them. Give the rows as "

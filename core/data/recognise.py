@@ -97,8 +97,8 @@ class Look:
             column = self.names.get(name)
             if column is None:
                 continue
-            values = {re.sub(r"[\s-]+(?!1)", "_", v) for r in self.rows if (v := _one_word(r.get(column)))}
-            if any(values and values <= pair and name in told_by for pair, told_by in JUDGEMENTS):
+            values = [re.sub(r"[\s-]+(?!1)", "_", v) for r in self.rows if (v := _one_word(r.get(column)))]
+            if any(name in told_by and _judges(values, pair) for pair, told_by in JUDGEMENTS):
                 return column
         return None
 
@@ -121,6 +121,15 @@ def _as_turns(value: Any) -> list[dict[str, Any]]:
     turn = one_turn(value)
     turns = [turn] if turn and keys_of([turn]) else turns_of(value)
     return turns if turns and all(isinstance(t, dict) for t in turns) else []
+
+
+def _judges(values: Sequence[str], pair: frozenset[str]) -> bool:
+    """Whether values are good and bad ones of a pair: all of them, or most beside a few words such as "n/a"."""
+    odd = [value for value in values if value not in pair]
+    if not odd or not values:
+        return bool(values)
+    worded = not any(re.fullmatch(r"[-+]?[\d.]+", value) for value in odd)
+    return worded and 2 * len(odd) < len(values) and pair.issubset(values)
 
 
 def _one_word(value: Any) -> str:

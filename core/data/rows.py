@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
@@ -11,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from core.data.mapped import TOUCH, was_read
+from core.data.values import decoded
 
 MANY, RUN = 100_000, 10  # above so many rows a sample is made of runs of so many
 PAGE = 256  # rows that are turned into Python values at once
@@ -104,7 +104,7 @@ class Rows(Sequence[dict[str, Any]]):
         for name in data.column_names:
             values = data.column(name).to_pylist()
             if name in self.as_json:
-                values = [None if v is None else json.loads(v) for v in values]
+                values = [None if v is None else decoded(v) for v in values]
             elif not pa.types.is_large_string(data.schema.field(name).type):
                 values = [_plain_value(v) for v in values]
             columns[name] = values
@@ -132,14 +132,15 @@ def gather(data: pa.Table, places: np.ndarray) -> pa.Table:
 def _plain_value(value: Any) -> Any:
     """A Parquet value as JSON knows it: dates as ISO text, bytes by their size.
 
-    A column's structs all have the same members, so that a null among them is no more than one that others have.
+    A column's structs all have the same members, so that a null among them is no more than one that others have. NaN
+    is null, too.
     """
     if value is None or isinstance(value, str | bool | int | float):
-        return value
+        return None if value != value else value
     if isinstance(value, bytes | bytearray):
         return f"({len(value)} bytes)"
     if isinstance(value, dict):
-        return {str(k): _plain_value(v) for k, v in value.items() if v is not None}
+        return {str(k): made for k, v in value.items() if (made := _plain_value(v)) is not None}
     if isinstance(value, list | tuple):
         return [_plain_value(v) for v in value]
     return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else str(value)

@@ -169,6 +169,8 @@ def _open(
     for change in (name_classes, one_spelling, chained, unfold, add_entities, reshape):
         if (changed := change(table, sample)) is not table:
             table, sample = changed, _sample(changed)
+        if not table.data.num_rows:
+            raise InputError(" ".join([f"{short!r} has no rows that can be used.", *table.notes]), FIELD)
     layout = recognise(table.columns, sample)
     rows = Rows(table.data, table.json)
     if edit := padded(table.columns, sample):

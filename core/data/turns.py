@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +12,7 @@ from core.data.calls import KNOWN, calls_of, tools_of
 from core.data.marks import MARKS, is_muted, odd_marks
 from core.data.media import held_by
 from core.data.reasoning import KEY, KEYS, reasoning_of
-from core.data.values import as_text, is_empty, parsed
+from core.data.values import as_text, decoded, is_empty, parsed
 from core.errors import InputError
 
 __all__ = [
@@ -46,7 +45,7 @@ def turns_of(value: Any) -> list[Any] | None:
     """The turns that a value holds: a list, JSON text of one, or an object of equally long lists; None: no list."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
-            value = json.loads(value)
+            value = decoded(value)
         except ValueError:
             return None
     if isinstance(value, dict) and value and all(isinstance(v, list) for v in value.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,8 @@ from core.data.turns import role_of
 from core.errors import InputError
 
 Row = dict[str, Any]
+SEGMENTS = ("segments", "input_output")
+_SPECIAL = re.compile(r"</?s>|<\|[^|>]+\|>|\[/?INST\]|<(?:start|end)_of_turn>|<[be]os>")
 ANSWERED = (("instruction", "output"), *PAIRS, *PREFERRED)  # columns of which the second is an answer
 
 
@@ -112,7 +115,7 @@ def list_of_examples(table: Table, sample: Sequence[Row]) -> str | None:
         return None
     [column] = lists
     items = [item for row in sample for item in _items(row, column)]
-    if folded(column) == "segments" and all(isinstance(item.get("label"), bool | int) for item in items):
+    if are_segments(column, items):
         return None  # a text in pieces, which core.data.readable refuses
     if (keys := keys_of(items)) and any(role_of(item.get(keys["role"])) for item in items):
         return None
@@ -125,6 +128,18 @@ def list_of_examples(table: Table, sample: Sequence[Row]) -> str | None:
     worded = any(isinstance(row[c], str) and " " in row[c].strip() for row in sample for c in own if c in row)
     inner, asked = Look(fields, []), Look(own, []).named((*PROMPTS, *TEXTS))
     return column if inner.named(TEXTS) and inner.named(LABELS) and not worded and not asked else None
+
+
+def are_segments(column: str, items: Sequence[Any]) -> bool:
+    """Whether items are pieces of one text that say each whether it is learned: by the column's name, or where special
+    tokens are written out in the pieces."""
+    if not items or not all(isinstance(item, dict) and {"label", "text"} <= item.keys() for item in items):
+        return False
+    flags = [str(item["label"]).strip().casefold() for item in items]
+    if folded(column) in SEGMENTS:
+        return {"true", "false", "0", "1"}.issuperset(flags)
+    special = any(_SPECIAL.search(str(item["text"])) for item in items)
+    return special and {"true", "false"}.issuperset(flags)
 
 
 def _holds_lists(values: Sequence[Any]) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Container
 from typing import Any
 
+_JSON = json.JSONDecoder(parse_constant=lambda name: None if name == "NaN" else float(name))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -27,11 +28,20 @@ def as_text(value: Any) -> str:
     return whole(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
 
 
+def decoded(text: str) -> Any:
+    """What JSON text says, with NaN, a missing value of pandas that JSON does not have, as null.
+
+    Raises:
+        ValueError, RecursionError: it is no JSON.
+    """
+    return _JSON.decode(text)
+
+
 def parsed(value: Any) -> Any:
     """JSON text of an object or a list as what it says; all else as it is."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
-            return json.loads(value)
+            return decoded(value)
         except (ValueError, RecursionError):
             return value
     return value

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 from core.data.checks.batch import Batch
 from core.data.checks.case import Case
-from core.data.checks.finding import Finding, shorten
+from core.data.checks.finding import Finding, Tally, shorten
 from core.data.checks.unused import used
-from core.data.readable import lists_as_text
+from core.data.readable import lists_as_text, python_objects
 from core.data.turns import as_text
 
 LOOKED_AT = 200  # rows, evenly spaced
@@ -24,9 +24,30 @@ class Columns:
 
     def __init__(self, case: Case) -> None:
         self.case = case
+        layout, reading = case.source.layout, case.reading
+        answered = () if case.config.task == "extraction" else reading.answered
+        made = case.source.made
+        self.texts = [] if layout.conversational else [c for c in (*reading.asked, *answered) if c not in made]
+        talks = [layout.roles.get(role) for role in ("messages", "prompt", "chosen")] if layout.conversational else []
+        self.talks = [c for c in talks if c in case.source.columns]
+        self.nested: dict[str, Tally] = defaultdict(Tally)
+        self.python: dict[str, Tally] = defaultdict(Tally)
 
     def look(self, batch: Batch) -> None:
-        """All is done on a sample, at the end."""
+        """Look for lists, objects and Python's notation of them; all else is done on a sample, at the end."""
+        words = self.case.source.layout.roles.get("content", "content")
+        for number, row in enumerate(batch.rows, batch.start):
+            for name in self.texts:
+                value = row.get(name)
+                if isinstance(value, list | dict) and value:
+                    self.nested[name].add(number, as_text(value))
+                elif python_objects(value):
+                    self.python[name].add(number, as_text(value))
+            for name in self.talks:
+                turns = row.get(name)
+                said = [t.get(words) for t in turns if isinstance(t, dict)] if isinstance(turns, list) else []
+                if ids := [v for v in said if isinstance(v, list) and any(type(i) in (int, float) for i in v)]:
+                    self.nested[name].add(number, as_text(ids[0]))
 
     def found(self) -> list[Finding]:
         """What was found."""
@@ -46,6 +67,13 @@ class Columns:
             values = [row[name] for row in rows if row.get(name)] if name in reads else []
             if kind := self._nested(name, values):
                 found.append(kind)
+            elif tally := self.nested.get(name):
+                what = "of numbers in their turns" if name in self.talks else "or objects among the texts"
+                message = f"{name!r} holds lists {what}, which are learned or read as JSON."
+                found.append(_notation(tally, message))
+            if (tally := self.python.get(name)) and not lists_as_text(values):
+                message = f"{name!r} holds lists or objects in Python's notation among its values."
+                found.append(_notation(tally, message))
             if lists_as_text(values):
                 message = f"{name!r} holds lists in Python's notation, such as {shorten(values[0], 48)}, and no JSON."
                 why = "They are learned as they are written, with brackets and quotation marks."
@@ -71,6 +99,11 @@ class Columns:
         return Finding(
             "notation", len(self.case.source.rows), [], message, "warning", why, [shorten(as_text(nested[0]))]
         )
+
+
+def _notation(tally: Tally, message: str) -> Finding:
+    why = "They are learned as they are written, with brackets and quotation marks: write words there."
+    return Finding("notation", tally.count, tally.rows, message, "warning", why, tally.examples)
 
 
 def like_a_row(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:

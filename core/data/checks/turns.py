@@ -8,8 +8,9 @@ from core.data.checks.batch import Batch
 from core.data.checks.case import Case
 from core.data.checks.finding import Finding, Severity, Tally, count_of
 from core.data.checks.reading import Said
-from core.data.formats import Undesired
-from core.data.turns import is_answer, is_blank
+from core.data.column_names import JUDGEMENTS
+from core.data.formats import BAD, Undesired, is_bad, mark_of
+from core.data.turns import as_text, is_answer, is_blank
 from core.data.turns import said as words_of
 
 # kind -> severity, what is said of one row and of several, and why it matters.
@@ -44,6 +45,12 @@ _SENTENCES: dict[str, tuple[Severity, str, str, str]] = {
         "are marked as bad answers by {column!r} and will be left out.",
         "An answer that somebody disliked must not be learned like a good one.",
     ),
+    "unjudged": (
+        "warning",
+        "has another word in {column!r} than those for good and bad answers and is trained on like a good one.",
+        "have another word in {column!r} than those for good and bad answers and are trained on like good ones.",
+        "Write there which it is, or remove the row, if it is none to learn from.",
+    ),
     "unlearned": (
         "error",
         "has no answer that is to be learned: all are marked so, or open the conversation; it will be left out.",
@@ -70,6 +77,8 @@ _SENTENCES: dict[str, tuple[Severity, str, str, str]] = {
     ),
 }
 
+_GOOD = {word for pair, _ in JUDGEMENTS for word in pair if word not in BAD} | {"y", "t", "ok", "positive", "win"}
+
 
 class Turns:
     """Looks at what each row asks and answers."""
@@ -79,6 +88,8 @@ class Turns:
         self.tallies: dict[str, Tally] = defaultdict(Tally)
         self.missing: dict[str, int] = defaultdict(int)
         self.error = ""
+        self.judged = self.case.source.layout.roles.get("desired", "")
+        self.good = 0  # rows whose answer is marked as a good one in a word that is known
 
     def look(self, batch: Batch) -> None:
         """Look at the next rows."""
@@ -89,6 +100,11 @@ class Turns:
                 for name in columns:
                     if row.get(name) is None:
                         self.missing[name] += 1
+            if self.judged and (mark := row.get(self.judged)) not in (None, "") and not is_bad(mark):
+                if mark_of(mark) in _GOOD:
+                    self.good += 1
+                else:
+                    self.tallies["unjudged"].add(number, as_text(mark))
             if said is None:
                 error = batch.errors[number]
                 kinds = ["undesired" if isinstance(error, Undesired) else "unreadable"]
@@ -106,9 +122,10 @@ class Turns:
         """What was found."""
         found = []
         for kind, (severity, one, many, why) in _SENTENCES.items():
+            if kind == "unjudged" and not self.good:
+                continue  # all good ones have a word of their own
             if (tally := self.tallies.get(kind)) is not None:
-                by = self.case.source.layout.roles.get("desired")
-                words = (one if tally.count == 1 else many).format(error=self.error, column=by)
+                words = (one if tally.count == 1 else many).format(error=self.error, column=self.judged)
                 message = f"{count_of(tally.count)} {words}"
                 found.append(Finding(kind, tally.count, tally.rows, message, severity, why, tally.examples))
         total = f"{len(self.case.source.rows):,}"

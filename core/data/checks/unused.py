@@ -37,6 +37,25 @@ SCORED = ("score", "scores", "rating", "ratings", "quality", "reward", "rewards"
           "quality_score")  # fmt: skip
 REASONING = ("reasoning", "reasoning_content", "thinking", "thought", "thoughts", "chain_of_thought", "cot",
              "rationale", "explanation", "think", "cot_content", "reasoning_trace")  # fmt: skip
+HELPFUL = ("helpful", "is_helpful", "useful", "is_useful", "sentiment", "outcome", "result", "reaction")
+BLAMES = (
+    "bad",
+    "is_bad",
+    "undesirable",
+    "is_undesirable",
+    "undesired",
+    "rejected",
+    "is_rejected",
+    "flagged",
+    "is_flagged",
+    "disliked",
+    "is_disliked",
+    "incorrect",
+    "is_incorrect",
+    "wrong",
+    "is_wrong",
+)  # yes: a bad answer
+KINDS = re.compile(r"(?:is|has)_(?:classification|input|context|code|math|multi_?turn|question|tool_?calls?|system)")
 SPLITS = ("split", "subset", "set", "fold", "partition", "phase", "usage")
 REJECTED = ("rejected", "rejected_response", "rejected_answer", "rejected_messages", "dispreferred")
 IDS = ("input_ids", "token_ids", "attention_mask", "token_type_ids", "special_tokens_mask", "position_ids")
@@ -127,11 +146,14 @@ class Seen:
                 self.values[short] = count + 1
             if len(self.values) <= FEW:
                 if (bad := self.marks.get(short)) is None:
-                    bad = self.marks[short] = is_bad(short)
+                    bad = self.marks[short] = self._is_bad(short)
                 if bad:
                     self.bad += 1
                     if len(self.bad_rows) < SHOWN:
                         self.bad_rows.append(number)
+
+    def _is_bad(self, value: str) -> bool:
+        return value.casefold() in ("true", "yes", "1", "1.0") if folded(self.name) in BLAMES else is_bad(value)
 
     def _text(self, value: str) -> None:
         self.texts += 1
@@ -203,9 +225,13 @@ class Seen:
         if self.all(self.flags):
             return self._flag(kinds, name)
         judging = any(kinds and kinds <= pair for pair, _ in JUDGEMENTS) or kinds in ({"0", "1"}, {"0.0", "1.0"})
-        if name in JUDGED and judging and len(kinds) > 1:
+        if name in (*JUDGED, *HELPFUL, *BLAMES) and judging and len(kinds) > 1:
             good, bad = self._two()
             return f"is {good} or {bad}, which may mark good and bad answers: {self.bad:,} are {bad}", True
+        if name in (*JUDGED, *HELPFUL) and few and self.bad and not self.numbers and len(kinds) > 1:
+            some = listed([repr(shorten(value, 24)) for value in sorted(self.values, key=lambda v: -self.values[v])])
+            are = "is a word" if self.bad == 1 else "are words"
+            return f"holds {some}, which may mark good and bad answers: {self.bad:,} {are} for bad ones", True
         if name in CHOICES and (self.lists or self.objects or self.python):
             return "holds answers to choose from, which the model does not see", True
         if name in SPLITS and kinds and kinds & {"train", "test", "validation", "valid", "val", "dev"}:
@@ -226,15 +252,19 @@ class Seen:
         return self._plain(name, few), False
 
     def _flag(self, kinds: set[str], name: str) -> tuple[str, bool]:
-        if len(kinds) < 2:
+        judges = name in (*JUDGED, *HELPFUL, *BLAMES)
+        if len(kinds) < 2 and not (judges and self.bad):
             return f"is always {next(iter(kinds), 'the same')}", False
-        marks = ", which may mark good and bad answers" if name in JUDGED else ""
-        return f"is true or false{marks}: {self.bad:,} {'is' if self.bad == 1 else 'are'} false", True
+        marks = ", which may mark good and bad answers" if judges else ""
+        which = "true" if name in BLAMES else "false"
+        if KINDS.fullmatch(name):
+            return "is true or false, which says of what kind a row is", False
+        return f"is true or false{marks}: {self.bad:,} {'is' if self.bad == 1 else 'are'} {which}", True
 
     def _two(self) -> tuple[str, str]:
         """The value that is good, and the one that is bad."""
-        bad = [value for value in self.values if is_bad(value)]
-        good = [value for value in self.values if not is_bad(value)]
+        bad = [value for value in self.values if self._is_bad(value)]
+        good = [value for value in self.values if not self._is_bad(value)]
         return shorten(good[0], 20), shorten(bad[0], 20)
 
     def _numbers(self) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from core.data.formats import to_messages
 from core.data.sources import open_data
+from core.errors import InputError
 from tests.factory import write_jsonl
 
 
@@ -59,6 +60,12 @@ def test_parents_that_are_not_there_and_circles_are_said(tmp_path):
         "1 row names a parent that is not there: a conversation begins with it.",
         "Left out: 3 rows whose parents lead round in a circle.",
     ]
+
+
+def test_circles_only_leave_no_rows_and_say_why(tmp_path):
+    rows = [{"prompt": f"p{i}", "completion": "c", "id": i, "parent_id": (i + 1) % 4} for i in range(4)]
+    with pytest.raises(InputError, match="no rows that can be used.*Left out: 4 rows whose parents lead round"):
+        open_data(str(write_jsonl(tmp_path / "rows.jsonl", rows)))
 
 
 @pytest.mark.parametrize("ids", [[1, 1, 2, 3], [5, 6, 7, 8], [None] * 4])

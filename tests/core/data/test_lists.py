@@ -51,6 +51,19 @@ def test_both_are_used_as_such_and_said(write, train, kept):
     assert f"The 3 rows under {kept!r} are kept back" in source.notes[1]
 
 
+def test_an_empty_list_to_train_on_is_refused(write):
+    path = write({"train": [], "validation": ROWS})
+    with pytest.raises(InputError, match="'train' in set.json is empty.*There is 'validation': data.split takes it"):
+        parted(path)
+    assert parted(path, split="validation", validation=0)[1:] == (20, 0)
+
+
+def test_an_empty_list_to_train_on_is_refused_a_level_below(tmp_path):
+    (tmp_path / "set.json").write_text(json.dumps({"data": {"train": [], "test": ROWS}}))
+    with pytest.raises(InputError, match="'train' in set.json is empty"):
+        open_data(str(tmp_path / "set.json"))
+
+
 def test_a_split_that_is_named_is_read_alone(write):
     path = write({"train": ROWS, "val": ROWS[:4], "test": ROWS[:2]})
     assert parted(path, split="train")[1:] == (18, 2)

@@ -26,6 +26,8 @@ def jsonl(path, values):
         (["1.0", "0.0", "2.0"], [1.0, 0.0, 2.0]),  # no number in two spellings: as it stands
         (["1", "NaN", "null", "0"], [1, None, None, 0]),
         (["1", '"1"', "1.0"], [1, "1", 1]),
+        (["1", '"1.0"', '"0"', "0.0"], [1, "1", "0", 0]),
+        (["1.0", '"1.00"', "0"], [1, "1", 0]),
         (['"pos"', '"neg"', '"nan"', '"pos"'] * 4, ["pos", "neg", None, "pos"] * 4),
         (['"pos"', "NaN", '"neg"'], ["pos", None, "neg"]),
     ],
@@ -42,6 +44,22 @@ def test_json_csv_and_parquet(tmp_path):
     assert labels(tmp_path / "rows.csv") == ["1", "1", "0", None, None] * 3
     pq.write_table(pa.table({"text": ["a", "b", "c"], "label": [1.0, float("nan"), None]}), tmp_path / "rows.parquet")
     assert labels(tmp_path / "rows.parquet") == [1.0, None, None]
+
+
+def test_nan_within_a_value_is_missing_too(tmp_path):
+    row = '{"text": "a", "label": "b", "more": {"x": [NaN, 1.0], "y": {"z": NaN}}, "said": "NaN, really"}'
+    (tmp_path / "rows.jsonl").write_text(f"{row}\n{row}\n")
+    source = open_data(str(tmp_path / "rows.jsonl"))
+    assert source.rows[0]["more"] == {"x": [None, 1.0], "y": {"z": None}} and source.rows[0]["said"] == "NaN, really"
+    assert source.notes == ["NaN stands within 'more' in 2 rows: a missing value."]
+    nested = pa.table({"text": ["a"], "more": [{"x": [float("nan"), 1.0], "y": float("nan")}]})
+    pq.write_table(nested, tmp_path / "rows.parquet")
+    assert open_data(str(tmp_path / "rows.parquet")).rows[0]["more"] == {"x": [None, 1.0]}
+
+
+def test_true_beside_1_is_said(tmp_path):
+    [note] = open_data(str(jsonl(tmp_path / "rows.jsonl", ["true", "1", "0"]))).notes
+    assert note == "Some values of 'label' are true or false, and others are 1 or 0: they are not the same."
 
 
 def test_what_was_changed_is_said(tmp_path):

@@ -1,5 +1,7 @@
 """What is no text is refused with its remedy: token ids, Python's notation in cells, finished segments."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,8 +79,40 @@ def test_who_names_another_column_is_not_refused(tmp_path):
     assert opened(path, layout="text", roles={"text": "raw"}).layout.roles == {"text": "raw"}
 
 
-@pytest.mark.parametrize("mark", [(False, True), (0, 1)])
-def test_segments_are_refused(tmp_path, mark):
-    row = {"segments": [{"label": mark[0], "text": "<s>q\n"}, {"label": mark[1], "text": "a</s>"}]}
+@pytest.mark.parametrize("row", [
+    {"input_ids": [1, 2], "loss_mask": [0, 1]}, {"input_ids": "[1, 2]", "attention_mask": "[1, 1]", "labels": "[0, 2]"},
+])  # fmt: skip
+def test_the_ids_are_named_and_no_mask(tmp_path, row):
+    with pytest.raises(InputError, match="'input_ids' holds token ids.*as numbers: give the text, and"):
+        opened(write_jsonl(tmp_path / "rows.jsonl", [row] * 8))
+
+
+MIXED = {
+    "half": ["[{'role': 'user', 'content': 'a'}]", '[{"role": "user", "content": "b"}]'] * 4,
+    "tuples": ["[('hi', 'GREET')]"] * 4,
+    "sets": ["{'a', 'b'}"] * 4,
+    "ordered": ["OrderedDict([('a', 1)])"] * 4,
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_more_of_pythons_notation_is_refused(tmp_path, name):
+    rows = [{"prompt": f"hi {i}", "completion": value} for i, value in enumerate(MIXED[name])]
+    with pytest.raises(InputError, match="'completion' holds lists or objects in Python's notation"):
+        opened(write_jsonl(tmp_path / "rows.jsonl", rows))
+
+
+def test_json_within_json_is_refused(tmp_path):
+    value = json.dumps(json.dumps([{"role": "user", "content": "hi"}]))
+    with pytest.raises(InputError, match="'messages' holds JSON text within JSON text.*json.loads"):
+        opened(write_jsonl(tmp_path / "rows.jsonl", [{"messages": value}] * 4))
+
+
+MARKED = [(c, m) for c in ("segments", "input_output", "parts") for m in ((False, True), (0, 1), ("false", "true"))]
+
+
+@pytest.mark.parametrize(("column", "mark"), MARKED[:-2] + MARKED[-1:])
+def test_segments_are_refused(tmp_path, column, mark):
+    row = {column: [{"label": mark[0], "text": "<s>q\n"}, {"label": mark[1], "text": "a</s>"}]}
     with pytest.raises(InputError, match="segments of finished text.*Give the rows as turns"):
         opened(write_jsonl(tmp_path / "rows.jsonl", [row] * 3))

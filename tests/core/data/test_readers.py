@@ -260,6 +260,12 @@ def test_a_name_that_stands_twice_names_its_line(tmp_path):
     )
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_a_name_that_stands_twice_in_a_first_row_names_its_line(tmp_path, name):
+    (tmp_path / name).write_text('{"a": "b", "c": 1, "c": 2}\n{"a": "b", "c": 1}\n')
+    assert refused(tmp_path / name).endswith("line 1: the name 'c' stands twice in one object. Rename or remove one.")
+
+
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=20)
 WORDS = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\r\t"), max_size=20)
 VALUE = st.recursive(

@@ -7,7 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from core.config import build
+from core.data.dataset import open_examples
 from core.data.formats import Undesired, to_messages
+from core.data.report import findings
 from core.data.sources import open_data
 from tests.factory import write_jsonl
 
@@ -228,6 +231,16 @@ def test_answers_that_are_marked_as_bad_are_none_to_learn(tmp_path, name, column
         assert said(to_messages(row, source.layout)[-1])[:2] == (A, "ho")
     with pytest.raises(Undesired, match=f"marked as a bad one \\('{column}' is"):
         to_messages(source.rows[1], source.layout)
+
+
+@pytest.mark.parametrize("values", [(True, False, True, "n/a"), ("good", "bad", "good", "neutral")])
+def test_one_other_word_among_marks_is_said(tmp_path, values):
+    rows = [{"prompt": f"hi {v}", "completion": "ho", "label": v} for v in values]
+    config = build({"data": {"path": str(write_jsonl(tmp_path / "rows.jsonl", rows)), "validation": 0}})
+    source = open_examples(config)
+    assert source.layout.roles["desired"] == "label"
+    found = {f.kind: (f.severity, f.rows) for f in findings(source, config, None)}
+    assert (found["undesired"], found["unjudged"]) == (("warning", [1]), ("warning", [3]))
 
 
 @pytest.mark.parametrize("column", ["label", "rating", "score"])

@@ -62,3 +62,22 @@ def test_lists_as_text_and_nested_values_are_said(tmp_path):
     path = write_jsonl(tmp_path / "b.jsonl", rows)
     assert kinds(path)["notation"].message == "'target' holds objects, which are learned as JSON."
     assert "notation" not in kinds(path, task="extraction")
+
+
+ONE = [
+    ([1, 2, 3], "'completion' holds lists or objects among the texts"), ({"a": 1}, "'completion' holds lists or"),
+    ("{'a': 1}", "'completion' holds lists or objects in Python's notation among its values"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "words"), ONE)
+def test_one_row_that_is_no_text_is_listed(tmp_path, value, words):
+    rows = [{"prompt": f"say {i}", "completion": value if i == 250 else f"word {i}"} for i in range(300)]
+    finding = kinds(write_jsonl(tmp_path / "a.jsonl", rows))["notation"]
+    assert finding.message.startswith(words) and (finding.severity, finding.rows) == ("warning", [250])
+
+
+def test_ids_in_a_turn_are_listed(tmp_path):
+    rows = [{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": [3, i]}]} for i in (4, 5)]
+    finding = kinds(write_jsonl(tmp_path / "a.jsonl", rows))["notation"]
+    assert "'messages' holds lists of numbers in their turns" in finding.message and finding.rows == [0, 1]

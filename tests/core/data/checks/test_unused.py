@@ -28,6 +28,19 @@ def pairs(column, values):
 TELLING = [
     ("label", [0, 1, 1, 0], "is 1 or 0, which may mark good and bad answers: 2 are 0"),
     ("checked", [True, False, True, False], "is true or false: 2 are false"),
+    ("is_bad", [True, False, False, False], "is true or false, which may mark good and bad answers: 1 is true"),
+    ("flagged", [0, 1, 1, 0], "is 0 or 1, which may mark good and bad answers: 2 are 1"),
+    ("helpful", [0, 1, 1, 0], "is 1 or 0, which may mark good and bad answers: 2 are 0"),
+    (
+        "label",
+        ["fine", "fine", "good", "bad"],
+        "holds 'fine', 'good' and 'bad', which may mark good and bad answers: 1 is a word for bad ones",
+    ),
+    (
+        "feedback",
+        ["positive", "negative"] * 2,
+        "holds 'positive' and 'negative', which may mark good and bad answers: 2 are words for bad ones",
+    ),
     ("toxic", ["True", "false", "true", "true"], "is true or false: 1 is false"),
     ("dialog", [[{"role": "user", "content": "x"}]] * 4, "holds turns of a conversation"),
     ("talk", ['[{"from": "human", "value": "x"}]'] * 4, "holds turns of a conversation"),
@@ -48,6 +61,7 @@ TELLING = [
     ("passage", ["a long text that tells of something " * 3] * 4, "holds texts that the questions may be about"),
 ]
 QUIET = [
+    ("is_classification", [True, False, True, False], "is true or false, which says of what kind a row is"),
     ("id", [3, 5, 7, 9], "numbers the rows"),
     ("uuid", ["a9f", "b8e", "c7d", "d6c"], "names the rows"),
     ("empty", [None, "", None, ""], "is empty"),
