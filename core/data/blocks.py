@@ -9,6 +9,7 @@ from typing import Any
 from core.data.calls import calls_of
 from core.data.marks import MARKS, is_muted
 from core.data.media import BLOCKS, held_by
+from core.data.reasoning import HIDDEN
 from core.data.values import as_text, is_empty
 from core.errors import InputError
 
@@ -16,7 +17,6 @@ FIELD = "data.path"
 TEXTS = ("text", "value", "content", "output_text", "input_text", "refusal")  # keys of a block that hold its text
 _TEXTUAL = ("text", "input_text", "output_text", "refusal")  # types of a block
 _REASONING = ("thinking", "reasoning", "reasoning_content", "thought", "think")
-_HIDDEN = ("redacted_thinking", "reasoning.encrypted")  # of a model that does not show it
 _CALLS = ("tool_call", "tool_calls", "tool_use", "function_call", "function")
 _RESULTS = ("tool_result", "tool_response", "function_call_output", "function_response")
 
@@ -85,7 +85,7 @@ def _is_blocks(value: Any, data: bool) -> bool:
 def _is_typed(block: dict[str, Any]) -> bool:
     """Whether an object says by its type that it is a block, and no value that happens to be an object."""
     named = as_text(block.get("type")).strip().casefold()
-    return named in BLOCKS or any(named in names for names in (_TEXTUAL, _REASONING, _HIDDEN, _CALLS, _RESULTS))
+    return named in BLOCKS or any(named in names for names in (_TEXTUAL, _REASONING, HIDDEN, _CALLS, _RESULTS))
 
 
 def _kind(block: dict[str, Any]) -> str:
@@ -97,7 +97,7 @@ def _kind(block: dict[str, Any]) -> str:
         return "reasoning"
     if found := next((kind for kind, keys in _GEMINI.items() if any(block.get(key) for key in keys)), ""):
         return found
-    for kind, names in (("reasoning", _REASONING), ("hidden", _HIDDEN), ("call", _CALLS), ("result", _RESULTS)):
+    for kind, names in (("reasoning", _REASONING), ("hidden", HIDDEN), ("call", _CALLS), ("result", _RESULTS)):
         if named in names:
             return kind
     if any(key in block for key in TEXTS):

@@ -12,7 +12,7 @@ from core.data.blocks import unused as unused_of_block
 from core.data.calls import KNOWN, calls_of, tools_of
 from core.data.marks import MARKS, is_muted, odd_marks
 from core.data.media import held_by
-from core.data.reasoning import KEY, KEYS, reasoning_of
+from core.data.reasoning import KEY, READ, reasoning_of
 from core.data.values import as_text, is_empty, parsed
 from core.errors import InputError
 
@@ -121,7 +121,8 @@ def _answer(turn: dict[str, Any], message: Message, held: Content, name: str) ->
         calls, message["content"] = calls_of(message["content"]), ""
     if calls:
         message["tool_calls"] = calls
-    if reasoning := as_text(reasoning_of(turn)) or "\n".join(held.reasoning):
+    thought, more = as_text(reasoning_of(turn)[1]), "\n".join(held.reasoning)
+    if reasoning := thought if more.strip() in thought else more if thought in more else f"{thought}\n{more}":
         message[KEY] = reasoning
     muted = set(held.muted)
     if len(muted) > 1:
@@ -206,17 +207,18 @@ def _unused(turn: dict[str, Any], role: str, content: str) -> Iterator[tuple[str
     speaker = role_of(turn.get(role))
     known = {role, content, *MARKS}
     if speaker == "assistant":
-        known |= {"tool_calls", "function_call"} | {k for k in KEYS if isinstance(turn.get(k), str | list)}
+        thought, words = reasoning_of(turn)
+        known |= {"tool_calls", "function_call", thought}
+        known |= {k for k in READ if thought and reasoning_of({k: turn.get(k)})[1].strip() == words.strip()}
+        yield from _of_blocks(turn.get(thought), thought)
         yield from odd_marks(turn).items()
     elif speaker == "tool":
         known |= {k for k in _TOOL_KEYS if isinstance(turn.get(k), str)}
     for key, held in turn.items():
         if key not in known and not is_empty(held):
             yield key, held
-    if isinstance(blocks := turn.get(content), list) and speaker != "tool":
-        for block in blocks:
-            for key, held in unused_of_block(block) if isinstance(block, dict) else ():
-                yield f"{content}.{key}", held
+    if speaker != "tool":
+        yield from _of_blocks(turn.get(content), content)
     if speaker == "assistant":
         for name in ("tool_calls", "function_call"):
             calls = parsed(turn.get(name))
@@ -226,3 +228,9 @@ def _unused(turn: dict[str, Any], role: str, content: str) -> Iterator[tuple[str
                     for key, held in each.items() if isinstance(each, dict) else ():
                         if key not in KNOWN and not is_empty(held):
                             yield f"{name}.{key}", held
+
+
+def _of_blocks(blocks: Any, name: str) -> Iterator[tuple[str, Any]]:
+    for block in blocks if isinstance(blocks, list) else ():
+        for key, held in unused_of_block(block) if isinstance(block, dict) else ():
+            yield f"{name}.{key}", held

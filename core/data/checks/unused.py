@@ -36,7 +36,9 @@ SCORED = ("score", "scores", "rating", "ratings", "quality", "reward", "rewards"
           "grade", "points", "helpfulness", "correctness", "coherence", "honesty", "overall_score", "preference_score",
           "quality_score")  # fmt: skip
 REASONING = ("reasoning", "reasoning_content", "thinking", "thought", "thoughts", "chain_of_thought", "cot",
-             "rationale", "explanation", "think", "cot_content", "reasoning_trace")  # fmt: skip
+             "rationale", "explanation", "think", "cot_content", "reasoning_trace", "reasoning_details",
+             "reasoning_steps", "complex_cot", "scratchpad", "thought_process", "thinking_process")  # fmt: skip
+_COT = ("_cot", "_reasoning", "_thinking", "_rationale", "_scratchpad")
 SPLITS = ("split", "subset", "set", "fold", "partition", "phase", "usage")
 REJECTED = ("rejected", "rejected_response", "rejected_answer", "rejected_messages", "dispreferred")
 IDS = ("input_ids", "token_ids", "attention_mask", "token_type_ids", "special_tokens_mask", "position_ids")
@@ -215,7 +217,7 @@ class Seen:
         if self.all(self.numbers) and (name in SCORED or name.endswith(("_score", "_rating", "_reward"))):
             if self.least < self.most:
                 return f"holds {self._numbers()}, which may say how good the answers are", True
-        if name in REASONING and self.all(self.texts):
+        if (name in REASONING or name.endswith(_COT)) and self.all(self.texts + self.lists + self.objects):
             return "holds reasoning, which is not learned", True
         if name in SYSTEMS:
             return "holds system prompts", True

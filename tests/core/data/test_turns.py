@@ -316,3 +316,22 @@ def test_dialogues_in_one_text():
         ("user", "Hi\n\nthere"), ("assistant", "Human: is a word"), ("user", "x"), ("assistant", ""),
     ]  # fmt: skip
     assert dialogue("A text about Human: rights") is None
+
+
+@pytest.mark.parametrize(("held", "read", "unread"), [
+    ({"reasoning": [{"type": "text", "text": "why"}]}, "why", []),
+    ({"thinking": ["why", None, {"text": "so"}]}, "why\nso", []),
+    ({"reasoning": {"content": "why"}}, "why", []),
+    ({"reasoning": {"text": "why"}, "thinking": "why"}, "why", []),
+    ({"reasoning_details": [{"type": "reasoning.text", "text": "why"}, {"type": "reasoning.encrypted", "data": "x"}]},
+     "why", ["reasoning_details.data"]),
+    ({"reasoning_content": "why", "thinking": "else"}, "why", ["thinking"]),
+    ({"reasoning": [{"step": 1, "said": "why"}]}, None, ["reasoning"]),
+    ({"thought": 7}, None, ["thought"]),
+    ({"thinking": "one", "content": [{"type": "thinking", "thinking": "two"}, {"type": "text", "text": "ho"}]},
+     "one\ntwo", []),
+])  # fmt: skip
+def test_reasoning_under_a_key_is_read_or_named(held, read, unread):
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho", **held}]
+    assert talk(turns)[1].get("reasoning_content") == read
+    assert list(unused_keys(turns, "role", "content")) == unread

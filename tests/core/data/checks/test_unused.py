@@ -44,6 +44,8 @@ TELLING = [
     ("loss_weight", [0, 1, 1, 1], "holds numbers from 0 to 1, which may say how much a row counts"),
     ("split", ["train", "test", "train", "train"], "says which rows are for test and train"),
     ("reasoning", ["since so and so"] * 4, "holds reasoning, which is not learned"),
+    ("Complex_CoT", ["since so and so"] * 4, "holds reasoning, which is not learned"),
+    ("reasoning_details", [[{"text": "since"}]] * 4, "holds reasoning, which is not learned"),
     ("tools", ["[]", "[]", "[{}]", ""], "holds tools that may be called"),
     ("passage", ["a long text that tells of something " * 3] * 4, "holds texts that the questions may be about"),
 ]
