@@ -125,7 +125,10 @@ def _read(block: dict[str, Any], made: Content) -> None:
         held = {key: value for key, value in block.items() if value is not True}  # "thought": true is a mark
         made.reasoning.append("\n".join(_texts(held, (*_REASONING, *TEXTS, "summary"))))
     else:
-        made.texts.append("\n".join(_texts(block, TEXTS)))
+        said = ["\n".join(_texts(block[key], TEXTS)) for key in TEXTS if not is_empty(block.get(key))]
+        if len(set(said)) > 1:
+            raise InputError(f"one of its blocks holds two texts that differ: {as_text(block)[:80]}.", FIELD)
+        made.texts.append(said[0] if said else "")
     made.muted.append(is_muted(block))
 
 

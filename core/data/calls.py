@@ -32,6 +32,23 @@ def calls_of(value: Any) -> list[dict[str, Any]]:
     return [_call(parsed(call)) for call in (value if isinstance(value, list) else [value]) if not is_empty(call)]
 
 
+def calls_under(keys: tuple[str, ...], turn: dict[str, Any], held: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The calls of a turn, under any of its keys or in its blocks.
+
+    Args:
+        held: those in its blocks.
+
+    Raises:
+        InputError: a call that cannot be read, or other calls in one place than in another.
+    """
+    found = [*(calls_of(turn.get(key)) for key in keys), held]
+    most = max(found, key=len)
+    asked = [call["function"] for call in most]
+    if any(call["function"] not in asked for calls in found for call in calls):
+        raise InputError("it holds calls of tools in two places, and they differ: which are meant is not known.", FIELD)
+    return most
+
+
 def _call(call: Any) -> dict[str, Any]:
     if isinstance(call, str):
         try:
@@ -41,7 +58,11 @@ def _call(call: Any) -> dict[str, Any]:
     asked = parsed(call.get("function") or call) if isinstance(call, dict) else None
     if not isinstance(asked, dict) or not isinstance(name := asked.get("name"), str) or not name.strip():
         raise InputError(f"a call of a tool has no name: {as_text(call)[:80]}.", FIELD)
-    given: Any = next((asked[k] for k in ARGUMENTS if asked.get(k) is not None), {})
+    sets = [parsed(held[k]) for held in (asked, call) for k in ARGUMENTS if isinstance(held, dict) and held.get(k)]
+    sets = [given for given in sets if given not in ({}, [], "{}", "[]")]
+    given: Any = sets[0] if sets else next((asked[k] for k in ARGUMENTS if asked.get(k) is not None), {})
+    if any(other != given for other in sets):
+        raise InputError(f"a call of {name!r} has two sets of arguments that differ: {as_text(call)[:80]}.", FIELD)
     more = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
     return {"type": "function", "function": {"name": name, "arguments": _arguments(given, name)}, **more}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.data.blocks import Content, content_of
 from core.data.blocks import unused as unused_of_block
-from core.data.calls import KNOWN, calls_of, tools_of
+from core.data.calls import KNOWN, calls_of, calls_under, tools_of
 from core.data.marks import MARKS, is_muted, odd_marks
 from core.data.media import held_by
 from core.data.reasoning import KEY, READ, reasoning_of
@@ -34,6 +34,7 @@ ROLES = {
 CALLS = ("function_call", "tool_call", "tool_calls")  # speakers whose words are calls, as JSON; keys that hold calls
 Message = dict[str, Any]
 _SPEAKER = re.compile(r"\n\n(Human|Assistant):")
+_MORE_CALLS = ("toolCalls", "functionCall", "tool_call")
 _TOOL_KEYS = ("name", "tool_call_id")
 
 
@@ -116,7 +117,7 @@ def _messages(turn: dict[str, Any], speaker: str, name: str, key: str) -> list[M
 
 def _answer(turn: dict[str, Any], message: Message, held: Content, name: str) -> Message:
     """A message of the assistant, with its calls, its reasoning and whether it is learned."""
-    calls = calls_of(turn.get("tool_calls")) or calls_of(turn.get("function_call")) or held.calls
+    calls = calls_under(_call_keys(turn), turn, held.calls)
     if not calls and name in CALLS and message["content"].lstrip()[:1] in ("[", "{"):
         calls, message["content"] = calls_of(message["content"]), ""
     if calls:
@@ -133,6 +134,11 @@ def _answer(turn: dict[str, Any], message: Message, held: Content, name: str) ->
     if is_muted(turn) or muted == {True}:
         message["weight"] = 0
     return message
+
+
+def _call_keys(turn: dict[str, Any]) -> tuple[str, ...]:
+    """The keys of a turn that hold its calls."""
+    return ("tool_calls", "function_call", *(k for k in _MORE_CALLS if isinstance(parsed(turn.get(k)), dict | list)))
 
 
 def said(message: Message) -> str:
@@ -208,7 +214,7 @@ def _unused(turn: dict[str, Any], role: str, content: str) -> Iterator[tuple[str
     known = {role, content, *MARKS}
     if speaker == "assistant":
         thought, words = reasoning_of(turn)
-        known |= {"tool_calls", "function_call", thought}
+        known |= {*_call_keys(turn), thought}
         known |= {k for k in READ if thought and reasoning_of({k: turn.get(k)})[1].strip() == words.strip()}
         yield from _of_blocks(turn.get(thought), thought)
         yield from odd_marks(turn).items()
@@ -220,7 +226,7 @@ def _unused(turn: dict[str, Any], role: str, content: str) -> Iterator[tuple[str
     if speaker != "tool":
         yield from _of_blocks(turn.get(content), content)
     if speaker == "assistant":
-        for name in ("tool_calls", "function_call"):
+        for name in _call_keys(turn):
             calls = parsed(turn.get(name))
             for call in calls if isinstance(calls, list) else [calls]:
                 inner = parsed(call.get("function")) if isinstance(call, dict) else None

@@ -38,6 +38,8 @@ SCORED = ("score", "scores", "rating", "ratings", "quality", "reward", "rewards"
 REASONING = ("reasoning", "reasoning_content", "thinking", "thought", "thoughts", "chain_of_thought", "cot",
              "rationale", "explanation", "think", "cot_content", "reasoning_trace", "reasoning_details",
              "reasoning_steps", "complex_cot", "scratchpad", "thought_process", "thinking_process")  # fmt: skip
+CALLS = ("tool_calls", "tool_call", "toolcalls", "toolcall", "function_call", "function_calls", "functioncall",
+         "functioncalls", "toolinvocations", "tool_invocations", "tool_uses")  # fmt: skip
 _COT = ("_cot", "_reasoning", "_thinking", "_rationale", "_scratchpad")
 SPLITS = ("split", "subset", "set", "fold", "partition", "phase", "usage")
 REJECTED = ("rejected", "rejected_response", "rejected_answer", "rejected_messages", "dispreferred")
@@ -219,6 +221,8 @@ class Seen:
                 return f"holds {self._numbers()}, which may say how good the answers are", True
         if (name in REASONING or name.endswith(_COT)) and self.all(self.texts + self.lists + self.objects):
             return "holds reasoning, which is not learned", True
+        if name in CALLS and not self.all(self.numbers):
+            return "holds calls of tools, which are not learned", True
         if name in SYSTEMS:
             return "holds system prompts", True
         if name in TOOLS:

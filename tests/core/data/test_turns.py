@@ -335,3 +335,29 @@ def test_reasoning_under_a_key_is_read_or_named(held, read, unread):
     turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho", **held}]
     assert talk(turns)[1].get("reasoning_content") == read
     assert list(unused_keys(turns, "role", "content")) == unread
+
+
+F, G = {"name": "f", "arguments": {"a": 1}}, {"name": "g", "arguments": {}}
+
+
+@pytest.mark.parametrize("held", [
+    {"tool_calls": [F], "function_call": {"name": "f", "arguments": '{"a": 1}'}},
+    {"toolCalls": [F]}, {"functionCall": F}, {"tool_call": json.dumps(F)},
+    {"tool_calls": [{"name": "f", "arguments": {}, "parameters": {"a": 1}}]},
+    {"tool_calls": [{"type": "function", "function": {"name": "f"}, "arguments": {"a": 1}}]},
+])  # fmt: skip
+def test_calls_in_any_place_are_read(held):
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "", **held}]
+    assert [call["function"] for call in talk(turns)[1]["tool_calls"]] == [F]
+    assert unused_keys(turns, "role", "content") == {}
+
+
+@pytest.mark.parametrize(("held", "words"), [
+    ({"tool_calls": [F], "function_call": G}, "calls of tools in two places"),
+    ({"tool_calls": [F], "content": [{"type": "tool_use", "name": "g", "input": {"z": 1}}]}, "in two places"),
+    ({"tool_calls": [{"name": "f", "arguments": {"a": 1}, "parameters": {"a": 2}}]}, "two sets of arguments"),
+    ({"content": [{"type": "text", "text": "a", "value": "b"}]}, "two texts that differ"),
+])  # fmt: skip
+def test_what_is_said_twice_and_differs_is_refused(held, words):
+    with pytest.raises(InputError, match=words):
+        talk([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "", **held}])
