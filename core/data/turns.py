@@ -35,6 +35,7 @@ CALLS = ("function_call", "tool_call", "tool_calls")  # speakers whose words are
 Message = dict[str, Any]
 _SPEAKER = re.compile(r"\n\n(Human|Assistant):")
 _MORE_CALLS = ("toolCalls", "functionCall", "tool_call")
+ALL_CALLS = ("tool_calls", "function_call", *_MORE_CALLS)  # keys of a turn
 _TOOL_KEYS = ("name", "tool_call_id")
 
 
