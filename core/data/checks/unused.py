@@ -15,7 +15,7 @@ from core.data.checks.case import Case
 from core.data.checks.finding import SHOWN, Finding, count_of, shorten
 from core.data.column_names import ASKED_ABOUT, HISTORY, JUDGED, JUDGEMENTS, SYSTEMS, TOOLS
 from core.data.files import listed
-from core.data.formats import answer_column, is_bad
+from core.data.formats import answer_column, is_bad, unused_of_history
 from core.data.recognise import folded, keys_of
 from core.data.reshape import CHOICES
 from core.data.sources import Source
@@ -335,16 +335,24 @@ class Looking:
         if Wording.of(config.data).text is None and all(self.names):
             talks = (layout.roles.get(role) for role in ("messages", "prompt", "chosen"))
             self.talks = [column for column in talks if column in source.columns]
+        history = layout.roles.get("history", "")
+        self.history = history if Wording.of(config.data).text is None and history in source.columns else ""
 
     def add(self, number: int, row: dict[str, Any]) -> None:
         """Look at the next row."""
         for column in self.columns:
             column.add(number, row.get(column.name), row)
         for talk in self.talks:
-            for key, value in unused_keys(row.get(talk), *self.names).items():
-                if (talk, key) not in self.keys:
-                    self.keys[talk, key] = Seen(key, within=talk)
-                self.keys[talk, key].add(number, value, row)
+            self._keys(number, talk, unused_keys(row.get(talk), *self.names), row)
+        if self.history:
+            self._keys(number, self.history, unused_of_history(row.get(self.history)), row)
+
+    def _keys(self, number: int, talk: str, keys: dict[str, Any], row: dict[str, Any]) -> None:
+        """Look at what nobody reads in the turns of the next row."""
+        for key, value in keys.items():
+            if (talk, key) not in self.keys:
+                self.keys[talk, key] = Seen(key, within=talk)
+            self.keys[talk, key].add(number, value, row)
 
     @property
     def all(self) -> list[Seen]:

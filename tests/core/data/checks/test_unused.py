@@ -5,6 +5,7 @@ import pytest
 from core.config import build
 from core.data.checks.unused import glance, used
 from core.data.dataset import open_examples
+from core.data.formats import to_messages
 from core.data.report import findings
 from tests.factory import write_jsonl
 
@@ -122,3 +123,18 @@ def test_earlier_turns_are_named_where_a_text_template_leaves_them_out(tmp_path)
     assert unused(tmp_path, rows) == []
     [finding] = unused(tmp_path, rows, template="{instruction}\n{output}")
     assert finding.message == "'history' is not used: it holds earlier turns."
+
+
+@pytest.mark.parametrize("turn", [
+    {"question": "a", "answer": "b", "train": False, "cot": "why"}, {"user": "a", "bot": "b", "weight": 0, "cot": "y"},
+    {"role": "assistant", "content": "b", "mask": True, "cot": "why"},
+])  # fmt: skip
+def test_marks_in_earlier_turns_are_kept_and_their_other_keys_named(tmp_path, turn):
+    rows = [{"instruction": f"ask {i}", "output": f"say {i}", "history": [turn]} for i in range(4)]
+    source, _ = opened(tmp_path, rows)
+    assert [m.get("weight", 1) for m in to_messages(source.rows[0], source.layout) if m["role"] == "assistant"] == [
+        0,
+        1,
+    ]
+    [found] = unused(tmp_path, rows)
+    assert found.message.startswith("'cot' in the turns of 'history' is not used: it holds reasoning")
