@@ -15,6 +15,8 @@ from core.errors import InputError
 
 FIELD = "data.path"
 TEXTS = ("text", "value", "content", "output_text", "input_text", "refusal")  # keys of a block that hold its text
+_UNTYPED = frozenset((*TEXTS, "type", "id", *MARKS))  # of an object that is a block, whatever its type
+_PARTED = frozenset(("parts", "content_type", "type", "role", "id"))
 _TEXTUAL = ("text", "input_text", "output_text", "refusal")  # types of a block
 _REASONING = ("thinking", "reasoning", "reasoning_content", "thought", "think")
 _CALLS = ("tool_call", "tool_calls", "tool_use", "function_call", "function")
@@ -60,6 +62,8 @@ def content_of(value: Any, data: bool = False) -> Content:
         InputError: a block of something else than text, a call that cannot be read.
     """
     made = Content()
+    if not data and isinstance(value, dict) and value.get("parts") and value.keys() <= _PARTED:
+        return content_of(value["parts"])
     if not _is_blocks(value, data):
         made.texts.append(as_text(value))
         return made
@@ -74,12 +78,17 @@ def content_of(value: Any, data: bool = False) -> Content:
 
 def _is_blocks(value: Any, data: bool) -> bool:
     if isinstance(value, dict):
-        return not data and _is_typed(value)
+        return not data and (_is_typed(value) or (bool(value) and value.keys() <= _UNTYPED and _says(value)))
     if not isinstance(value, list):
         return False
     if data:
         return bool(value) and all(isinstance(b, dict) and _is_typed(b) for b in value)
     return all(isinstance(b, dict | str) or b is None for b in value)
+
+
+def _says(block: dict[str, Any]) -> bool:
+    """Whether an object of these keys holds words, and no number or list that is an answer as JSON."""
+    return isinstance(_first(block, TEXTS), str) and any(key in block for key in TEXTS)
 
 
 def _is_typed(block: dict[str, Any]) -> bool:

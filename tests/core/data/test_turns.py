@@ -361,3 +361,12 @@ def test_calls_in_any_place_are_read(held):
 def test_what_is_said_twice_and_differs_is_refused(held, words):
     with pytest.raises(InputError, match=words):
         talk([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "", **held}])
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    ({"text": "ho"}, "ho"), ({"content": "ho"}, "ho"), ({"content_type": "text", "parts": ["ho", "hey"]}, "ho\nhey"),
+    ({"parts": [{"text": "ho"}]}, "ho"), ({"text": 3}, '{"text": 3}'), ({}, "{}"),
+    ({"text": "ho", "city": "Rome"}, '{"text": "ho", "city": "Rome"}'),
+])  # fmt: skip
+def test_a_content_that_is_an_object(content, words):
+    assert talk([{"role": "user", "content": "hi"}, {"role": "assistant", "content": content}])[1]["content"] == words
