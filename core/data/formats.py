@@ -174,8 +174,11 @@ def to_messages(row: dict[str, Any], layout: Layout) -> list[Message]:
     if "history" in r:
         messages = [*earlier_turns(row.get(r["history"]), r["history"]), *messages]
     system = system_words(row.get(r["system"])) if "system" in r else ""
-    if system.strip() and messages[0]["role"] != "system":
-        messages = [{"role": "system", "content": system}, *messages]
+    if system.strip():
+        first = messages[0] if messages[0]["role"] == "system" else {"role": "system", "content": ""}
+        said = first["content"]
+        words = said if system.strip() in said else system if said.strip() in system else f"{system}\n\n{said}"
+        messages = [first | {"content": words}, *messages[messages[0]["role"] == "system" :]]
     return messages
 
 
