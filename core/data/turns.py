@@ -78,6 +78,8 @@ def conversation(value: Any, column: str, role: str, content: str) -> list[Messa
     if not turns:
         raise InputError(f"{column!r} holds no list of turns.", FIELD)
     made: list[Message] = []
+    if content == "parts":  # Gemini's: who is not named is the user
+        turns = [{role: "user"} | turn if isinstance(turn, dict) else turn for turn in turns]
     for number, turn in enumerate(turns, 1):
         speaker = _speaker(turn, number, role)
         try:
@@ -189,7 +191,7 @@ def before_answer(turns: Sequence[Any], column: str, role: str, content: str) ->
     if last is None:
         return list(turns)
     count = sum(m["role"] == "assistant" for m in messages[:last])
-    answers = [i for i, turn in enumerate(turns) if role_of(turn[role]) == "assistant"]
+    answers = [i for i, turn in enumerate(turns) if role_of(turn.get(role)) == "assistant"]
     return list(turns[: answers[count]])
 
 

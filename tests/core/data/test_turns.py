@@ -370,3 +370,26 @@ def test_what_is_said_twice_and_differs_is_refused(held, words):
 ])  # fmt: skip
 def test_a_content_that_is_an_object(content, words):
     assert talk([{"role": "user", "content": "hi"}, {"role": "assistant", "content": content}])[1]["content"] == words
+
+
+def test_tools_that_gemini_declares():
+    find = {"name": "find", "parameters": {"type": "OBJECT", "properties": {"what": {"type": "STRING"}}}}
+    made = tools_of([{"functionDeclarations": [find, {"name": "add"}]}], "tools")
+    assert [tool["function"]["name"] for tool in made] == ["find", "add"]
+    assert made[0]["function"]["parameters"] == {"type": "object", "properties": {"what": {"type": "string"}}}
+
+
+@pytest.mark.parametrize("tool", [
+    {"description": "finds"}, {"googleSearch": {}}, {"type": "function", "function": {"parameters": {}}}, {"name": " "},
+])  # fmt: skip
+def test_a_tool_without_a_name(tool):
+    with pytest.raises(InputError, match="'tools' holds a tool without a name"):
+        tools_of([{"name": "find"}, tool], "tools")
+
+
+def test_a_turn_of_gemini_without_a_role_is_the_users():
+    turns = [{"parts": [{"text": "hi"}]}, {"role": "model", "parts": [{"text": "ho"}]}]
+    assert [m["role"] for m in talk(turns, content="parts")] == ["user", "assistant"]
+    assert before_answer(turns, "contents", "role", "parts") == turns[:1]
+    with pytest.raises(InputError, match="turn 1 has no 'role'"):
+        talk([{"content": "hi"}, {"role": "assistant", "content": "ho"}])
