@@ -16,6 +16,7 @@ from core.data.checks.finding import SHOWN, Finding, count_of, shorten
 from core.data.column_names import ASKED_ABOUT, HISTORY, JUDGED, JUDGEMENTS, SYSTEMS, TOOLS
 from core.data.files import listed
 from core.data.formats import answer_column, is_bad, unused_of_history
+from core.data.media import is_key
 from core.data.recognise import folded, keys_of
 from core.data.reshape import CHOICES
 from core.data.sources import Source
@@ -28,9 +29,6 @@ KNOWN = 2000  # different values that are remembered, to see whether each row ha
 APART = 6  # columns that have a finding of their own
 DESCRIBED, NAMED = 8, 30  # columns that the quiet finding describes, and those that it names besides
 GLANCE = 200  # rows by which a column is described where not all are looked at
-IMAGES = ("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "image_path", "image_paths",
-          "image_url", "image_urls", "image_file", "pixel_values", "video", "videos", "audio", "audios", "sound",
-          "audio_path", "video_path")  # fmt: skip
 WEIGHTS = ("weight", "weights", "loss_weight", "sample_weight", "example_weight", "importance")
 SCORED = ("score", "scores", "rating", "ratings", "quality", "reward", "rewards", "rank", "stars", "votes", "upvotes",
           "grade", "points", "helpfulness", "correctness", "coherence", "honesty", "overall_score", "preference_score",
@@ -41,6 +39,8 @@ REASONING = ("reasoning", "reasoning_content", "thinking", "thought", "thoughts"
 CALLS = ("tool_calls", "tool_call", "toolcalls", "toolcall", "function_call", "function_calls", "functioncall",
          "functioncalls", "toolinvocations", "tool_invocations", "tool_uses")  # fmt: skip
 _COT = ("_cot", "_reasoning", "_thinking", "_rationale", "_scratchpad")
+TAUGHT = ("supervised", "is_supervised", "trained", "is_trained", "train_on_turn", "train_on", "is_train", "no_train",
+          "skip", "skip_loss", "skip_training", "do_train", "should_train", "learnable", "include_loss")  # fmt: skip
 SPLITS = ("split", "subset", "set", "fold", "partition", "phase", "usage")
 REJECTED = ("rejected", "rejected_response", "rejected_answer", "rejected_messages", "dispreferred")
 IDS = ("input_ids", "token_ids", "attention_mask", "token_type_ids", "special_tokens_mask", "position_ids")
@@ -195,7 +195,7 @@ class Seen:
         kinds = {value.casefold().replace(" ", "_") for value in self.values} if few else set()
         if not self.there:
             return "is empty", False
-        if self.all(self.media) or (name in IMAGES and not self.all(self.numbers)):
+        if self.all(self.media) or (is_key(name) and not self.all(self.numbers)):
             what = "sounds" if "audio" in name or "sound" in name else "videos" if "video" in name else "images"
             return f"holds {what} or their paths: the words are learned without them", True
         if self.all(self.turns):
@@ -204,6 +204,8 @@ class Seen:
             return "holds earlier turns", True
         if name in PARENTS:
             return "names the row that comes before", True
+        if self.within and name in TAUGHT:
+            return "may say which turns are to be learned: here 'train': false or 'weight': 0 says it", True
         if self.all(self.flags):
             return self._flag(kinds, name)
         judging = any(kinds and kinds <= pair for pair, _ in JUDGEMENTS) or kinds in ({"0", "1"}, {"0.0", "1.0"})

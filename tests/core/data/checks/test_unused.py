@@ -138,3 +138,12 @@ def test_marks_in_earlier_turns_are_kept_and_their_other_keys_named(tmp_path, tu
     ]
     [found] = unused(tmp_path, rows)
     assert found.message.startswith("'cot' in the turns of 'history' is not used: it holds reasoning")
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("supervised", False), ("is_trained", 0), ("no_train", True), ("train_on_turn", "no"), ("skip", True),
+])  # fmt: skip
+def test_marks_by_other_names_are_warned_of(tmp_path, key, value):
+    [found] = unused(tmp_path, [{"messages": [TALK[0], TALK[1] | {key: value}]}] * 4)
+    assert found.severity == "warning"
+    assert found.message.startswith(f"{key!r} in the turns of 'messages' is not used: it may say which turns")
