@@ -134,10 +134,10 @@ def _read(block: dict[str, Any], made: Content) -> None:
         held = {key: value for key, value in block.items() if value is not True}  # "thought": true is a mark
         made.reasoning.append("\n".join(_texts(held, (*_REASONING, *TEXTS, "summary"))))
     else:
-        said = ["\n".join(_texts(block[key], TEXTS)) for key in TEXTS if not is_empty(block.get(key))]
-        if len(set(said)) > 1:
+        texts = ["\n".join(_texts(block[key], TEXTS)) for key in TEXTS if not is_empty(block.get(key))]
+        if len(set(texts)) > 1:
             raise InputError(f"one of its blocks holds two texts that differ: {as_text(block)[:80]}.", FIELD)
-        made.texts.append(said[0] if said else "")
+        made.texts.append(texts[0] if texts else "")
     made.muted.append(is_muted(block))
 
 
