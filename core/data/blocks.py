@@ -9,14 +9,16 @@ from typing import Any
 from core.data.calls import calls_of
 from core.data.marks import MARKS, is_muted
 from core.data.media import BLOCKS, held_by
+from core.data.reasoning import HIDDEN
 from core.data.values import as_text, is_empty
 from core.errors import InputError
 
 FIELD = "data.path"
 TEXTS = ("text", "value", "content", "output_text", "input_text", "refusal")  # keys of a block that hold its text
+_UNTYPED = frozenset((*TEXTS, "type", "id", *MARKS))  # of an object that is a block, whatever its type
+_PARTED = frozenset(("parts", "content_type", "type", "role", "id"))
 _TEXTUAL = ("text", "input_text", "output_text", "refusal")  # types of a block
 _REASONING = ("thinking", "reasoning", "reasoning_content", "thought", "think")
-_HIDDEN = ("redacted_thinking", "reasoning.encrypted")  # of a model that does not show it
 _CALLS = ("tool_call", "tool_calls", "tool_use", "function_call", "function")
 _RESULTS = ("tool_result", "tool_response", "function_call_output", "function_response")
 
@@ -60,6 +62,8 @@ def content_of(value: Any, data: bool = False) -> Content:
         InputError: a block of something else than text, a call that cannot be read.
     """
     made = Content()
+    if not data and isinstance(value, dict) and value.get("parts") and value.keys() <= _PARTED:
+        return content_of(value["parts"])
     if not _is_blocks(value, data):
         made.texts.append(as_text(value))
         return made
@@ -74,7 +78,7 @@ def content_of(value: Any, data: bool = False) -> Content:
 
 def _is_blocks(value: Any, data: bool) -> bool:
     if isinstance(value, dict):
-        return not data and _is_typed(value)
+        return not data and (_is_typed(value) or (bool(value) and value.keys() <= _UNTYPED and _says(value)))
     if not isinstance(value, list):
         return False
     if data:
@@ -82,10 +86,15 @@ def _is_blocks(value: Any, data: bool) -> bool:
     return all(isinstance(b, dict | str) or b is None for b in value)
 
 
+def _says(block: dict[str, Any]) -> bool:
+    """Whether an object of these keys holds words, and no number or list that is an answer as JSON."""
+    return isinstance(_first(block, TEXTS), str) and any(key in block for key in TEXTS)
+
+
 def _is_typed(block: dict[str, Any]) -> bool:
     """Whether an object says by its type that it is a block, and no value that happens to be an object."""
     named = as_text(block.get("type")).strip().casefold()
-    return named in BLOCKS or any(named in names for names in (_TEXTUAL, _REASONING, _HIDDEN, _CALLS, _RESULTS))
+    return named in BLOCKS or any(named in names for names in (_TEXTUAL, _REASONING, HIDDEN, _CALLS, _RESULTS))
 
 
 def _kind(block: dict[str, Any]) -> str:
@@ -97,7 +106,7 @@ def _kind(block: dict[str, Any]) -> str:
         return "reasoning"
     if found := next((kind for kind, keys in _GEMINI.items() if any(block.get(key) for key in keys)), ""):
         return found
-    for kind, names in (("reasoning", _REASONING), ("hidden", _HIDDEN), ("call", _CALLS), ("result", _RESULTS)):
+    for kind, names in (("reasoning", _REASONING), ("hidden", HIDDEN), ("call", _CALLS), ("result", _RESULTS)):
         if named in names:
             return kind
     if any(key in block for key in TEXTS):
@@ -125,7 +134,10 @@ def _read(block: dict[str, Any], made: Content) -> None:
         held = {key: value for key, value in block.items() if value is not True}  # "thought": true is a mark
         made.reasoning.append("\n".join(_texts(held, (*_REASONING, *TEXTS, "summary"))))
     else:
-        made.texts.append("\n".join(_texts(block, TEXTS)))
+        texts = ["\n".join(_texts(block[key], TEXTS)) for key in TEXTS if not is_empty(block.get(key))]
+        if len(set(texts)) > 1:
+            raise InputError(f"one of its blocks holds two texts that differ: {as_text(block)[:80]}.", FIELD)
+        made.texts.append(texts[0] if texts else "")
     made.muted.append(is_muted(block))
 
 

@@ -7,18 +7,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.data.column_names import PAIRS
+from core.data.column_names import GOOD, PAIRS
 from core.data.derived import derived
+from core.data.formats import is_bad
+from core.data.marks import MARKS
+from core.data.reasoning import READ
 from core.data.recognise import Look, folded
 from core.data.rows import Rows
 from core.data.tables import Table, collect
-from core.data.turns import as_text, role_of
+from core.data.turns import ALL_CALLS, as_text, role_of
+from core.data.values import is_empty
 
 PARENTS = ("parent_id", "parent_message_id", "parent", "parentid", "parent_uuid", "parent_turn_id", "reply_to",
            "reply_to_id", "in_reply_to", "previous_id", "prev_id")  # fmt: skip
 IDS = ("id", "message_id", "uuid", "turn_id", "node_id", "post_id", "msg_id", "row_id", "index")
 TREES = ("prompt", "tree", "root", "conversation")  # a message with its replies, and theirs, inside
 SPEAKERS, WORDS = ("role", "author", "speaker", "from", "sender"), ("text", "content", "value", "message", "body")
+OF_TURN = (*MARKS, *READ, *ALL_CALLS, "tool_call_id")  # columns that say something of the row's own turn
+OF_TREE = ("replies", "text", "role", "deleted", "review_result")  # what is read of a message of a tree
 
 Row = dict[str, Any]
 
@@ -31,6 +37,8 @@ class _Links:
         own, parent: the id of a row, and that of the row before it.
         first, second: what is asked and answered in each row; or, of messages, who speaks and what is said.
         messages: whether each row is one message.
+        of_turn: columns that say something of the row's own turn.
+        judged: the column that marks good and bad answers, if there is one.
     """
 
     own: str
@@ -38,6 +46,8 @@ class _Links:
     first: str
     second: str
     messages: bool
+    of_turn: tuple[str, ...] = ()
+    judged: str | None = None
 
 
 def chained(table: Table, sample: Sequence[Row]) -> Table:
@@ -56,6 +66,10 @@ def chained(table: Table, sample: Sequence[Row]) -> Table:
     links = _links(look)
     if links is None:
         return table
+    others = [c for c in table.columns if c not in (links.own, links.parent, links.first, links.second)]
+    of_turn = tuple(c for c in others if c in OF_TURN)
+    judged = Look([c for c in others if c not in of_turn], look.rows).judgement()
+    links = replace(links, of_turn=of_turn, judged=judged)
     rows = Rows(table.data.select([links.own, links.parent]), table.json & {links.own, links.parent})
     ids, parents = list[str](), list[str]()
     for row in rows:
@@ -87,8 +101,11 @@ def _branches(table: Table, column: str) -> Table:
         if not found and role_of(message.get("role")) == "assistant":
             turns = []
             for at in path:
-                again = {"weight": 0} if id(at) in taught and role_of(at.get("role")) == "assistant" else {}
-                turns.append({"role": at.get("role"), "content": at.get("text"), **again})
+                mute = id(at) in taught or at.get("deleted") is True or at.get("review_result") is False
+                mute = mute or any(is_bad(at.get(name)) for name in GOOD)
+                again = {"weight": 0} if mute and role_of(at.get("role")) == "assistant" else {}
+                more = {key: value for key, value in at.items() if key not in OF_TREE}
+                turns.append({**more, "role": at.get("role"), "content": at.get("text"), **again})
                 taught.add(id(at))
             yield turns
 
@@ -146,7 +163,8 @@ def _conversations(table: Table, links: _Links, before: list[int], parents: list
     through = {at for path in paths.values() for at in path[:-1]}
     reached = {at for path in paths.values() for at in path}
     circles.update(i for i in range(size) if i not in reached and before[_path(i, before)[-1]] >= 0)
-    others = [c for c in table.columns if c not in (links.own, links.parent, links.first, links.second)]
+    read = {links.own, links.parent, links.first, links.second, links.judged, *links.of_turn}
+    others = [c for c in table.columns if c not in read]
     name = "messages"
     while name in others:
         name += "_"
@@ -169,6 +187,8 @@ def _conversations(table: Table, links: _Links, before: list[int], parents: list
         "answer that no other row builds upon."
     )
     lost = sum(bool(name) and at < 0 for name, at in zip(parents, before, strict=True))
+    if links.judged:
+        found.notes.append(f"Answers that {links.judged!r} marks as bad ones are read and not learned.")
     if lost:
         many = "1 row names a parent that is" if lost == 1 else f"{lost:,} rows name parents that are"
         found.notes.append(f"{many} not there: a conversation begins with it.")
@@ -189,9 +209,11 @@ def _path(start: int, before: list[int]) -> list[int]:
 
 def _turns(row: Row, links: _Links, taught: bool) -> list[Row]:
     """The turns of a row; an answer that another conversation teaches is not to be learned again."""
-    weight = {"weight": 0} if taught else {}
+    more = {name: row[name] for name in links.of_turn if not is_empty(row[name])}
+    bad = links.judged is not None and is_bad(row[links.judged])
+    weight = {"weight": 0} if taught or bad else {}
     if links.messages:
         answer = role_of(row[links.first]) == "assistant"
-        return [{"role": row[links.first], "content": row[links.second], **(weight if answer else {})}]
+        return [{**more, "role": row[links.first], "content": row[links.second], **(weight if answer else {})}]
     asked, answered = row[links.first], row[links.second]
-    return [{"role": "user", "content": asked}, {"role": "assistant", "content": answered, **weight}]
+    return [{"role": "user", "content": asked}, {**more, "role": "assistant", "content": answered, **weight}]

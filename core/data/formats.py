@@ -6,9 +6,21 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from core.data.marks import is_muted
 from core.data.media import refuse
-from core.data.turns import Message, as_text, before_answer, conversation, dialogue, tools_of, turns_of
-from core.data.values import parsed
+from core.data.reasoning import KEY, reasoning_of
+from core.data.turns import (
+    ALL_CALLS,
+    Message,
+    as_text,
+    before_answer,
+    conversation,
+    dialogue,
+    tools_of,
+    turns_of,
+    unused_keys,
+)
+from core.data.values import is_empty, parsed
 from core.errors import InputError
 
 DEFAULT_KEYS = {"sharegpt": ("from", "value")}  # of a turn; all others have role and content
@@ -162,8 +174,11 @@ def to_messages(row: dict[str, Any], layout: Layout) -> list[Message]:
     if "history" in r:
         messages = [*earlier_turns(row.get(r["history"]), r["history"]), *messages]
     system = system_words(row.get(r["system"])) if "system" in r else ""
-    if system.strip() and messages[0]["role"] != "system":
-        messages = [{"role": "system", "content": system}, *messages]
+    if system.strip():
+        first = messages[0] if messages[0]["role"] == "system" else {"role": "system", "content": ""}
+        said = first["content"]
+        words = said if system.strip() in said else system if said.strip() in system else f"{system}\n\n{said}"
+        messages = [first | {"content": words}, *messages[messages[0]["role"] == "system" :]]
     return messages
 
 
@@ -247,10 +262,14 @@ def earlier_turns(value: Any, column: str) -> list[Message]:
             if speaker and words:
                 messages += conversation([turn], column, speaker, words)
                 continue
-            pair = [turn.get(next((k for k in keys if k in turn), "")) for keys in (_ASKED_KEYS, _ANSWERED_KEYS)]
+            pair = [turn.get(k) for k in _pair_keys(turn)]
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
             break
-        messages += [_question(pair[0]), _answer(pair[1])]
+        answer = _answer(pair[1])
+        if isinstance(turn, dict):
+            thought = as_text(reasoning_of(turn)[1])
+            answer |= ({KEY: thought} if thought else {}) | ({"weight": 0} if is_muted(turn) else {})
+        messages += [_question(pair[0]), answer]
     else:
         if messages or turns_of(value) is not None:
             return messages
@@ -259,6 +278,29 @@ def earlier_turns(value: Any, column: str) -> list[Message]:
         "expected.",
         "data.path",
     )
+
+
+def _pair_keys(turn: dict[str, Any]) -> list[str]:
+    """The keys of what was asked and what was answered in an earlier turn; "" where there is none."""
+    return [next((k for k in keys if k in turn), "") for keys in (_ASKED_KEYS, _ANSWERED_KEYS)]
+
+
+def unused_of_history(value: Any) -> dict[str, Any]:
+    """What earlier turns hold and nobody reads: the key -> a value of it. See `turns.unused_keys`."""
+    found: dict[str, Any] = {}
+    for turn in turns_of(value) or []:
+        if not isinstance(turn, dict):
+            continue
+        speaker, words = (next((k for k in keys if k in turn), "") for keys in (_SPEAKERS, _SPOKEN))
+        if speaker and words:
+            more = unused_keys([turn], speaker, words)
+        else:  # as if it were the answer alone
+            asked, answered = _pair_keys(turn)
+            held = {k: v for k, v in turn.items() if k not in (asked, *ALL_CALLS)}
+            more = unused_keys([held | {"role": "assistant"}], "role", answered)
+            more |= {k: turn[k] for k in ("role", *ALL_CALLS) if not is_empty(turn.get(k))}
+        found = more | found
+    return found
 
 
 _SPEAKERS, _SPOKEN = ("from", "role"), ("value", "content", "parts")

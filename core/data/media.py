@@ -23,6 +23,12 @@ KEYS = frozenset(
         f"{kind}_files", f"input_{kind}", f"{kind}_bytes", f"{kind}_base64",
     )
 ) | {"pixel_values", "input_features"}  # fmt: skip
+# Names of columns that hold what a marker in the words beside them stands for, and may else hold something else.
+_COLUMNS = re.compile(
+    r"(?:image|img|picture|photo|video|audio|sound|frame|screenshot|pixel)s?(?:_?\d+|_list|_data|_ids?|_names?)?"
+    r"|(?:media|frame|screenshot)s?(?:_(?:path|url|file|list)s?)?",
+    re.IGNORECASE,
+)
 MARKERS = re.compile(
     r"<(?:image|img|video|audio|picture|speech|sound)s?(?:_?\d+)?/?>|<image_soft_token>|<start_of_image>|<imagehere>"
     r"|<(?:image|video|audio)_(?:placeholder|pad|token)>|\[img\]|\[image\]"
@@ -33,11 +39,12 @@ MARKERS = re.compile(
 
 def held_by(holder: Mapping[str, Any]) -> str | None:
     """The key or column of some that holds an image, audio or video; None where none does."""
-    return next((name for name, value in holder.items() if _is_key(name) and not is_empty(parsed(value))), None)
+    return next((name for name, value in holder.items() if is_key(name) and not is_empty(parsed(value))), None)
 
 
 @functools.lru_cache(maxsize=1024)
-def _is_key(name: str) -> bool:
+def is_key(name: str) -> bool:
+    """Whether a key of a turn or a column is named like one that holds an image, audio or video."""
     return name.strip().casefold() in KEYS
 
 
@@ -49,7 +56,9 @@ def refuse(row: Mapping[str, Any]) -> None:
     Raises:
         InputError: it is such a row.
     """
-    column = held_by(row)
+    column = held_by(row) or next(
+        (name for name, value in row.items() if _COLUMNS.fullmatch(name.strip()) and not is_empty(parsed(value))), None
+    )
     if column is None:
         return
     found = _marker(value for name, value in row.items() if name != column)

@@ -6,8 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from core.data.values import is_empty
+
 KEY = "reasoning_content"  # of a message of ours
 KEYS = (KEY, "reasoning", "thinking", "thought", "thoughts")  # of a turn; a chat template reads one of them
+READ = (*KEYS, "reasoning_details")
+HIDDEN = ("redacted_thinking", "reasoning.encrypted")  # types of blocks of a model that does not show it
+_WORDS = ("text", "content", "value", "thinking", "reasoning", "reasoning_content", "thought", "think", "summary")
 _TAG = r"(?P<tag>think|thinking|thought|reasoning)"
 _TAGGED = re.compile(rf"\s*<{_TAG}>(?P<reasoning>.*?)</(?P=tag)>\s*", re.DOTALL)
 # Behind a prompt that opens the tag; text in which it is opened later is something else.
@@ -23,15 +28,31 @@ _AT_END = re.compile(rf"<{_TAG}>\s*(?:</(?P=tag)>\s*)?$")
 _EMPTY = re.compile(rf"\s*<{_TAG}>(?P<inside>\s*)</(?P=tag)>")
 
 
-def reasoning_of(turn: Mapping[str, Any]) -> str:
-    """The reasoning that a turn has under a key of its own; "" where it has none."""
-    for key in KEYS:
-        value = turn.get(key)
-        if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
-            value = "\n".join(value)
-        if isinstance(value, str) and value.strip():
-            return value
-    return ""
+def reasoning_of(turn: Mapping[str, Any]) -> tuple[str, str]:
+    """The reasoning that a turn has under a key of its own, as (key, text); ("", "") where it has none.
+
+    It is a text, a block or an object with one, or a list of these. What cannot be read as a whole is none.
+    """
+    for key in READ:
+        words = _words(turn.get(key))
+        if words:
+            return key, "\n".join(words)
+    return "", ""
+
+
+def _words(value: Any) -> list[str] | None:
+    """The texts of reasoning; None where something in it is not known."""
+    if isinstance(value, str):
+        return [value] if value.strip() else []
+    if isinstance(value, list):
+        found = [_words(inner) for inner in value]
+        return None if None in found else [text for words in found for text in words or ()]
+    if not isinstance(value, dict):
+        return None if value is not None else []
+    if value.get("type") in HIDDEN:
+        return []
+    held = next((value[key] for key in _WORDS if not is_empty(value.get(key))), None)
+    return _words(held) if held is not None or is_empty(value) else None
 
 
 def split(text: str) -> tuple[str, str] | None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from core.data.blocks import Content, content_of
 from core.data.blocks import unused as unused_of_block
-from core.data.calls import KNOWN, calls_of, tools_of
+from core.data.calls import KNOWN, calls_of, calls_under, tools_of
 from core.data.marks import MARKS, is_muted, odd_marks
 from core.data.media import held_by
-from core.data.reasoning import KEY, KEYS, reasoning_of
+from core.data.reasoning import KEY, READ, reasoning_of
 from core.data.values import as_text, decoded, is_empty, parsed
 from core.errors import InputError
 
@@ -33,6 +33,8 @@ ROLES = {
 CALLS = ("function_call", "tool_call", "tool_calls")  # speakers whose words are calls, as JSON; keys that hold calls
 Message = dict[str, Any]
 _SPEAKER = re.compile(r"\n\n(Human|Assistant):")
+_MORE_CALLS = ("toolCalls", "functionCall", "tool_call")
+ALL_CALLS = ("tool_calls", "function_call", *_MORE_CALLS)  # keys of a turn
 _TOOL_KEYS = ("name", "tool_call_id")
 
 
@@ -75,6 +77,8 @@ def conversation(value: Any, column: str, role: str, content: str) -> list[Messa
     if not turns:
         raise InputError(f"{column!r} holds no list of turns.", FIELD)
     made: list[Message] = []
+    if content == "parts":  # Gemini's: who is not named is the user
+        turns = [{role: "user"} | turn if isinstance(turn, dict) else turn for turn in turns]
     for number, turn in enumerate(turns, 1):
         speaker = _speaker(turn, number, role)
         try:
@@ -115,12 +119,13 @@ def _messages(turn: dict[str, Any], speaker: str, name: str, key: str) -> list[M
 
 def _answer(turn: dict[str, Any], message: Message, held: Content, name: str) -> Message:
     """A message of the assistant, with its calls, its reasoning and whether it is learned."""
-    calls = calls_of(turn.get("tool_calls")) or calls_of(turn.get("function_call")) or held.calls
+    calls = calls_under(_call_keys(turn), turn, held.calls)
     if not calls and name in CALLS and message["content"].lstrip()[:1] in ("[", "{"):
         calls, message["content"] = calls_of(message["content"]), ""
     if calls:
         message["tool_calls"] = calls
-    if reasoning := as_text(reasoning_of(turn)) or "\n".join(held.reasoning):
+    thought, more = as_text(reasoning_of(turn)[1]), "\n".join(held.reasoning)
+    if reasoning := thought if more.strip() in thought else more if thought in more else f"{thought}\n{more}":
         message[KEY] = reasoning
     muted = set(held.muted)
     if len(muted) > 1:
@@ -131,6 +136,11 @@ def _answer(turn: dict[str, Any], message: Message, held: Content, name: str) ->
     if is_muted(turn) or muted == {True}:
         message["weight"] = 0
     return message
+
+
+def _call_keys(turn: dict[str, Any]) -> tuple[str, ...]:
+    """The keys of a turn that hold its calls."""
+    return ("tool_calls", "function_call", *(k for k in _MORE_CALLS if isinstance(parsed(turn.get(k)), dict | list)))
 
 
 def said(message: Message) -> str:
@@ -180,7 +190,7 @@ def before_answer(turns: Sequence[Any], column: str, role: str, content: str) ->
     if last is None:
         return list(turns)
     count = sum(m["role"] == "assistant" for m in messages[:last])
-    answers = [i for i, turn in enumerate(turns) if role_of(turn[role]) == "assistant"]
+    answers = [i for i, turn in enumerate(turns) if role_of(turn.get(role)) == "assistant"]
     return list(turns[: answers[count]])
 
 
@@ -205,19 +215,20 @@ def _unused(turn: dict[str, Any], role: str, content: str) -> Iterator[tuple[str
     speaker = role_of(turn.get(role))
     known = {role, content, *MARKS}
     if speaker == "assistant":
-        known |= {"tool_calls", "function_call"} | {k for k in KEYS if isinstance(turn.get(k), str | list)}
+        thought, words = reasoning_of(turn)
+        known |= {*_call_keys(turn), thought}
+        known |= {k for k in READ if thought and reasoning_of({k: turn.get(k)})[1].strip() == words.strip()}
+        yield from _of_blocks(turn.get(thought), thought)
         yield from odd_marks(turn).items()
     elif speaker == "tool":
         known |= {k for k in _TOOL_KEYS if isinstance(turn.get(k), str)}
     for key, held in turn.items():
         if key not in known and not is_empty(held):
             yield key, held
-    if isinstance(blocks := turn.get(content), list) and speaker != "tool":
-        for block in blocks:
-            for key, held in unused_of_block(block) if isinstance(block, dict) else ():
-                yield f"{content}.{key}", held
+    if speaker != "tool":
+        yield from _of_blocks(turn.get(content), content)
     if speaker == "assistant":
-        for name in ("tool_calls", "function_call"):
+        for name in _call_keys(turn):
             calls = parsed(turn.get(name))
             for call in calls if isinstance(calls, list) else [calls]:
                 inner = parsed(call.get("function")) if isinstance(call, dict) else None
@@ -225,3 +236,9 @@ def _unused(turn: dict[str, Any], role: str, content: str) -> Iterator[tuple[str
                     for key, held in each.items() if isinstance(each, dict) else ():
                         if key not in KNOWN and not is_empty(held):
                             yield f"{name}.{key}", held
+
+
+def _of_blocks(blocks: Any, name: str) -> Iterator[tuple[str, Any]]:
+    for block in blocks if isinstance(blocks, list) else ():
+        for key, held in unused_of_block(block) if isinstance(block, dict) else ():
+            yield f"{name}.{key}", held

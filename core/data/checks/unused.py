@@ -15,7 +15,8 @@ from core.data.checks.case import Case
 from core.data.checks.finding import SHOWN, Finding, count_of, shorten
 from core.data.column_names import ASKED_ABOUT, HISTORY, JUDGED, JUDGEMENTS, SYSTEMS, TOOLS
 from core.data.files import listed
-from core.data.formats import answer_column, is_bad
+from core.data.formats import answer_column, is_bad, unused_of_history
+from core.data.media import is_key
 from core.data.recognise import folded, keys_of
 from core.data.reshape import CHOICES
 from core.data.sources import Source
@@ -28,33 +29,21 @@ KNOWN = 2000  # different values that are remembered, to see whether each row ha
 APART = 6  # columns that have a finding of their own
 DESCRIBED, NAMED = 8, 30  # columns that the quiet finding describes, and those that it names besides
 GLANCE = 200  # rows by which a column is described where not all are looked at
-IMAGES = ("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "image_path", "image_paths",
-          "image_url", "image_urls", "image_file", "pixel_values", "video", "videos", "audio", "audios", "sound",
-          "audio_path", "video_path")  # fmt: skip
 WEIGHTS = ("weight", "weights", "loss_weight", "sample_weight", "example_weight", "importance")
 SCORED = ("score", "scores", "rating", "ratings", "quality", "reward", "rewards", "rank", "stars", "votes", "upvotes",
           "grade", "points", "helpfulness", "correctness", "coherence", "honesty", "overall_score", "preference_score",
           "quality_score")  # fmt: skip
 REASONING = ("reasoning", "reasoning_content", "thinking", "thought", "thoughts", "chain_of_thought", "cot",
-             "rationale", "explanation", "think", "cot_content", "reasoning_trace")  # fmt: skip
+             "rationale", "explanation", "think", "cot_content", "reasoning_trace", "reasoning_details",
+             "reasoning_steps", "complex_cot", "scratchpad", "thought_process", "thinking_process")  # fmt: skip
+CALLS = ("tool_calls", "tool_call", "toolcalls", "toolcall", "function_call", "function_calls", "functioncall",
+         "functioncalls", "toolinvocations", "tool_invocations", "tool_uses")  # fmt: skip
+_COT = ("_cot", "_reasoning", "_thinking", "_rationale", "_scratchpad")
+TAUGHT = ("supervised", "is_supervised", "trained", "is_trained", "train_on_turn", "train_on", "is_train", "no_train",
+          "skip", "skip_loss", "skip_training", "do_train", "should_train", "learnable", "include_loss")  # fmt: skip
 HELPFUL = ("helpful", "is_helpful", "useful", "is_useful", "sentiment", "outcome", "result", "reaction")
-BLAMES = (
-    "bad",
-    "is_bad",
-    "undesirable",
-    "is_undesirable",
-    "undesired",
-    "rejected",
-    "is_rejected",
-    "flagged",
-    "is_flagged",
-    "disliked",
-    "is_disliked",
-    "incorrect",
-    "is_incorrect",
-    "wrong",
-    "is_wrong",
-)  # yes: a bad answer
+BLAMES = ("bad", "is_bad", "undesirable", "is_undesirable", "undesired", "rejected", "is_rejected", "flagged", "is_flagged",
+          "disliked", "is_disliked", "incorrect", "is_incorrect", "wrong", "is_wrong")  # yes: a bad answer  # fmt: skip
 KINDS = re.compile(r"(?:is|has)_(?:classification|input|context|code|math|multi_?turn|question|tool_?calls?|system)")
 SPLITS = ("split", "subset", "set", "fold", "partition", "phase", "usage")
 REJECTED = ("rejected", "rejected_response", "rejected_answer", "rejected_messages", "dispreferred")
@@ -213,7 +202,7 @@ class Seen:
         kinds = {value.casefold().replace(" ", "_") for value in self.values} if few else set()
         if not self.there:
             return "is empty", False
-        if self.all(self.media) or (name in IMAGES and not self.all(self.numbers)):
+        if self.all(self.media) or (is_key(name) and not self.all(self.numbers)):
             what = "sounds" if "audio" in name or "sound" in name else "videos" if "video" in name else "images"
             return f"holds {what} or their paths: the words are learned without them", True
         if self.all(self.turns):
@@ -222,6 +211,8 @@ class Seen:
             return "holds earlier turns", True
         if name in PARENTS:
             return "names the row that comes before", True
+        if self.within and name in TAUGHT:
+            return "may say which turns are to be learned: here 'train': false or 'weight': 0 says it", True
         if self.all(self.flags):
             return self._flag(kinds, name)
         judging = any(kinds and kinds <= pair for pair, _ in JUDGEMENTS) or kinds in ({"0", "1"}, {"0.0", "1.0"})
@@ -241,8 +232,10 @@ class Seen:
         if self.all(self.numbers) and (name in SCORED or name.endswith(("_score", "_rating", "_reward"))):
             if self.least < self.most:
                 return f"holds {self._numbers()}, which may say how good the answers are", True
-        if name in REASONING and self.all(self.texts):
+        if (name in REASONING or name.endswith(_COT)) and self.all(self.texts + self.lists + self.objects):
             return "holds reasoning, which is not learned", True
+        if name in CALLS and not self.all(self.numbers):
+            return "holds calls of tools, which are not learned", True
         if name in SYSTEMS:
             return "holds system prompts", True
         if name in TOOLS:
@@ -359,16 +352,24 @@ class Looking:
         if Wording.of(config.data).text is None and all(self.names):
             talks = (layout.roles.get(role) for role in ("messages", "prompt", "chosen"))
             self.talks = [column for column in talks if column in source.columns]
+        history = layout.roles.get("history", "")
+        self.history = history if Wording.of(config.data).text is None and history in source.columns else ""
 
     def add(self, number: int, row: dict[str, Any]) -> None:
         """Look at the next row."""
         for column in self.columns:
             column.add(number, row.get(column.name), row)
         for talk in self.talks:
-            for key, value in unused_keys(row.get(talk), *self.names).items():
-                if (talk, key) not in self.keys:
-                    self.keys[talk, key] = Seen(key, within=talk)
-                self.keys[talk, key].add(number, value, row)
+            self._keys(number, talk, unused_keys(row.get(talk), *self.names), row)
+        if self.history:
+            self._keys(number, self.history, unused_of_history(row.get(self.history)), row)
+
+    def _keys(self, number: int, talk: str, keys: dict[str, Any], row: dict[str, Any]) -> None:
+        """Look at what nobody reads in the turns of the next row."""
+        for key, value in keys.items():
+            if (talk, key) not in self.keys:
+                self.keys[talk, key] = Seen(key, within=talk)
+            self.keys[talk, key].add(number, value, row)
 
     @property
     def all(self) -> list[Seen]:

@@ -87,3 +87,41 @@ def test_trees_with_the_replies_inside(tmp_path):
     source, said = talks(write_jsonl(tmp_path / "trees.jsonl", rows))
     assert said == ["hi ho! more ok!", "hi hey!"] * 2
     assert source.columns == ["messages", "message_tree_id"]
+
+
+@pytest.mark.parametrize(("column", "values"), [
+    ("kto_tag", [True, False, True]), ("weight", [1, 0, 1]), ("train", [True, False, None]),
+    ("label", ["good", "bad", "good"]),
+])  # fmt: skip
+def test_each_answer_keeps_its_own_mark(tmp_path, column, values):
+    rows = [{"id": i, "parent_id": i - 1 if i else None, "instruction": f"q{i}", "output": f"a{i}", column: value}
+            for i, value in enumerate(values)]  # fmt: skip
+    source, said = talks(write_jsonl(tmp_path / "rows.jsonl", rows))
+    assert said == ["q0 a0! q1 a1 q2 a2!"] and source.columns == ["messages"]
+
+
+def test_each_message_keeps_its_calls_and_its_reasoning(tmp_path):
+    call = {"name": "f", "arguments": {"a": 1}}
+    said = [("user", "hi", None, None), ("assistant", None, [call], "since"), ("tool", "r", None, None),
+            ("assistant", "ho", None, None)]  # fmt: skip
+    rows = [{"id": i, "parent_id": i - 1 if i else None, "role": role, "content": words, "tool_calls": calls,
+             "thinking": why} for i, (role, words, calls, why) in enumerate(said)]  # fmt: skip
+    source, _ = talks(write_jsonl(tmp_path / "rows.jsonl", rows))
+    turn = to_messages(source.rows[0], source.layout)[1]
+    assert turn["tool_calls"][0]["function"] == call and turn["reasoning_content"] == "since"
+
+
+def test_replies_of_a_tree_that_are_deleted_or_rejected_are_not_learned(tmp_path):
+    replies = [
+        {"role": "assistant", "text": text, "replies": [], **more}
+        for text, more in (
+            ("a", {}),
+            ("b", {"deleted": True}),
+            ("c", {"review_result": False}),
+            ("d", {"rank": 3, "deleted": False}),
+        )
+    ]
+    tree = {"prompt": {"role": "prompter", "text": "hi", "replies": replies}}
+    source, said = talks(write_jsonl(tmp_path / "rows.jsonl", [tree]))
+    assert said == ["hi a!", "hi b", "hi c", "hi d!"]
+    assert source.rows[3]["messages"][1]["rank"] == 3  # and so it is named as not used

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.data.formats import LAYOUTS, ROLES_OF, to_messages, unanswered
+from core.data.formats import LAYOUTS, ROLES_OF, Layout, to_messages, unanswered
 from core.data.formats import tools as tools_of_row
 from core.data.recognise import recognise
 from core.errors import InputError
@@ -25,7 +25,7 @@ def said(row, layout=None):
     ("row", "name", "want"),
     [
         (SHAREGPT, "sharegpt", ["s", "u", "a"]),
-        (SHAREGPT | {"system": "S"}, "sharegpt", ["s", "u", "a"]),
+        (SHAREGPT | {"system": "S"}, "sharegpt", ["S\n\ns", "u", "a"]),
         ({"conversations": SHAREGPT["conversations"][1:], "system": "S"}, "sharegpt", ["S", "u", "a"]),
         (MESSAGES, "messages", ["u", "a"]),
         (MESSAGES | {"System Prompt": " "}, "messages", ["u", "a"]),
@@ -105,3 +105,15 @@ def test_every_layout_says_what_its_roles_are():
     for roles in ROLES_OF.values():
         assert len({role.name for role in roles}) == len(roles)
         assert all(role.label and role.label[0].isupper() for role in roles)
+
+
+@pytest.mark.parametrize(("column", "turn", "words"), [
+    ("Be brief.", "Be kind.", "Be brief.\n\nBe kind."), ("Be kind.", "Be kind.", "Be kind."),
+    ("Be kind.", "Be kind. Be brief.", "Be kind. Be brief."), ("Be kind.", "", "Be kind."),
+    ("", "Be kind.", "Be kind."),
+])  # fmt: skip
+def test_a_system_prompt_beside_a_system_turn(column, turn, words):
+    layout = Layout("messages", {"messages": "messages", "system": "system"}, "")
+    turns = [{"role": role, "content": said} for role, said in (("system", turn), ("user", "hi"), ("assistant", "ho"))]
+    made = to_messages({"messages": turns, "system": column}, layout)
+    assert [m["role"] for m in made] == ["system", "user", "assistant"] and made[0]["content"] == words

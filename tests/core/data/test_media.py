@@ -44,3 +44,13 @@ def test_rows_of_every_layout(row):
     if "prompt" in row:
         with pytest.raises(InputError, match="the column 'images'"):
             render(row | {"images": ["x.png"]}, layout, "{prompt}\n{completion}", tok())
+
+
+@pytest.mark.parametrize(
+    "column", ["frames", "image_0", "media", "screenshot", "image_list", "Images", "img_2", "photo"]
+)
+def test_a_marker_beside_a_column_of_any_such_name(column):
+    with pytest.raises(InputError, match="only text can be trained on"):
+        refuse({"text": "<image> What is it?", column: "x.png"})
+    refuse({"text": "What is it?", column: "x.png"})
+    refuse({"text": "The tag <image>", f"{column}_caption": "x"})

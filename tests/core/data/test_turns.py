@@ -316,3 +316,80 @@ def test_dialogues_in_one_text():
         ("user", "Hi\n\nthere"), ("assistant", "Human: is a word"), ("user", "x"), ("assistant", ""),
     ]  # fmt: skip
     assert dialogue("A text about Human: rights") is None
+
+
+@pytest.mark.parametrize(("held", "read", "unread"), [
+    ({"reasoning": [{"type": "text", "text": "why"}]}, "why", []),
+    ({"thinking": ["why", None, {"text": "so"}]}, "why\nso", []),
+    ({"reasoning": {"content": "why"}}, "why", []),
+    ({"reasoning": {"text": "why"}, "thinking": "why"}, "why", []),
+    ({"reasoning_details": [{"type": "reasoning.text", "text": "why"}, {"type": "reasoning.encrypted", "data": "x"}]},
+     "why", ["reasoning_details.data"]),
+    ({"reasoning_content": "why", "thinking": "else"}, "why", ["thinking"]),
+    ({"reasoning": [{"step": 1, "said": "why"}]}, None, ["reasoning"]),
+    ({"thought": 7}, None, ["thought"]),
+    ({"thinking": "one", "content": [{"type": "thinking", "thinking": "two"}, {"type": "text", "text": "ho"}]},
+     "one\ntwo", []),
+])  # fmt: skip
+def test_reasoning_under_a_key_is_read_or_named(held, read, unread):
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho", **held}]
+    assert talk(turns)[1].get("reasoning_content") == read
+    assert list(unused_keys(turns, "role", "content")) == unread
+
+
+F, G = {"name": "f", "arguments": {"a": 1}}, {"name": "g", "arguments": {}}
+
+
+@pytest.mark.parametrize("held", [
+    {"tool_calls": [F], "function_call": {"name": "f", "arguments": '{"a": 1}'}},
+    {"toolCalls": [F]}, {"functionCall": F}, {"tool_call": json.dumps(F)},
+    {"tool_calls": [{"name": "f", "arguments": {}, "parameters": {"a": 1}}]},
+    {"tool_calls": [{"type": "function", "function": {"name": "f"}, "arguments": {"a": 1}}]},
+])  # fmt: skip
+def test_calls_in_any_place_are_read(held):
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "", **held}]
+    assert [call["function"] for call in talk(turns)[1]["tool_calls"]] == [F]
+    assert unused_keys(turns, "role", "content") == {}
+
+
+@pytest.mark.parametrize(("held", "words"), [
+    ({"tool_calls": [F], "function_call": G}, "calls of tools in two places"),
+    ({"tool_calls": [F], "content": [{"type": "tool_use", "name": "g", "input": {"z": 1}}]}, "in two places"),
+    ({"tool_calls": [{"name": "f", "arguments": {"a": 1}, "parameters": {"a": 2}}]}, "two sets of arguments"),
+    ({"content": [{"type": "text", "text": "a", "value": "b"}]}, "two texts that differ"),
+])  # fmt: skip
+def test_what_is_said_twice_and_differs_is_refused(held, words):
+    with pytest.raises(InputError, match=words):
+        talk([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "", **held}])
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    ({"text": "ho"}, "ho"), ({"content": "ho"}, "ho"), ({"content_type": "text", "parts": ["ho", "hey"]}, "ho\nhey"),
+    ({"parts": [{"text": "ho"}]}, "ho"), ({"text": 3}, '{"text": 3}'), ({}, "{}"),
+    ({"text": "ho", "city": "Rome"}, '{"text": "ho", "city": "Rome"}'),
+])  # fmt: skip
+def test_a_content_that_is_an_object(content, words):
+    assert talk([{"role": "user", "content": "hi"}, {"role": "assistant", "content": content}])[1]["content"] == words
+
+
+def test_tools_that_gemini_declares():
+    find = {"name": "find", "parameters": {"type": "OBJECT", "properties": {"what": {"type": "STRING"}}}}
+    made = tools_of([{"functionDeclarations": [find, {"name": "add"}]}], "tools")
+    assert [tool["function"]["name"] for tool in made] == ["find", "add"]
+    assert made[0]["function"]["parameters"] == {"type": "object", "properties": {"what": {"type": "string"}}}
+
+
+@pytest.mark.parametrize("tool", [
+    {"description": "finds"}, {"googleSearch": {}}, {"type": "function", "function": {"parameters": {}}}, {"name": " "},
+])  # fmt: skip
+def test_a_tool_without_a_name(tool):
+    with pytest.raises(InputError, match="'tools' holds a tool without a name"):
+        tools_of([{"name": "find"}, tool], "tools")
+
+
+def test_a_turn_of_gemini_without_a_role_is_the_users():
+    turns = [{"parts": [{"text": "hi"}]}, {"role": "model", "parts": [{"text": "ho"}]}]
+    assert [m["role"] for m in talk(turns, content="parts")] == ["user", "assistant"]
+    assert before_answer(turns, "contents", "role", "parts") == turns[:1]
+    with pytest.raises(InputError, match="turn 1 has no 'role'"):
+        talk([{"content": "hi"}, {"role": "assistant", "content": "ho"}])

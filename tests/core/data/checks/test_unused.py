@@ -5,6 +5,7 @@ import pytest
 from core.config import build
 from core.data.checks.unused import glance, used
 from core.data.dataset import open_examples
+from core.data.formats import to_messages
 from core.data.report import findings
 from tests.factory import write_jsonl
 
@@ -57,6 +58,8 @@ TELLING = [
     ("loss_weight", [0, 1, 1, 1], "holds numbers from 0 to 1, which may say how much a row counts"),
     ("split", ["train", "test", "train", "train"], "says which rows are for test and train"),
     ("reasoning", ["since so and so"] * 4, "holds reasoning, which is not learned"),
+    ("Complex_CoT", ["since so and so"] * 4, "holds reasoning, which is not learned"),
+    ("reasoning_details", [[{"text": "since"}]] * 4, "holds reasoning, which is not learned"),
     ("tools", ["[]", "[]", "[{}]", ""], "holds tools that may be called"),
     ("passage", ["a long text that tells of something " * 3] * 4, "holds texts that the questions may be about"),
 ]
@@ -134,3 +137,27 @@ def test_earlier_turns_are_named_where_a_text_template_leaves_them_out(tmp_path)
     assert unused(tmp_path, rows) == []
     [finding] = unused(tmp_path, rows, template="{instruction}\n{output}")
     assert finding.message == "'history' is not used: it holds earlier turns."
+
+
+@pytest.mark.parametrize("turn", [
+    {"question": "a", "answer": "b", "train": False, "cot": "why"}, {"user": "a", "bot": "b", "weight": 0, "cot": "y"},
+    {"role": "assistant", "content": "b", "mask": True, "cot": "why"},
+])  # fmt: skip
+def test_marks_in_earlier_turns_are_kept_and_their_other_keys_named(tmp_path, turn):
+    rows = [{"instruction": f"ask {i}", "output": f"say {i}", "history": [turn]} for i in range(4)]
+    source, _ = opened(tmp_path, rows)
+    assert [m.get("weight", 1) for m in to_messages(source.rows[0], source.layout) if m["role"] == "assistant"] == [
+        0,
+        1,
+    ]
+    [found] = unused(tmp_path, rows)
+    assert found.message.startswith("'cot' in the turns of 'history' is not used: it holds reasoning")
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("supervised", False), ("is_trained", 0), ("no_train", True), ("train_on_turn", "no"), ("skip", True),
+])  # fmt: skip
+def test_marks_by_other_names_are_warned_of(tmp_path, key, value):
+    [found] = unused(tmp_path, [{"messages": [TALK[0], TALK[1] | {key: value}]}] * 4)
+    assert found.severity == "warning"
+    assert found.message.startswith(f"{key!r} in the turns of 'messages' is not used: it may say which turns")
