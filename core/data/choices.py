@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from core.data.turns import as_text
@@ -56,14 +56,42 @@ TOLD = {
 }  # fmt: skip
 
 
-def told_by(found: Sequence[tuple[list[tuple[str, str]], Any]]) -> str | None:
-    """How a column says which choice is right, a key of TOLD: in the same way in nearly all rows. None: it does not."""
+UNSURE = "is a guess"  # in the note on choices that another reading of the key fits as well
+
+
+def told_by(found: Sequence[tuple[list[tuple[str, str]], Any]], numbers: bool = False) -> str | None:
+    """How a column says which choice is right, a key of TOLD: in the same way in nearly all rows. None: it does not.
+
+    Args:
+        numbers: whether the choices are numbers themselves, as which a number is the right one rather than its place.
+    """
     found = [(offer, value) for offer, value in found if offer]
-    counts = all(isinstance(value, int) and not isinstance(value, bool) for _, value in found)
+    counts = not numbers and all(isinstance(value, int) and not isinstance(value, bool) for _, value in found)
     ways = ("mark", "0", "1", "text") if counts else ("mark", "text", "0", "1")
     fits = {by: sum(right_mark(*one, by) is not None for one in found) for by in ways}
     best = max(ways, key=lambda by: fits[by])  # the first of equals
     return best if found and fits[best] >= CERTAIN * len(found) else None
+
+
+def counted(by: str, values: Iterable[Any], most: int) -> tuple[str, bool]:
+    """(whether numbers count the choices from "0" or from "1", whether that is sure): a 0 says it, or the number of the
+    last of `most` choices; it stays `by` where neither stands among the values, or both do."""
+    there = {at for value in values if (at := _number(as_text(value))) is not None}
+    if (0 in there) == (most in there):
+        return by, 0 in there
+    return ("0" if 0 in there else "1"), True
+
+
+def rivals(found: Sequence[tuple[list[tuple[str, str]], Any]], by: str) -> list[str]:
+    """The other ways (keys of TOLD) that fit all rows as well, but to which other choices are the right ones."""
+    said = [right_mark(*one, by) for one in found if one[0]]
+    others = {way: [right_mark(*one, way) for one in found if one[0]] for way in TOLD if way != by}
+    return [way for way, marks in others.items() if None not in marks and marks != said]
+
+
+def _number(said: str) -> int | None:
+    bare = said.strip("().: ")
+    return int(float(bare)) if re.fullmatch(r"\d{1,3}(\.0)?", bare) else None
 
 
 def right_mark(offer: Sequence[tuple[str, str]], value: Any, by: str) -> str | None:
@@ -74,5 +102,6 @@ def right_mark(offer: Sequence[tuple[str, str]], value: Any, by: str) -> str | N
     bare = said.strip("().: ")
     if by == "mark":
         return next((mark for mark, _ in offer if bare.casefold() == mark.casefold()), None)
-    at = int(float(bare)) - int(by) if re.fullmatch(r"\d{1,3}(\.0)?", bare) else -1
+    number = _number(bare)
+    at = number - int(by) if number is not None else -1
     return offer[at][0] if 0 <= at < len(offer) else None

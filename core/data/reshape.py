@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.data.choices import LETTERS, TOLD, marked, options, right_mark, told_by
+from core.data.choices import LETTERS, TOLD, UNSURE, counted, marked, options, right_mark, rivals, told_by
 from core.data.column_names import (
     ASKED_ABOUT,
     LANGUAGES,
@@ -74,7 +74,8 @@ def reshape(table: Table, sample: Sequence[Row]) -> Table:
         sample: some of its rows.
     """
     look = Look(table.columns, list(sample))
-    for find in (_choices, _answers, _translation, _talk, _pairs):
+    choices = functools.partial(_choices, table=table)
+    for find in (choices, _answers, _translation, _talk, _pairs):
         if (shape := find(look)) is not None:
             return _with(table, shape)
     return table
@@ -115,7 +116,7 @@ def _most(values: Sequence[Any], is_one: Callable[[Any], Any]) -> bool:
 # Multiple choice
 
 
-def _choices(look: Look) -> Shape | None:
+def _choices(look: Look, table: Table) -> Shape | None:
     """The question with its choices, and the label of the right one."""
     column = next(
         (look.names[n] for n in CHOICES if n in look.names and _most(_of(look, look.names[n]), options)), None
@@ -131,7 +132,12 @@ def _choices(look: Look) -> Shape | None:
         if asked is None or key is None or key == asked:
             continue
         found = [(read(row), row.get(key)) for row in look.rows if row.get(key) not in (None, "", -1, "-1")]
-        by = told_by(found[:LOOKED_AT])
+        by = told_by(found[:LOOKED_AT], bool(column) and _most(_of(look, column), _numbers))
+        others = rivals(found, by) if by not in (None, "mark") else []
+        if by in ("0", "1"):  # rows may be sorted, so each value counts
+            values = [row[key] for row in Rows(table.data.select([key]), table.json & {key})]
+            by, sure = counted(by, values, max(len(offer) for offer, _ in found))
+            others = [way for way in others if way not in ("0", "1") or not sure]
         if by is None or (all(len(c) == 1 for c in columns) and by not in ("mark", "text")):
             continue  # a, b and c beside a label may be anything
         made = (_free(WITH_CHOICES, look.columns), _free(RIGHT_CHOICE, look.columns))
@@ -141,6 +147,8 @@ def _choices(look: Look) -> Shape | None:
             f"{made[0]!r} is {asked!r} with the choices of {what} below it, and {made[1]!r} the mark of the right one, "
             f"by {key!r}, which {TOLD[by]}."
         )
+        if others:
+            note += f" That {UNSURE}: it fits all rows as well that {key!r} {' or '.join(TOLD[way] for way in others)}."
         return Shape(made, (asked, key, *columns), make, note)
     return None
 
@@ -150,6 +158,11 @@ LOOKED_AT = 50  # rows by which a key of right choices is told
 
 def _worded(look: Look, column: str) -> bool:
     return _most(_of(look, column), lambda value: isinstance(value, str))
+
+
+def _numbers(value: Any) -> bool:
+    value = parsed(value)
+    return isinstance(value, list) and all(isinstance(item, int | float) for item in value)
 
 
 def _of(look: Look, column: str) -> list[Any]:
