@@ -164,12 +164,17 @@ def _preference(look: Look) -> Layout | None:
         roles |= keys
     elif any(dialogue(as_text(r.get(found[0]))) for r in look.rows[:8]):
         roles.pop("prompt", None)
-    return Layout(
+    if "prompt" in roles and "content" not in roles:
+        rest, prompt = Look(look.columns, look.rows, roles.values()), folded(roles["prompt"])
+        roles |= _beside(rest, input=("input", "context")) if prompt == "instruction" else {}
+        roles |= _beside(rest, context=ASKED_ABOUT) if prompt in ("question", "query") else {}
+    layout = Layout(
         "preference",
         roles,
         f"{found[0]!r} is preferred to {found[1]!r}: the chosen answers are trained on, "
         "the rejected ones are not used" + (f"; {roles['prompt']!r} is what they answer." if asked else "."),
     )
+    return _remembering(look, layout) if "prompt" in roles else layout
 
 
 def _answers_itself(look: Look, column: str) -> bool:
