@@ -28,7 +28,9 @@ WORDS = ("value", "content", "text", "message", "utterance", "parts")
 SYSTEMS = ("system", "system_prompt", "system_message", "systeminstruction", "system_instruction")
 HISTORY = (
     "history", "chat_history", "dialogue_history", "dialog_history", "conversation_history", "previous_turns",
-    "past_turns", "earlier_turns",
+    "past_turns", "earlier_turns", "previous_messages", "past_messages", "earlier_messages", "prior_messages",
+    "message_history", "messages_history", "history_messages", "prior_turns", "past_conversation",
+    "previous_conversation", "context_messages", "conversations_history",
 )  # fmt: skip
 # Columns that may say whether an answer is a good one: those of which 0 and 1 say it, and those of which words do.
 GOOD = (

@@ -102,9 +102,9 @@ class Look:
                 return column
         return None
 
-    def history(self) -> str | None:
+    def history(self, names: Iterable[str] = HISTORY) -> str | None:
         """The column of earlier turns."""
-        column = self.named(HISTORY)
+        column = self.named(names)
         if column is None:
             return None
         read = unread = 0
@@ -185,7 +185,7 @@ def _answers_itself(look: Look, column: str) -> bool:
 
 
 def _talk(look: Look) -> Layout | None:
-    asked = look.both((("instruction", "output"), *PAIRS))
+    asked = look.both(_TEXT_PAIRS)
     for column in sorted(look.columns, key=lambda c: (c.rstrip("_") != WHOLE, folded(c) not in TALKS)):
         if asked and folded(column) in HISTORY:
             continue  # what comes before the question
@@ -193,6 +193,8 @@ def _talk(look: Look) -> Layout | None:
             continue  # turns that nobody answers, beside a question and its answer
         turns = look.turns(column)
         keys = keys_of(turns)
+        if asked and keys and folded(column) in TALKS and _apart(look, column, asked):
+            continue  # a question and its answer that do not stand in the turns beside: these come before
         if not keys or not (folded(column) in TALKS or any(role_of(t.get(keys["role"])) for t in turns)):
             continue
         more = _beside(look, system=SYSTEMS, tools=TOOLS)
@@ -201,6 +203,27 @@ def _talk(look: Look) -> Layout | None:
         roles = {"messages": column, **keys, **more}
         return _judged(look, Layout(_spelling(keys), roles, f"{evidence}."))
     return None
+
+
+_TEXT_PAIRS = (("instruction", "output"), *PAIRS)
+
+
+def _apart(look: Look, column: str, asked: tuple[str, str]) -> bool:
+    """Whether the turns of a column have neither the question nor the answer that two columns of texts hold."""
+    there = apart = 0
+    for row in look.rows:
+        pair = [_squeezed(text) for name in asked if isinstance(text := row.get(name), str) and text.strip()]
+        if len(pair) == 2 and (turns := _as_turns(row.get(column))):
+            words = _squeezed(turns)
+            there, apart = there + 1, apart + (not any(text in words for text in pair))
+    return 2 * apart > there and look.answered(column)
+
+
+def _squeezed(value: Any) -> str:
+    """All texts in a value without their spaces and capitals, to find one in others."""
+    if isinstance(value, dict | list):
+        return "\n".join(map(_squeezed, value.values() if isinstance(value, dict) else value))
+    return "".join(as_text(value).split()).casefold()
 
 
 def _judged(look: Look, layout: Layout) -> Layout:
@@ -215,7 +238,9 @@ def _judged(look: Look, layout: Layout) -> Layout:
 
 def _remembering(look: Look, layout: Layout) -> Layout:
     """The layout with the column of earlier turns, where there is one."""
-    if (column := look.history()) is None or column in layout.roles.values():
+    pair = look.both(_TEXT_PAIRS)
+    talks = [n for n in TALKS if pair and n in look.names and _apart(look, look.names[n], pair)]
+    if (column := look.history() or look.history(talks)) is None or column in layout.roles.values():
         return layout
     evidence = f"{layout.evidence} {column!r} holds earlier turns, which come before the question."
     return Layout(layout.name, {**layout.roles, "history": column}, evidence)
