@@ -10,7 +10,7 @@ from core.data.turns import as_text
 from core.data.values import parsed
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-CERTAIN = 0.9  # of the rows a key must fit
+CERTAIN = 0.8  # of the rows a key must fit
 _MARKED = re.compile(r"\(?[A-Ja-j1-9][).:]\s*")
 
 
@@ -29,6 +29,9 @@ def options(value: Any) -> list[tuple[str, str]]:
         if len(value) > 1 and all(isinstance(v, str | int | float) and len(k) <= 2 for k, v in value.items()):
             return marked(list(value.values()), list(value))
         return []
+    if isinstance(value, str):  # a choice a line
+        value = [line.strip() for line in value.splitlines() if line.strip()]
+        value = value if all(map(_MARKED.match, value)) else []
     if not isinstance(value, list) or len(value) < 2:
         return []
     if all(isinstance(item, dict) for item in value):
@@ -39,6 +42,16 @@ def options(value: Any) -> list[tuple[str, str]]:
         marks = [next((item[k] for k in ("label", "key", "id", "letter", "para") if k in item), None) for item in value]
         return marked(texts, None if None in marks else marks) if None not in texts else []
     return marked(value, None) if all(isinstance(item, str | int | float) for item in value) else []
+
+
+def one_hot(value: Any) -> list[Any]:
+    """The choices in an object, and the letter of the one that a list of 0 and 1 marks; [] where it is none."""
+    value = parsed(value)
+    texts, marks = (value.get("choices"), value.get("labels")) if isinstance(value, dict) else (None, None)
+    if not isinstance(texts, list) or not isinstance(marks, list) or len(texts) != len(marks):
+        return []
+    right = [letter for letter, mark in zip(LETTERS, marks, strict=False) if mark == 1]
+    return [texts, right[0]] if len(right) == 1 and all(mark in (0, 1) for mark in marks) else []
 
 
 def marked(texts: Sequence[Any], marks: Sequence[Any] | None) -> list[tuple[str, str]]:
@@ -98,7 +111,11 @@ def right_mark(offer: Sequence[tuple[str, str]], value: Any, by: str) -> str | N
     """The mark of the choice that a value says is right; None where it is none of them."""
     said = "" if isinstance(value, bool) else as_text(value).strip()
     if by == "text":
-        return next((mark for mark, text in offer if said and said == text), None)
+        bare = _MARKED.sub("", said, count=1)
+        exact = next((mark for mark, text in offer if said and said == text), None)
+        return exact or next(
+            (mark for mark, text in offer if bare and bare == text and said.lstrip("(")[:1] == mark), None
+        )
     bare = said.strip("().: ")
     if by == "mark":
         return next((mark for mark, _ in offer if bare.casefold() == mark.casefold()), None)

@@ -295,7 +295,7 @@ def _choice(look: Look) -> Layout | None:
         return None
     roles = {"prompt": found[0], "completion": found[1]}
     rest = Look([c for c in look.columns if c not in found], look.rows)
-    if about := rest.named((*ASKED_ABOUT, "support", "fact1")):
+    if about := rest.named((*ASKED_ABOUT, "support", "fact1", "premise")):
         roles["context"] = about
     evidence = "Rows of multiple choice: the choices stand below the question, and the right one's mark is the answer"
     return Layout("prompt_completion", roles, evidence + (f"; {about!r} is what is asked about." if about else "."))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.data.choices import LETTERS, TOLD, UNSURE, counted, marked, options, right_mark, rivals, told_by
+from core.data.choices import LETTERS, TOLD, UNSURE, counted, marked, one_hot, options, right_mark, rivals, told_by
 from core.data.column_names import (
     ASKED_ABOUT,
     LANGUAGES,
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 QUESTIONS = ("question", "question_stem", "stem", "query", "prompt", "problem", "goal", "ctx", "sentence", "premise",
              "startphrase", "instruction", "input", "context", "text")  # fmt: skip
 CHOICES = ("choices", "options", "endings", "candidates", "alternatives", "answer_choices", "answer_options",
-           "candidate_answers", "possible_answers", "mc_options")  # fmt: skip
+           "candidate_answers", "possible_answers", "mc_options", "optionen", "auswahl")  # fmt: skip
 KEYS = ("answerkey", "answer_key", "answer_idx", "answer_index", "answer_id", "answer_letter", "correct_answer_index",
         "correct_answer_idx", "correct_answer_key", "correct_index", "correct_idx", "correct_option", "correct_choice",
         "right_answer", "correct_answer", "correct", "gold", "gold_index", "gold_label", "cop", "label", "answer",
@@ -43,7 +43,7 @@ KEYS = ("answerkey", "answer_key", "answer_idx", "answer_index", "answer_id", "a
 ANSWERS = ("answers", "answer", "gold_answers", "answers_spans", "answer_spans")
 INSIDE = ("text", "answer", "value", "answer_text", "spans", "span", "texts", "input_text")  # of an object of answers
 TRANSLATIONS = ("translation", "translations", "sentence_pair")
-_NUMBERED = re.compile(r"(?:option|choice|ending|answer|sol|op|choice_text|option_text|alternative)_?([0-9]|[a-j])")
+_NUMBERED = re.compile(r"(?:option|choice|ending|answer|sol|op|opt|choice_text|option_text|alternative)_?([0-9]|[a-j])")
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,10 @@ def reshape(table: Table, sample: Sequence[Row]) -> Table:
         sample: some of its rows.
     """
     look = Look(table.columns, list(sample))
+    if (shape := _opened(look)) is not None:
+        table = _with(table, shape)
+        inner = [dict(zip(shape.made, shape.make(row) or [None] * len(shape.made), strict=True)) for row in sample]
+        look = Look(table.columns, [row | more for row, more in zip(sample, inner, strict=True)])
     choices = functools.partial(_choices, table=table)
     for find in (choices, _answers, _translation, _talk, _pairs):
         if (shape := find(look)) is not None:
@@ -114,6 +118,33 @@ def _most(values: Sequence[Any], is_one: Callable[[Any], Any]) -> bool:
 
 
 # Multiple choice
+
+
+def _opened(look: Look) -> Shape | None:
+    """A question and its choices that stand in one object, as ARC's, and choices of which a list of 0 and 1 says which
+    is right, as TruthfulQA's."""
+    for column in look.columns:
+        for get, names in ((_stem, ("question_stem", "choices")), (one_hot, ("choices", "answerKey"))):
+            if _most(_of(look, column), get) and (get is one_hot or folded(column) in QUESTIONS):
+                others = [c for c in look.columns if get is one_hot or c != column]
+                made = tuple(_free(name, others) for name in names)
+                make = functools.partial(_inner, column=column, get=get)
+                note = f"{column!r} holds {listed([repr(name) for name in made])}."
+                return Shape(made, (column,), make, note, replaces=get is _stem)
+    return None
+
+
+def _inner(row: Row, column: str, get: Callable[[Any], list[Any]]) -> list[Any]:
+    return get(row.get(column))
+
+
+def _stem(value: Any) -> list[Any]:
+    value = parsed(value)
+    if not isinstance(value, dict):
+        return []
+    asked = next((value[k] for k in QUESTIONS if isinstance(value.get(k), str)), None)
+    offer = next((value[k] for k in CHOICES if options(value.get(k))), None)
+    return [asked, offer] if asked is not None and offer is not None else []
 
 
 def _choices(look: Look, table: Table) -> Shape | None:
@@ -171,9 +202,10 @@ def _of(look: Look, column: str) -> list[Any]:
 
 def _numbered(look: Look) -> list[str]:
     """Columns that hold a choice each: A, B, C and D; option_a, option_b; ending0, ending1."""
-    letters = [c for c in LETTERS[:10] if c in look.columns]
-    if len(letters) > 2 and letters == list(LETTERS[: len(letters)]):
-        return letters
+    for names in (LETTERS[:10], LETTERS[:10].lower()):
+        letters = [c for c in names if c in look.columns]
+        if len(letters) > 1 and letters == list(names[: len(letters)]):
+            return letters
     found: dict[str, list[str]] = {}
     for column in look.columns:
         if match := _NUMBERED.fullmatch(folded(column)):

@@ -206,7 +206,7 @@ class Seen:
         if name in JUDGED and judging and len(kinds) > 1:
             good, bad = self._two()
             return f"is {good} or {bad}, which may mark good and bad answers: {self.bad:,} are {bad}", True
-        if name in CHOICES and (self.lists or self.objects or self.python):
+        if name in CHOICES and (self.lists or self.objects or self.python or self.texts):
             return "holds answers to choose from, which the model does not see", True
         if name in SPLITS and kinds and kinds & {"train", "test", "validation", "valid", "val", "dev"}:
             return f"says which rows are for {listed(sorted(kinds))}; here rows are parted by data.validation", True

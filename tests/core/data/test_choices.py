@@ -20,6 +20,7 @@ SAND, WATER = ("A", "sand"), ("B", "water")
         ([3, 4], [("A", "3"), ("B", "4")]),
         (["sand"], []),
         ([["sand"], ["water"]], []),
+        ("A) sand\nB) water", [SAND, WATER]),
         ("sand or water", []),
         (None, []),
     ],
@@ -33,6 +34,7 @@ def test_choices_in_a_value(value, want):
     [
         (["B", "(a)"], "mark", ["B", "A"]),
         (["water", "sand"], "text", ["B", "A"]),
+        (["B) water", "(A) sand"], "text", ["B", "A"]),
         ([1, 0], "0", ["B", "A"]),
         (["2", "1.0"], "1", ["B", "A"]),
         (["wet", "dry"], None, []),

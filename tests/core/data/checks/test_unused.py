@@ -33,6 +33,7 @@ TELLING = [
     ("talk", ['[{"from": "human", "value": "x"}]'] * 4, "holds turns of a conversation"),
     ("history", ["User: a\nBot: b"] * 4, "holds earlier turns"),
     ("parent_id", [1, 2, 3, 9], "names the row that comes before"),
+    ("options", ["a or b", "c or d"] * 2, "holds answers to choose from, which the model does not see"),
     ("choices", [["a", "b"]] * 4, "holds answers to choose from, which the model does not see"),
     ("image", [f"photos/{i}.jpg" for i in range(4)], "holds images or their paths"),
     ("shot", ["data:image/png;base64,aaaa"] * 4, "holds images or their paths"),
