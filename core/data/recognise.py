@@ -247,14 +247,14 @@ def _remembering(look: Look, layout: Layout) -> Layout:
 
 
 def _spelling(keys: Roles) -> str:
-    return "sharegpt" if "from" in keys.values() or "value" in keys.values() else "messages"
+    return "sharegpt" if {"from", "value"} & set(map(folded, keys.values())) else "messages"
 
 
 def keys_of(turns: list[dict[str, Any]]) -> Roles | None:
     """Which keys of turns say who speaks, and what."""
-    known = dict.fromkeys(k for turn in turns for k in turn)
-    speaker = next((k for k in SPEAKERS if k in known), None)
-    words = next((k for k in WORDS if k in known), None)
+    known = {folded(k): k for turn in reversed(turns) for k in reversed(turn)}
+    speaker = next((known[k] for k in SPEAKERS if k in known), None)
+    words = next((known[k] for k in WORDS if k in known), None)
     return {"role": speaker, "content": words} if speaker and words else None
 
 

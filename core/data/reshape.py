@@ -163,7 +163,7 @@ def _choices(look: Look, table: Table) -> Shape | None:
         if asked is None or key is None or key == asked:
             continue
         found = [(read(row), row.get(key)) for row in look.rows if row.get(key) not in (None, "", -1, "-1")]
-        by = told_by(found[:LOOKED_AT], bool(column) and _most(_of(look, column), _numbers))
+        by = told_by(found[:LOOKED_AT], column is not None and _most(_of(look, column), _numbers))
         others = rivals(found, by) if by not in (None, "mark") else []
         if by in ("0", "1"):  # rows may be sorted, so each value counts
             values = [row[key] for row in Rows(table.data.select([key]), table.json & {key})]
@@ -252,9 +252,9 @@ def _answer_like(value: Any) -> bool:
     """Whether a value is an object of answers, or a list of them."""
     value = parsed(value)
     if isinstance(value, dict):
-        return any(key in value for key in INSIDE)
+        return any(folded(key) in INSIDE for key in value)
     return isinstance(value, list) and all(
-        isinstance(item, str) or (isinstance(item, dict) and any(k in item for k in INSIDE)) for item in value
+        isinstance(item, str) or (isinstance(item, dict) and any(folded(k) in INSIDE for k in item)) for item in value
     )
 
 
@@ -268,6 +268,7 @@ def first_text(value: Any) -> str | None:
     if isinstance(value, list):
         return next((text for item in value if (text := first_text(item)) is not None), None)
     if isinstance(value, dict):
+        value = {folded(key): inner for key, inner in value.items()}
         return next((text for key in INSIDE if key in value and (text := first_text(value[key])) is not None), None)
     text = as_text(value)
     return text if text.strip() else None

@@ -204,7 +204,7 @@ def unused_keys(value: Any, role: str, content: str) -> dict[str, Any]:
 
 def _unused(turn: dict[str, Any], role: str, content: str) -> Iterator[tuple[str, Any]]:
     speaker = role_of(turn.get(role))
-    known = {role, content, *MARKS}
+    known = {role, content, *(key for key in turn if key.casefold() in MARKS)}
     if speaker == "assistant":
         known |= {"tool_calls", "function_call"} | {k for k in KEYS if isinstance(turn.get(k), str | list)}
         yield from odd_marks(turn).items()

@@ -56,6 +56,11 @@ TALKS = {
         {"prompt": [turn(S, "be"), turn(U, "a"), turn(A, "b"), turn(U, "c")], "completion": [turn(A, "d")]},
         [(S, "be"), (U, "a"), (A, "b", 0), (U, "c"), (A, "d")],
     ),
+    "capitals in the turns": (
+        {"Messages": [{"Role": "User", "Content": "hi"}, {"Role": "Assistant", "Content": "ho", "Train": False},
+         {"Role": "User", "Content": "a"}, {"Role": "Assistant", "Content": "b", "Supervised": True}]},
+        [(U, "hi"), (A, "ho", 0), (U, "a"), (A, "b")],
+    ),
     "a text as the completion": ({"prompt": [turn(U, "hi")], "completion": "ho"}, [(U, "hi"), (A, "ho")]),
     "a text as the prompt": ({"prompt": "hi", "completion": [turn(A, "ho")]}, [(U, "hi"), (A, "ho")]),
     "one turn as the completion": ({"prompt": [turn(U, "hi")], "response": turn(A, "ho")}, [(U, "hi"), (A, "ho")]),
@@ -120,6 +125,9 @@ ASKED = {
     ),
     "answers as objects": (
         {"question": "What?", "answers": [{"text": "sea", "start": 4}, {"text": "it"}]}, [(U, "What?"), (A, "sea")],
+    ),
+    "SQuAD with capitals": (
+        {"Question": "What?", "Answers": {"Text": ["sea"], "Answer_start": [4]}}, [(U, "What?"), (A, "sea")],
     ),
     "answers as texts": ({"question": "What?", "answers": ["sea", "it"]}, [(U, "What?"), (A, "sea")]),
     "TriviaQA": (
