@@ -16,6 +16,7 @@ PAIRS = (
     ("question", "correct_answer"), ("question", "best_answer"),
     ("inputs", "targets"), ("inputs", "outputs"), ("inputs", "target"),
     ("instruction", "answer"), ("instruction", "completion"), ("problem", "answer"),
+    ("source_text", "target_text"), ("src_text", "tgt_text"),
 )  # fmt: skip
 ASKED_ABOUT = ("context", "passage", "paragraph", "article", "document", "background")
 LABELS = ("label", "category", "class", "tone", "intent", "sentiment", "emotion", "topic", "genre", "labels", "target")

@@ -73,6 +73,8 @@ class Look:
         """The last column of short values that repeat, as a class does."""
         for column in reversed(self.columns):
             values = [as_text(r.get(column)) for r in self.rows]
+            if _NO_LABEL.fullmatch(folded(column)) or all(map(role_of, values)):
+                continue  # which language, who speaks, or where
             if len(values) >= 8 and max(map(len, values)) <= 60 and 2 <= len(set(values)) <= max(2, len(values) // 4):
                 return column
         return None
@@ -114,6 +116,10 @@ class Look:
             except InputError:
                 unread += 1
         return column if read > unread else None
+
+
+_NO_LABEL = re.compile(r".+_(?:lang|langs|lang_code|language|languages|language_code|locale)|"
+                       r"(?:conversation|conv|dialog|dialogue|thread|session|chat)_?id")  # fmt: skip
 
 
 def _as_turns(value: Any) -> list[dict[str, Any]]:

@@ -46,6 +46,8 @@ _MEDIA = re.compile(
 )
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?(?:[T ]\d\d?:.*)?|\d\d?[./]\d\d?[./]\d{2,4}(?: .*)?")
 _COUNTED = re.compile(r": [\d,]+ (?:is|are) ")  # in the words on a column that marks rows
+_TOGETHER = re.compile(r"(?:conversation|conv|dialog|dialogue|thread|session|chat)_?id")
+_COMPARED = re.compile(r"(?:response|answer|output|completion|reply)_?[ab12]")
 _ADDRESS = re.compile(r"https?://\S+")
 _PYTHON = re.compile(r"\s*(?:\[\s*\{\s*'|\{\s*'[^']*'\s*:|\[\s*')")
 _NUMBERED = re.compile(r"(?:.*_)?(?:id|ids|idx|index|uuid|guid|key|hash|no|nr|num|number|row|unnamed_0)(?:_.*)?|.*id")
@@ -200,6 +202,12 @@ class Seen:
             return "holds earlier turns", True
         if name in PARENTS:
             return "names the row that comes before", True
+        if kinds and all(map(role_of, kinds)):
+            return "says who speaks", True
+        if _TOGETHER.fullmatch(name) and 1 < len(self.values) < self.there:
+            return "says which rows are one conversation: each row is learned alone", True
+        if _COMPARED.fullmatch(name) and self.all(self.texts) and not self.all(self.numbers):
+            return "holds answers, which are not learned", True
         if self.all(self.flags):
             return self._flag(kinds, name)
         judging = any(kinds and kinds <= pair for pair, _ in JUDGEMENTS) or kinds in ({"0", "1"}, {"0.0", "1.0"})
