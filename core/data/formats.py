@@ -187,7 +187,7 @@ def check_tags(row: dict[str, Any], layout: Layout) -> None:
     """
     if layout.name != "tokens_tags" or layout.roles["tokens"] not in row or layout.roles["tags"] not in row:
         return  # who asks a package has the text alone
-    words, tags = (row[layout.roles[role]] for role in ("tokens", "tags"))
+    words, tags = (parsed(row[layout.roles[role]]) for role in ("tokens", "tags"))
     if not isinstance(words, list) or not isinstance(tags, list):
         raise InputError("words and tags are lists, and this row has none.", "data.path")
     if len(words) != len(tags):

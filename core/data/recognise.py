@@ -35,6 +35,7 @@ from core.data.column_names import (
 )
 from core.data.formats import Layout, earlier_turns, one_turn
 from core.data.turns import as_text, dialogue, role_of, turns_of
+from core.data.values import parsed
 from core.errors import InputError
 
 Roles = dict[str, str]
@@ -286,7 +287,7 @@ def _tagged(look: Look) -> Layout | None:
     tokens, tags = look.named(TOKENS), look.named(TAGS)
     if tokens is None or tags is None:
         return None
-    both = [(row.get(tokens), row.get(tags)) for row in look.rows if row.get(tokens)]
+    both = [(parsed(row.get(tokens)), parsed(row.get(tags))) for row in look.rows if row.get(tokens)]
     listed = [(words, marks) for words, marks in both if isinstance(words, list) and isinstance(marks, list)]
     if not listed or 2 * sum(len(words) == len(marks) for words, marks in listed) <= len(both):
         return None
