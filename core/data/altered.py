@@ -19,7 +19,7 @@ from core.data.words import Chance, Changes, change, read_synonyms
 
 _ASKED = {  # the roles that make up the question
     "text_label": ("text",), "prompt_completion": ("context", "prompt"), "alpaca": ("instruction", "input"),
-    "tokens_tags": ("text",), "pair": ("first", "second"), "preference": ("prompt",),
+    "tokens_tags": ("text",), "pair": ("first", "second"), "preference": ("context", "prompt", "input"),
 }  # fmt: skip
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}]*(?:['’-]\p{L}[\p{L}\p{M}]*)*")
 

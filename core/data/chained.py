@@ -19,8 +19,10 @@ from core.data.turns import ALL_CALLS, as_text, role_of
 from core.data.values import is_empty
 
 PARENTS = ("parent_id", "parent_message_id", "parent", "parentid", "parent_uuid", "parent_turn_id", "reply_to",
-           "reply_to_id", "in_reply_to", "previous_id", "prev_id")  # fmt: skip
-IDS = ("id", "message_id", "uuid", "turn_id", "node_id", "post_id", "msg_id", "row_id", "index")
+           "reply_to_id", "in_reply_to", "previous_id", "prev_id", "parent_uid", "parent_turn", "previous_turn",
+           "prev_turn", "parent_message", "parent_node", "parent_idx", "previous_message_id")  # fmt: skip
+IDS = ("id", "message_id", "uuid", "turn_id", "node_id", "post_id", "msg_id", "row_id", "index", "uid", "turn", "node",
+       "idx")  # fmt: skip
 TREES = ("prompt", "tree", "root", "conversation")  # a message with its replies, and theirs, inside
 SPEAKERS, WORDS = ("role", "author", "speaker", "from", "sender"), ("text", "content", "value", "message", "body")
 OF_TURN = (*MARKS, *READ, *ALL_CALLS, "tool_call_id")  # columns that say something of the row's own turn

@@ -16,6 +16,7 @@ PAIRS = (
     ("question", "correct_answer"), ("question", "best_answer"),
     ("inputs", "targets"), ("inputs", "outputs"), ("inputs", "target"),
     ("instruction", "answer"), ("instruction", "completion"), ("problem", "answer"),
+    ("source_text", "target_text"), ("src_text", "tgt_text"),
 )  # fmt: skip
 ASKED_ABOUT = ("context", "passage", "paragraph", "article", "document", "background")
 LABELS = ("label", "category", "class", "tone", "intent", "sentiment", "emotion", "topic", "genre", "labels", "target")
@@ -28,7 +29,9 @@ WORDS = ("value", "content", "text", "message", "utterance", "parts")
 SYSTEMS = ("system", "system_prompt", "system_message", "systeminstruction", "system_instruction")
 HISTORY = (
     "history", "chat_history", "dialogue_history", "dialog_history", "conversation_history", "previous_turns",
-    "past_turns", "earlier_turns",
+    "past_turns", "earlier_turns", "previous_messages", "past_messages", "earlier_messages", "prior_messages",
+    "message_history", "messages_history", "history_messages", "prior_turns", "past_conversation",
+    "previous_conversation", "context_messages", "conversations_history",
 )  # fmt: skip
 # Columns that may say whether an answer is a good one: those of which 0 and 1 say it, and those of which words do.
 GOOD = (

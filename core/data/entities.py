@@ -16,6 +16,7 @@ from core.data.rows import Rows
 from core.data.tables import Table, collect
 from core.data.tagged import entities, join
 from core.data.turns import as_text
+from core.data.values import parsed
 
 TEXT, ENTITIES = "text", "entities"  # the columns that are made
 
@@ -38,7 +39,7 @@ def add_entities(table: Table, sample: Sequence[dict[str, Any]]) -> Table:
 
     def rows() -> Iterator[dict[str, Any]]:
         for row in Rows(table.data.select([tokens, tags]), table.json & {tokens, tags}):
-            words, marks = ([] if row[name] is None else row[name] for name in (tokens, tags))
+            words, marks = ([] if row[name] is None else parsed(row[name]) for name in (tokens, tags))
             if not isinstance(words, list) or not isinstance(marks, list) or len(words) != len(marks):
                 yield dict.fromkeys(made)  # such a row is left out, and a finding names it
                 continue
@@ -63,7 +64,7 @@ def add_entities(table: Table, sample: Sequence[dict[str, Any]]) -> Table:
 
 def _side_by_side(sample: Sequence[dict[str, Any]], tokens: str, tags: str) -> bool:
     """Whether most rows hold a list of words and a list of tags, most of them with a tag for each word."""
-    both = ((row.get(tokens), row.get(tags)) for row in sample)
+    both = ((parsed(row.get(tokens)), parsed(row.get(tags))) for row in sample)
     pairs = [(a, b) for a, b in both if isinstance(a, list) and isinstance(b, list)]
     flat = all(isinstance(v, str | int) for _, b in pairs for v in b if v is not None)
     filled = [(a, b) for a, b in pairs if a or b]

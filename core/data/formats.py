@@ -86,6 +86,9 @@ ROLES_OF: dict[str, tuple[Role, ...]] = {
         Role("chosen", "Chosen answer"),
         Role("rejected", "Rejected answer", optional=True),
         Role("prompt", "Prompt", optional=True),
+        Role("input", "Input", optional=True),
+        Role("context", "Text asked about", optional=True),
+        _HISTORY,
         Role("role", "Speaker of a turn", optional=True, key=True),
         Role("content", "Words of a turn", optional=True, key=True),
         _SYSTEM,
@@ -127,7 +130,7 @@ class Layout:
     def conversational(self) -> bool:
         """Whether a row is a conversation of several turns, which no text template can take apart."""
         if self.name == "preference":
-            return "content" in self.roles or "prompt" not in self.roles
+            return "content" in self.roles or "prompt" not in self.roles or "history" in self.roles
         return self.name in ("sharegpt", "messages") or "history" in self.roles
 
 
@@ -156,18 +159,12 @@ def to_messages(row: dict[str, Any], layout: Layout) -> list[Message]:
         case "preference":
             messages = _preferred(row, layout)
         case "alpaca":
-            asked, given = cell("instruction"), cell("input")
-            user = {"role": "user", "content": asked}
-            if given.strip():
-                user = {"role": "user", "content": f"{asked}\n\n{given}", "instruction": asked, "input": given}
-            messages = [user, _answer(cell("output"))]
+            messages = [_with_input(row, r, cell("instruction")), _answer(cell("output"))]
         case "pair":
             asked = "\n".join(f"{as_title(r[role])}: {cell(role)}" for role in ("first", "second"))
             messages = [_question(asked), _answer(cell("label"))]
         case "prompt_completion":
-            context = cell("context")
-            asked = f"{context}\n\n{cell('prompt')}" if context.strip() else cell("prompt")
-            messages = [_question(asked), _answer(cell("completion"))]
+            messages = [_with_input(row, r, cell("prompt")), _answer(cell("completion"))]
         case _:  # text_label, tokens_tags
             check_tags(row, layout)
             messages = [_question(cell("text")), _answer(cell(_ANSWERS[layout.name]))]
@@ -210,7 +207,7 @@ def check_tags(row: dict[str, Any], layout: Layout) -> None:
     """
     if layout.name != "tokens_tags" or layout.roles["tokens"] not in row or layout.roles["tags"] not in row:
         return  # who asks a package has the text alone
-    words, tags = (row[layout.roles[role]] for role in ("tokens", "tags"))
+    words, tags = (parsed(row[layout.roles[role]]) for role in ("tokens", "tags"))
     if not isinstance(words, list) or not isinstance(tags, list):
         raise InputError("words and tags are lists, and this row has none.", "data.path")
     if len(words) != len(tags):
@@ -316,6 +313,16 @@ def _question(text: str) -> Message:
     return {"role": "user", "content": text}
 
 
+def _with_input(row: dict[str, Any], roles: dict[str, str], asked: str) -> Message:
+    """A question behind the text that it is about, or an instruction with its input below it."""
+    context, given = (as_text(row.get(roles[role])) if role in roles else "" for role in ("context", "input"))
+    if context.strip():
+        asked = f"{context}\n\n{asked}"
+    if not given.strip():
+        return _question(asked)
+    return {"role": "user", "content": f"{asked}\n\n{given}", "instruction": asked, "input": given}
+
+
 def _answer(text: str) -> Message:
     return {"role": "assistant", "content": text}
 
@@ -352,13 +359,22 @@ def _preferred(row: dict[str, Any], layout: Layout) -> list[Message]:
     if asked and asked[-1] == _answer(""):
         asked = asked[:-1]
     if asked is None and prompt.strip():
-        asked = [_question(prompt)]
+        asked = [_with_input(row, r, prompt)]
     if chosen is None:
         if asked is None:
             raise _one_text(r["chosen"])
         return [*asked, _answer(answer)]
-    whole = asked is None or any(m["role"] == "user" for m in chosen)
-    return chosen if whole else [*(asked or []), *chosen]
+    return chosen if asked is None or _is_whole(chosen, asked) else [*asked, *chosen]
+
+
+def _is_whole(chosen: list[Message], asked: list[Message]) -> bool:
+    """Whether the turns of an answer begin with what is asked: those that repeat it, or that the user begins where the
+    user is to be answered. An answer of several turns that the assistant begins is none."""
+    users = {"".join(m["content"].split()) for m in chosen if m["role"] == "user"}
+    if any("".join(m["content"].split()) in users for m in asked if m["role"] == "user"):
+        return True
+    first = next((m["role"] for m in chosen if m["role"] != "system"), "")
+    return first == "user" and asked[-1:] != [] and asked[-1]["role"] != "assistant"
 
 
 def one_turn(value: Any) -> dict[str, Any] | None:

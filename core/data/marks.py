@@ -7,8 +7,9 @@ from typing import Any
 
 from core.errors import InputError
 
-LEARNED = ("weight", "loss_weight", "train", "training", "trainable", "loss", "loss_mask", "learn")  # no: 0, false
-HIDDEN = ("mask", "masked", "ignore", "ignore_loss", "no_loss")  # yes: not learned
+LEARNED = ("weight", "loss_weight", "train", "training", "trainable", "loss", "loss_mask", "learn", "supervised",
+           "is_trained", "is_trainable", "train_on_turn")  # no: 0, false  # fmt: skip
+HIDDEN = ("mask", "masked", "ignore", "ignore_loss", "no_loss", "no_train")  # yes: not learned
 IN_PART = ("train_detail", "training_detail")  # of stretches of a turn
 MARKS = (*LEARNED, *HIDDEN, *IN_PART)
 
@@ -19,6 +20,7 @@ def is_muted(holder: Mapping[str, Any]) -> bool:
     Raises:
         InputError: only a part of it is.
     """
+    holder = _folded(holder)
     if any(_said(holder.get(key)) is False for key in LEARNED) or any(_said(holder.get(key)) for key in HIDDEN):
         return True
     for key in IN_PART:
@@ -34,7 +36,12 @@ def is_muted(holder: Mapping[str, Any]) -> bool:
 
 def odd_marks(holder: Mapping[str, Any]) -> dict[str, Any]:
     """The marks whose value is neither yes nor no, such as a weight of 0.5: what they say is not done."""
-    return {k: holder[k] for k in (*LEARNED, *HIDDEN) if holder.get(k) not in (None, "") and _said(holder[k]) is None}
+    held = _folded(holder)
+    return {k: held[k] for k in (*LEARNED, *HIDDEN) if held.get(k) not in (None, "") and _said(held[k]) is None}
+
+
+def _folded(holder: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key.casefold(): value for key, value in holder.items()}
 
 
 def _said(value: Any) -> bool | None:

@@ -35,6 +35,7 @@ from core.data.column_names import (
 )
 from core.data.formats import Layout, earlier_turns, one_turn
 from core.data.turns import as_text, dialogue, role_of, turns_of
+from core.data.values import parsed
 from core.errors import InputError
 
 Roles = dict[str, str]
@@ -73,6 +74,8 @@ class Look:
         """The last column of short values that repeat, as a class does."""
         for column in reversed(self.columns):
             values = [as_text(r.get(column)) for r in self.rows]
+            if _NO_LABEL.fullmatch(folded(column)) or all(map(role_of, values)):
+                continue  # which language, who speaks, or where
             if len(values) >= 8 and max(map(len, values)) <= 60 and 2 <= len(set(values)) <= max(2, len(values) // 4):
                 return column
         return None
@@ -102,9 +105,9 @@ class Look:
                 return column
         return None
 
-    def history(self) -> str | None:
+    def history(self, names: Iterable[str] = HISTORY) -> str | None:
         """The column of earlier turns."""
-        column = self.named(HISTORY)
+        column = self.named(names)
         if column is None:
             return None
         read = unread = 0
@@ -114,6 +117,10 @@ class Look:
             except InputError:
                 unread += 1
         return column if read > unread else None
+
+
+_NO_LABEL = re.compile(r".+_(?:lang|langs|lang_code|language|languages|language_code|locale)|"
+                       r"(?:conversation|conv|dialog|dialogue|thread|session|chat)_?id")  # fmt: skip
 
 
 def _as_turns(value: Any) -> list[dict[str, Any]]:
@@ -173,12 +180,17 @@ def _preference(look: Look) -> Layout | None:
         roles |= keys
     elif any(dialogue(as_text(r.get(found[0]))) for r in look.rows[:8]):
         roles.pop("prompt", None)
-    return Layout(
+    if "prompt" in roles and "content" not in roles:
+        rest, prompt = Look(look.columns, look.rows, roles.values()), folded(roles["prompt"])
+        roles |= _beside(rest, input=("input", "context")) if prompt == "instruction" else {}
+        roles |= _beside(rest, context=ASKED_ABOUT) if prompt in ("question", "query") else {}
+    layout = Layout(
         "preference",
         roles,
         f"{found[0]!r} is preferred to {found[1]!r}: the chosen answers are trained on, "
         "the rejected ones are not used" + (f"; {roles['prompt']!r} is what they answer." if asked else "."),
     )
+    return _remembering(look, layout) if "prompt" in roles else layout
 
 
 def _answers_itself(look: Look, column: str) -> bool:
@@ -189,7 +201,7 @@ def _answers_itself(look: Look, column: str) -> bool:
 
 
 def _talk(look: Look) -> Layout | None:
-    asked = look.both((("instruction", "output"), *PAIRS))
+    asked = look.both(_TEXT_PAIRS)
     for column in sorted(look.columns, key=lambda c: (c.rstrip("_") != WHOLE, folded(c) not in TALKS)):
         if asked and folded(column) in HISTORY:
             continue  # what comes before the question
@@ -197,6 +209,8 @@ def _talk(look: Look) -> Layout | None:
             continue  # turns that nobody answers, beside a question and its answer
         turns = look.turns(column)
         keys = keys_of(turns)
+        if asked and keys and folded(column) in TALKS and _apart(look, column, asked):
+            continue  # a question and its answer that do not stand in the turns beside: these come before
         if not keys or not (folded(column) in TALKS or any(role_of(t.get(keys["role"])) for t in turns)):
             continue
         more = _beside(look, system=SYSTEMS, tools=TOOLS)
@@ -205,6 +219,27 @@ def _talk(look: Look) -> Layout | None:
         roles = {"messages": column, **keys, **more}
         return _judged(look, Layout(_spelling(keys), roles, f"{evidence}."))
     return None
+
+
+_TEXT_PAIRS = (("instruction", "output"), *PAIRS)
+
+
+def _apart(look: Look, column: str, asked: tuple[str, str]) -> bool:
+    """Whether the turns of a column have neither the question nor the answer that two columns of texts hold."""
+    there = apart = 0
+    for row in look.rows:
+        pair = [_squeezed(text) for name in asked if isinstance(text := row.get(name), str) and text.strip()]
+        if len(pair) == 2 and (turns := _as_turns(row.get(column))):
+            words = _squeezed(turns)
+            there, apart = there + 1, apart + (not any(text in words for text in pair))
+    return 2 * apart > there and look.answered(column)
+
+
+def _squeezed(value: Any) -> str:
+    """All texts in a value without their spaces and capitals, to find one in others."""
+    if isinstance(value, dict | list):
+        return "\n".join(map(_squeezed, value.values() if isinstance(value, dict) else value))
+    return "".join(as_text(value).split()).casefold()
 
 
 def _judged(look: Look, layout: Layout) -> Layout:
@@ -219,21 +254,23 @@ def _judged(look: Look, layout: Layout) -> Layout:
 
 def _remembering(look: Look, layout: Layout) -> Layout:
     """The layout with the column of earlier turns, where there is one."""
-    if (column := look.history()) is None or column in layout.roles.values():
+    pair = look.both(_TEXT_PAIRS)
+    talks = [n for n in TALKS if pair and n in look.names and _apart(look, look.names[n], pair)]
+    if (column := look.history() or look.history(talks)) is None or column in layout.roles.values():
         return layout
     evidence = f"{layout.evidence} {column!r} holds earlier turns, which come before the question."
     return Layout(layout.name, {**layout.roles, "history": column}, evidence)
 
 
 def _spelling(keys: Roles) -> str:
-    return "sharegpt" if "from" in keys.values() or "value" in keys.values() else "messages"
+    return "sharegpt" if {"from", "value"} & set(map(folded, keys.values())) else "messages"
 
 
 def keys_of(turns: list[dict[str, Any]]) -> Roles | None:
     """Which keys of turns say who speaks, and what."""
-    known = dict.fromkeys(k for turn in turns for k in turn)
-    speaker = next((k for k in SPEAKERS if k in known), None)
-    words = next((k for k in WORDS if k in known), None)
+    known = {folded(k): k for turn in reversed(turns) for k in reversed(turn)}
+    speaker = next((known[k] for k in SPEAKERS if k in known), None)
+    words = next((known[k] for k in WORDS if k in known), None)
     return {"role": speaker, "content": words} if speaker and words else None
 
 
@@ -259,7 +296,7 @@ def _tagged(look: Look) -> Layout | None:
     tokens, tags = look.named(TOKENS), look.named(TAGS)
     if tokens is None or tags is None:
         return None
-    both = [(row.get(tokens), row.get(tags)) for row in look.rows if row.get(tokens)]
+    both = [(parsed(row.get(tokens)), parsed(row.get(tags))) for row in look.rows if row.get(tokens)]
     listed = [(words, marks) for words, marks in both if isinstance(words, list) and isinstance(marks, list)]
     if not listed or 2 * sum(len(words) == len(marks) for words, marks in listed) <= len(both):
         return None
@@ -274,7 +311,7 @@ def _choice(look: Look) -> Layout | None:
         return None
     roles = {"prompt": found[0], "completion": found[1]}
     rest = Look([c for c in look.columns if c not in found], look.rows)
-    if about := rest.named((*ASKED_ABOUT, "support", "fact1")):
+    if about := rest.named((*ASKED_ABOUT, "support", "fact1", "premise")):
         roles["context"] = about
     evidence = "Rows of multiple choice: the choices stand below the question, and the right one's mark is the answer"
     return Layout("prompt_completion", roles, evidence + (f"; {about!r} is what is asked about." if about else "."))

@@ -29,7 +29,8 @@ __all__ = ["Finding", "Remedy", "findings", "summary"]
 # Findings of one severity stand in this order.
 KINDS = (
     "unreadable", "refused", "no_answer", "empty_answer", "unchanged_template", "undesired", "unjudged",
-    "unlearned", "empty_turn", "unwritten", "unwritten_earlier", "put_back", "literal_token", "header", "notation",
+    "unlearned", "empty_turn", "unwritten", "unwritten_earlier", "put_back", "literal_token", "header", "choices",
+    "notation",
     "unused", "secret", "personal", "answer_cut", "roles_swapped", "ends_unanswered", "leakage", "near_leakage",
     "heldout_leakage", "too_long", "conflict", "duplicate", "encoding", "control", "imbalance", "unseen_label",
     "few_rows", "near_duplicate", "language", "missing",

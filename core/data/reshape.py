@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.data.choices import LETTERS, TOLD, marked, options, right_mark, told_by
+from core.data.choices import LETTERS, TOLD, UNSURE, counted, marked, one_hot, options, right_mark, rivals, told_by
 from core.data.column_names import (
     ASKED_ABOUT,
     LANGUAGES,
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 QUESTIONS = ("question", "question_stem", "stem", "query", "prompt", "problem", "goal", "ctx", "sentence", "premise",
              "startphrase", "instruction", "input", "context", "text")  # fmt: skip
 CHOICES = ("choices", "options", "endings", "candidates", "alternatives", "answer_choices", "answer_options",
-           "candidate_answers", "possible_answers", "mc_options")  # fmt: skip
+           "candidate_answers", "possible_answers", "mc_options", "optionen", "auswahl")  # fmt: skip
 KEYS = ("answerkey", "answer_key", "answer_idx", "answer_index", "answer_id", "answer_letter", "correct_answer_index",
         "correct_answer_idx", "correct_answer_key", "correct_index", "correct_idx", "correct_option", "correct_choice",
         "right_answer", "correct_answer", "correct", "gold", "gold_index", "gold_label", "cop", "label", "answer",
@@ -43,7 +43,7 @@ KEYS = ("answerkey", "answer_key", "answer_idx", "answer_index", "answer_id", "a
 ANSWERS = ("answers", "answer", "gold_answers", "answers_spans", "answer_spans")
 INSIDE = ("text", "answer", "value", "answer_text", "spans", "span", "texts", "input_text")  # of an object of answers
 TRANSLATIONS = ("translation", "translations", "sentence_pair")
-_NUMBERED = re.compile(r"(?:option|choice|ending|answer|sol|op|choice_text|option_text|alternative)_?([0-9]|[a-j])")
+_NUMBERED = re.compile(r"(?:option|choice|ending|answer|sol|op|opt|choice_text|option_text|alternative)_?([0-9]|[a-j])")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,12 @@ def reshape(table: Table, sample: Sequence[Row]) -> Table:
         sample: some of its rows.
     """
     look = Look(table.columns, list(sample))
-    for find in (_choices, _answers, _translation, _talk, _pairs):
+    if (shape := _opened(look)) is not None:
+        table = _with(table, shape)
+        inner = [dict(zip(shape.made, shape.make(row) or [None] * len(shape.made), strict=True)) for row in sample]
+        look = Look(table.columns, [row | more for row, more in zip(sample, inner, strict=True)])
+    choices = functools.partial(_choices, table=table)
+    for find in (choices, _answers, _translation, _talk, _pairs):
         if (shape := find(look)) is not None:
             return _with(table, shape)
     return table
@@ -115,7 +120,34 @@ def _most(values: Sequence[Any], is_one: Callable[[Any], Any]) -> bool:
 # Multiple choice
 
 
-def _choices(look: Look) -> Shape | None:
+def _opened(look: Look) -> Shape | None:
+    """A question and its choices that stand in one object, as ARC's, and choices of which a list of 0 and 1 says which
+    is right, as TruthfulQA's."""
+    for column in look.columns:
+        for get, names in ((_stem, ("question_stem", "choices")), (one_hot, ("choices", "answerKey"))):
+            if _most(_of(look, column), get) and (get is one_hot or folded(column) in QUESTIONS):
+                others = [c for c in look.columns if get is one_hot or c != column]
+                made = tuple(_free(name, others) for name in names)
+                make = functools.partial(_inner, column=column, get=get)
+                note = f"{column!r} holds {listed([repr(name) for name in made])}."
+                return Shape(made, (column,), make, note, replaces=get is _stem)
+    return None
+
+
+def _inner(row: Row, column: str, get: Callable[[Any], list[Any]]) -> list[Any]:
+    return get(row.get(column))
+
+
+def _stem(value: Any) -> list[Any]:
+    value = parsed(value)
+    if not isinstance(value, dict):
+        return []
+    asked = next((value[k] for k in QUESTIONS if isinstance(value.get(k), str)), None)
+    offer = next((value[k] for k in CHOICES if options(value.get(k))), None)
+    return [asked, offer] if asked is not None and offer is not None else []
+
+
+def _choices(look: Look, table: Table) -> Shape | None:
     """The question with its choices, and the label of the right one."""
     column = next(
         (look.names[n] for n in CHOICES if n in look.names and _most(_of(look, look.names[n]), options)), None
@@ -131,7 +163,12 @@ def _choices(look: Look) -> Shape | None:
         if asked is None or key is None or key == asked:
             continue
         found = [(read(row), row.get(key)) for row in look.rows if row.get(key) not in (None, "", -1, "-1")]
-        by = told_by(found[:LOOKED_AT])
+        by = told_by(found[:LOOKED_AT], column is not None and _most(_of(look, column), _numbers))
+        others = rivals(found, by) if by not in (None, "mark") else []
+        if by in ("0", "1"):  # rows may be sorted, so each value counts
+            values = [row[key] for row in Rows(table.data.select([key]), table.json & {key})]
+            by, sure = counted(by, values, max(len(offer) for offer, _ in found))
+            others = [way for way in others if way not in ("0", "1") or not sure]
         if by is None or (all(len(c) == 1 for c in columns) and by not in ("mark", "text")):
             continue  # a, b and c beside a label may be anything
         made = (_free(WITH_CHOICES, look.columns), _free(RIGHT_CHOICE, look.columns))
@@ -141,6 +178,8 @@ def _choices(look: Look) -> Shape | None:
             f"{made[0]!r} is {asked!r} with the choices of {what} below it, and {made[1]!r} the mark of the right one, "
             f"by {key!r}, which {TOLD[by]}."
         )
+        if others:
+            note += f" That {UNSURE}: it fits all rows as well that {key!r} {' or '.join(TOLD[way] for way in others)}."
         return Shape(made, (asked, key, *columns), make, note)
     return None
 
@@ -152,15 +191,21 @@ def _worded(look: Look, column: str) -> bool:
     return _most(_of(look, column), lambda value: isinstance(value, str))
 
 
+def _numbers(value: Any) -> bool:
+    value = parsed(value)
+    return isinstance(value, list) and all(isinstance(item, int | float) for item in value)
+
+
 def _of(look: Look, column: str) -> list[Any]:
     return [row.get(column) for row in look.rows]
 
 
 def _numbered(look: Look) -> list[str]:
     """Columns that hold a choice each: A, B, C and D; option_a, option_b; ending0, ending1."""
-    letters = [c for c in LETTERS[:10] if c in look.columns]
-    if len(letters) > 2 and letters == list(LETTERS[: len(letters)]):
-        return letters
+    for names in (LETTERS[:10], LETTERS[:10].lower()):
+        letters = [c for c in names if c in look.columns]
+        if len(letters) > 1 and letters == list(names[: len(letters)]):
+            return letters
     found: dict[str, list[str]] = {}
     for column in look.columns:
         if match := _NUMBERED.fullmatch(folded(column)):
@@ -207,9 +252,9 @@ def _answer_like(value: Any) -> bool:
     """Whether a value is an object of answers, or a list of them."""
     value = parsed(value)
     if isinstance(value, dict):
-        return any(key in value for key in INSIDE)
+        return any(folded(key) in INSIDE for key in value)
     return isinstance(value, list) and all(
-        isinstance(item, str) or (isinstance(item, dict) and any(k in item for k in INSIDE)) for item in value
+        isinstance(item, str) or (isinstance(item, dict) and any(folded(k) in INSIDE for k in item)) for item in value
     )
 
 
@@ -223,6 +268,7 @@ def first_text(value: Any) -> str | None:
     if isinstance(value, list):
         return next((text for item in value if (text := first_text(item)) is not None), None)
     if isinstance(value, dict):
+        value = {folded(key): inner for key, inner in value.items()}
         return next((text for key in INSIDE if key in value and (text := first_text(value[key])) is not None), None)
     text = as_text(value)
     return text if text.strip() else None

@@ -35,7 +35,8 @@ def suggest_template(layout: Layout) -> str | None:
         case "tokens_tags":
             parts = [("Text", r["text"]), ("Entities", r["entities"])]
         case _:  # preference
-            parts = [(as_title(r["prompt"]), r["prompt"]), ("Answer", r["chosen"])]
+            asked = [(as_title(r[k]), r[k]) for k in ("context", "prompt", "input") if k in r]
+            parts = [*asked, ("Answer", r["chosen"])]
     return head + "\n".join(f"### {title}:\n{{{column}}}" for title, column in parts)
 
 

@@ -213,7 +213,7 @@ def unused_keys(value: Any, role: str, content: str) -> dict[str, Any]:
 
 def _unused(turn: dict[str, Any], role: str, content: str) -> Iterator[tuple[str, Any]]:
     speaker = role_of(turn.get(role))
-    known = {role, content, *MARKS}
+    known = {role, content, *(key for key in turn if key.casefold() in MARKS)}
     if speaker == "assistant":
         thought, words = reasoning_of(turn)
         known |= {*_call_keys(turn), thought}

@@ -12,6 +12,7 @@ from core.data.checks.batch import Batch
 from core.data.checks.case import Case
 from core.data.checks.finding import Finding, Tally, shorten
 from core.data.checks.unused import used
+from core.data.choices import UNSURE
 from core.data.readable import lists_as_text, python_objects
 from core.data.turns import as_text
 
@@ -62,6 +63,10 @@ class Columns:
             )
             why = f"{shorten(strange, 40)!r} is like the values below it, and what names a column is not learned."
             found.append(Finding("header", 1, [], message, "warning", why))
+        for note in source.notes:
+            if UNSURE in note:
+                why = "If it is another choice that is right, all rows teach a wrong one."
+                found.append(Finding("choices", len(source.rows), [], note, "warning", why))
         reads = used(source, self.case.config)
         for name in source.columns:
             values = [row[name] for row in rows if row.get(name)] if name in reads else []

@@ -42,8 +42,9 @@ _COT = ("_cot", "_reasoning", "_thinking", "_rationale", "_scratchpad")
 TAUGHT = ("supervised", "is_supervised", "trained", "is_trained", "train_on_turn", "train_on", "is_train", "no_train",
           "skip", "skip_loss", "skip_training", "do_train", "should_train", "learnable", "include_loss")  # fmt: skip
 HELPFUL = ("helpful", "is_helpful", "useful", "is_useful", "sentiment", "outcome", "result", "reaction")
-BLAMES = ("bad", "is_bad", "undesirable", "is_undesirable", "undesired", "rejected", "is_rejected", "flagged", "is_flagged",
-          "disliked", "is_disliked", "incorrect", "is_incorrect", "wrong", "is_wrong")  # yes: a bad answer  # fmt: skip
+# yes: a bad answer
+BLAMES = ("bad", "is_bad", "undesirable", "is_undesirable", "undesired", "rejected", "is_rejected", "flagged",
+          "is_flagged", "disliked", "is_disliked", "incorrect", "is_incorrect", "wrong", "is_wrong")  # fmt: skip
 KINDS = re.compile(r"(?:is|has)_(?:classification|input|context|code|math|multi_?turn|question|tool_?calls?|system)")
 SPLITS = ("split", "subset", "set", "fold", "partition", "phase", "usage")
 REJECTED = ("rejected", "rejected_response", "rejected_answer", "rejected_messages", "dispreferred")
@@ -54,6 +55,8 @@ _MEDIA = re.compile(
 )
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?(?:[T ]\d\d?:.*)?|\d\d?[./]\d\d?[./]\d{2,4}(?: .*)?")
 _COUNTED = re.compile(r": [\d,]+ (?:is|are) ")  # in the words on a column that marks rows
+_TOGETHER = re.compile(r"(?:conversation|conv|dialog|dialogue|thread|session|chat)_?id")
+_COMPARED = re.compile(r"(?:response|answer|output|completion|reply)_?[ab12]")
 _ADDRESS = re.compile(r"https?://\S+")
 _PYTHON = re.compile(r"\s*(?:\[\s*\{\s*'|\{\s*'[^']*'\s*:|\[\s*')")
 _NUMBERED = re.compile(r"(?:.*_)?(?:id|ids|idx|index|uuid|guid|key|hash|no|nr|num|number|row|unnamed_0)(?:_.*)?|.*id")
@@ -213,6 +216,12 @@ class Seen:
             return "names the row that comes before", True
         if self.within and name in TAUGHT:
             return "may say which turns are to be learned: here 'train': false or 'weight': 0 says it", True
+        if kinds and all(map(role_of, kinds)):
+            return "says who speaks", True
+        if _TOGETHER.fullmatch(name) and 1 < len(self.values) < self.there:
+            return "says which rows are one conversation: each row is learned alone", True
+        if _COMPARED.fullmatch(name) and self.all(self.texts) and not self.all(self.numbers):
+            return "holds answers, which are not learned", True
         if self.all(self.flags):
             return self._flag(kinds, name)
         judging = any(kinds and kinds <= pair for pair, _ in JUDGEMENTS) or kinds in ({"0", "1"}, {"0.0", "1.0"})
@@ -223,7 +232,7 @@ class Seen:
             some = listed([repr(shorten(value, 24)) for value in sorted(self.values, key=lambda v: -self.values[v])])
             are = "is a word" if self.bad == 1 else "are words"
             return f"holds {some}, which may mark good and bad answers: {self.bad:,} {are} for bad ones", True
-        if name in CHOICES and (self.lists or self.objects or self.python):
+        if name in CHOICES and (self.lists or self.objects or self.python or self.texts):
             return "holds answers to choose from, which the model does not see", True
         if name in SPLITS and kinds and kinds & {"train", "test", "validation", "valid", "val", "dev"}:
             return f"says which rows are for {listed(sorted(kinds))}; here rows are parted by data.validation", True

@@ -39,6 +39,7 @@ def test_rows_of_questions_and_answers(tmp_path, kind):
 
 @pytest.mark.parametrize("names", [
     ("message_id", "parent_id", "role", "text"), ("id", "parent_message_id", "author", "content"),
+    ("uid", "parent_uid", "role", "text"), ("turn", "previous_turn", "role", "content"),
     ("uuid", "reply_to", "sender", "body"), ("id", "parent", "from", "value"),
 ])  # fmt: skip
 def test_a_tree_of_messages(tmp_path, names):

@@ -158,3 +158,12 @@ def test_spaces_between_tokens(tokens, text):
 def test_joining_changes_nothing_but_spaces(tokens):
     text = join(tokens)
     assert text.replace(" ", "") == "".join(tokens) and "  " not in text and text == text.strip()
+
+
+def test_lists_in_the_cells_of_a_csv_file(tmp_path):
+    path = tmp_path / "rows.csv"
+    row = '"[""Ada"", ""sleeps""]","[""B-PER"", ""O""]"\n'
+    path.write_text("tokens,ner_tags\n" + row * 3, encoding="utf-8")
+    source = open_data(str(path))
+    assert source.layout.name == "tokens_tags"
+    assert [m["content"] for m in to_messages(source.rows[0], source.layout)] == ["Ada sleeps", '{"PER": ["Ada"]}']

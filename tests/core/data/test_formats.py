@@ -14,6 +14,7 @@ MESSAGES = {
     "messages": [{"role": "user", "content": [{"type": "text", "text": "u"}]}, {"role": "assistant", "content": "a"}]
 }
 TALK = MESSAGES["messages"]
+AGAIN = [{"role": "user", "content": "v"}, {"role": "assistant", "content": "b"}]
 HH = "\n\nHuman: u\n\nAssistant: a\n\nHuman: more\n\nAssistant: b"
 
 
@@ -50,6 +51,20 @@ def said(row, layout=None):
         ({"prompt": "p", "chosen": TALK, "rejected": TALK}, "preference", ["u", "a"]),
         ({"prompt": TALK[:1], "chosen": TALK[1:], "rejected": TALK[1:]}, "preference", ["u", "a"]),
         ({"chosen": TALK, "rejected": TALK}, "preference", ["u", "a"]),
+        ({"prompt": "p", "chosen": [TALK[1], *TALK], "rejected": TALK[1:]}, "preference", ["p", "a", "u", "a"]),
+        ({"prompt": TALK[:1], "chosen": [TALK[1], *AGAIN], "rejected": TALK[1:]}, "preference", ["u", "a", "v", "b"]),
+        ({"prompt": TALK, "chosen": AGAIN, "rejected": AGAIN}, "preference", ["u", "a", "v", "b"]),
+        ({"prompt": "u", "chosen": [TALK[1], *TALK], "rejected": TALK}, "preference", ["a", "u", "a"]),
+        (
+            {"instruction": "do", "input": "this", "chosen": "good", "rejected": "bad"},
+            "preference",
+            ["do\n\nthis", "good"],
+        ),
+        (
+            {"context": "c", "question": "q", "chosen": "good", "rejected": "bad"},
+            "preference",
+            ["c\n\nq", "good"],
+        ),
         ({"chosen": HH, "rejected": HH}, "preference", ["u", "a", "more", "b"]),
         ({"prompt": "\n\nHuman: u\n\nAssistant:", "chosen": " a", "rejected": " b"}, "preference", ["u", " a"]),
         ({"system": "s", "question": "q", "chosen": "good", "rejected": "bad"}, "preference", ["s", "q", "good"]),
@@ -117,3 +132,9 @@ def test_a_system_prompt_beside_a_system_turn(column, turn, words):
     turns = [{"role": role, "content": said} for role, said in (("system", turn), ("user", "hi"), ("assistant", "ho"))]
     made = to_messages({"messages": turns, "system": column}, layout)
     assert [m["role"] for m in made] == ["system", "user", "assistant"] and made[0]["content"] == words
+
+
+def test_a_preference_has_earlier_turns():
+    row = {"prompt": "q", "chosen": "good", "rejected": "bad", "history": [["x", "y"]]}
+    layout = recognise(list(row), [row])
+    assert layout.conversational and [m["content"] for m in to_messages(row, layout)] == ["x", "y", "q", "good"]

@@ -96,3 +96,30 @@ def test_the_rows_in_the_docs_have_the_layouts_that_they_stand_for():
 
 def test_names_that_differ_in_spelling_only():
     assert len({folded(n) for n in ("Full Name", "full_name", " full-name ", "ＦＵＬＬ ｎａｍｅ", "full.NAME")}) == 1
+
+
+EARLIER = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}]
+
+
+@pytest.mark.parametrize(
+    ("column", "question", "name"),
+    [("conversation", "who?", "prompt_completion"), ("previous_messages", "who?", "prompt_completion"),
+     ("conversation", "HI ", "messages")],
+)  # fmt: skip
+def test_turns_beside_a_question_that_is_not_in_them_come_before_it(column, question, name):
+    rows = [{column: EARLIER, "question": question, "answer": "he"}] * 3
+    layout = recognise(list(rows[0]), rows)
+    assert layout.name == name and layout.roles.get("history") == (column if name == "prompt_completion" else None)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"), [("conversation_id", "0011"), ("target_lang", ["en", "de"] * 2), ("by", ["user", "bot"] * 2)]
+)
+def test_speakers_languages_and_conversations_are_no_labels(column, values):
+    rows = [{"words": f"some words {i}", "more": f"other words {i}", column: v} for i, v in enumerate([*values] * 4)]
+    assert column not in recognise(list(rows[0]), rows).roles.values()
+
+
+def test_two_texts_by_their_languages_are_a_pair():
+    rows = [{"source_lang": "en", "source_text": "hi", "target_text": "ho", "target_lang": "de"}] * 9
+    assert recognise(list(rows[0]), rows).roles == {"prompt": "source_text", "completion": "target_text"}

@@ -59,6 +59,11 @@ TALKS = {
         {"prompt": [turn(S, "be"), turn(U, "a"), turn(A, "b"), turn(U, "c")], "completion": [turn(A, "d")]},
         [(S, "be"), (U, "a"), (A, "b", 0), (U, "c"), (A, "d")],
     ),
+    "capitals in the turns": (
+        {"Messages": [{"Role": "User", "Content": "hi"}, {"Role": "Assistant", "Content": "ho", "Train": False},
+         {"Role": "User", "Content": "a"}, {"Role": "Assistant", "Content": "b", "Supervised": True}]},
+        [(U, "hi"), (A, "ho", 0), (U, "a"), (A, "b")],
+    ),
     "a text as the completion": ({"prompt": [turn(U, "hi")], "completion": "ho"}, [(U, "hi"), (A, "ho")]),
     "a text as the prompt": ({"prompt": "hi", "completion": [turn(A, "ho")]}, [(U, "hi"), (A, "ho")]),
     "one turn as the completion": ({"prompt": [turn(U, "hi")], "response": turn(A, "ho")}, [(U, "hi"), (A, "ho")]),
@@ -124,6 +129,9 @@ ASKED = {
     "answers as objects": (
         {"question": "What?", "answers": [{"text": "sea", "start": 4}, {"text": "it"}]}, [(U, "What?"), (A, "sea")],
     ),
+    "SQuAD with capitals": (
+        {"Question": "What?", "Answers": {"Text": ["sea"], "Answer_start": [4]}}, [(U, "What?"), (A, "sea")],
+    ),
     "answers as texts": ({"question": "What?", "answers": ["sea", "it"]}, [(U, "What?"), (A, "sea")]),
     "TriviaQA": (
         {"question": "What?", "answer": {"value": "sea", "aliases": ["it"]}}, [(U, "What?"), (A, "sea")],
@@ -151,6 +159,21 @@ ASKED = {
     "columns of letters": (
         {"question": "Which is wet?", "A": "sand", "B": "water", "C": "wood", "answer": "B"},
         [(U, QUESTION + "\nC. wood"), (A, "B")],
+    ),
+    "columns of two small letters": (
+        {"question": "Which is wet?", "a": "sand", "b": "water", "answer": "b"}, [(U, QUESTION), (A, "B")],
+    ),
+    "ARC's own files": (
+        {"question": {"stem": "Which is wet?", "choices": [{"label": "A", "text": "sand"},
+         {"label": "B", "text": "water"}]}, "answerKey": "B"}, [(U, QUESTION), (A, "B")],
+    ),
+    "TruthfulQA": (
+        {"question": "Which is wet?", "mc1_targets": {"choices": ["sand", "water"], "labels": [0, 1]}},
+        [(U, QUESTION), (A, "B")],
+    ),
+    "COPA": (
+        {"premise": "It rained.", "question": "Which is wet?", "choice1": "sand", "choice2": "water", "label": 1},
+        [(U, "It rained.\n\n" + QUESTION), (A, "B")],
     ),
     "MedMCQA": (
         {"question": "Which is wet?", "opa": "sand", "opb": "water", "cop": 1}, [(U, QUESTION), (A, "B")],
@@ -259,3 +282,10 @@ def test_columns_of_numbers_beside_a_label_are_no_choices(tmp_path, names):
     rows = [{"text": f"film {i}", **dict.fromkeys(names, i / 10), "label": i % 2} for i in range(9)]
     source = open_data(str(write_jsonl(tmp_path / "rows.jsonl", rows)))
     assert source.columns == ["text", *names, "label"] and source.layout.name == "text_label"
+
+
+def test_one_wrong_key_leaves_the_choices_of_the_other_rows(tmp_path):
+    keys = ["A", "B", "A", "E", "B", "A"]
+    rows = [{"question": f"q {i}", "choices": ["x", "y"], "answer": key} for i, key in enumerate(keys)]
+    source = open_data(str(write_jsonl(tmp_path / "rows.jsonl", rows)))
+    assert [row["right_choice"] for row in source.rows] == ["A", "B", "A", None, "B", "A"]

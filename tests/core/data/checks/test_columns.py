@@ -8,6 +8,7 @@ from core.config import build
 from core.data.checks.columns import like_a_row
 from core.data.dataset import open_examples
 from core.data.report import findings
+from core.data.sources import open_data
 from tests.factory import write_jsonl
 
 
@@ -81,3 +82,16 @@ def test_ids_in_a_turn_are_listed(tmp_path):
     rows = [{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": [3, i]}]} for i in (4, 5)]
     finding = kinds(write_jsonl(tmp_path / "a.jsonl", rows))["notation"]
     assert "'messages' holds lists of numbers in their turns" in finding.message and finding.rows == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("answers", "right", "asked"),
+    [([1] * 60 + [2] * 60 + [4] * 60, "A", False), ([1, 2, 3] * 4, "B", True), ([0, 1, 3] * 4, "A", False)],
+)
+def test_choices_of_which_the_right_one_is_a_guess_are_asked_about(tmp_path, answers, right, asked):
+    rows = [{"question": f"q {i}", "choices": ["w", "x", "y", "z"], "answer": a} for i, a in enumerate(answers)]
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    assert open_data(str(path)).rows[0]["right_choice"] == right
+    assert ("choices" in kinds(path)) == asked
+    if asked:
+        assert "That is a guess" in kinds(path)["choices"].message and kinds(path)["choices"].severity == "warning"
