@@ -46,14 +46,8 @@ _SYSTEM = Role("system", "System prompt", optional=True)
 _TOOLS = Role("tools", "Tools", optional=True)
 _DESIRED = Role("desired", "Marks good answers", optional=True)
 _HISTORY = Role("history", "Earlier turns", optional=True)
-_TALK = (
-    Role("messages", "Conversation"),
-    Role("role", "Speaker of a turn", key=True),
-    Role("content", "Words of a turn", key=True),
-    _SYSTEM,
-    _TOOLS,
-    _DESIRED,
-)
+_TURN = (Role("role", "Speaker of a turn", key=True), Role("content", "Words of a turn", key=True))
+_TALK = (Role("messages", "Conversation"), *_TURN, _SYSTEM, _TOOLS, _DESIRED)
 ROLES_OF: dict[str, tuple[Role, ...]] = {
     "text": (Role("text", "Text"),),
     "text_label": (Role("text", "Text"), Role("label", "Label")),

@@ -39,12 +39,10 @@ REASONING = ("reasoning", "reasoning_content", "thinking", "thought", "thoughts"
 CALLS = ("tool_calls", "tool_call", "toolcalls", "toolcall", "function_call", "function_calls", "functioncall",
          "functioncalls", "toolinvocations", "tool_invocations", "tool_uses")  # fmt: skip
 _COT = ("_cot", "_reasoning", "_thinking", "_rationale", "_scratchpad")
-TAUGHT = ("supervised", "is_supervised", "trained", "is_trained", "train_on_turn", "train_on", "is_train", "no_train",
-          "skip", "skip_loss", "skip_training", "do_train", "should_train", "learnable", "include_loss")  # fmt: skip
+TAUGHT = ("train_on", "is_train", "skip", "skip_loss", "skip_training", "do_train", "should_train", "include_loss")
 HELPFUL = ("helpful", "is_helpful", "useful", "is_useful", "sentiment", "outcome", "result", "reaction")
-# yes: a bad answer
 BLAMES = ("bad", "is_bad", "undesirable", "is_undesirable", "undesired", "rejected", "is_rejected", "flagged",
-          "is_flagged", "disliked", "is_disliked", "incorrect", "is_incorrect", "wrong", "is_wrong")  # fmt: skip
+          "is_flagged", "disliked", "is_disliked", "incorrect", "is_incorrect", "wrong", "is_wrong")  # yes: bad  # fmt: skip
 KINDS = re.compile(r"(?:is|has)_(?:classification|input|context|code|math|multi_?turn|question|tool_?calls?|system)")
 SPLITS = ("split", "subset", "set", "fold", "partition", "phase", "usage")
 REJECTED = ("rejected", "rejected_response", "rejected_answer", "rejected_messages", "dispreferred")

@@ -158,9 +158,7 @@ def test_marks_in_earlier_turns_are_kept_and_their_other_keys_named(tmp_path, tu
     assert found.message.startswith("'cot' in the turns of 'history' is not used: it holds reasoning")
 
 
-@pytest.mark.parametrize(("key", "value"), [
-    ("supervised", False), ("is_trained", 0), ("no_train", True), ("train_on_turn", "no"), ("skip", True),
-])  # fmt: skip
+@pytest.mark.parametrize(("key", "value"), [("skip", True), ("do_train", False), ("include_loss", 0)])
 def test_marks_by_other_names_are_warned_of(tmp_path, key, value):
     [found] = unused(tmp_path, [{"messages": [TALK[0], TALK[1] | {key: value}]}] * 4)
     assert found.severity == "warning"
