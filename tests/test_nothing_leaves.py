@@ -121,7 +121,11 @@ def listing() -> set[str]:
 def test_the_whole_path_asks_nobody_and_writes_where_it_may(watch: Watch, tiny_llama: Path, tmp_path: Path) -> None:
     """The page, a run by a process that waited for it, its evaluation, its export, and what was exported."""
     before, place = listing(), tmp_path / "place"
-    watch.env |= {"TUNESMITH_RUNS": str(place / "runs"), "GRADIO_TEMP_DIR": str(watch.temp / "gradio")}
+    watch.env |= {
+        "TUNESMITH_RUNS": str(place / "runs"),
+        "TUNESMITH_CACHE": str(place / "cache"),
+        "GRADIO_TEMP_DIR": str(watch.temp / "gradio"),
+    }
     rows = factory.write_jsonl(place / "rows.jsonl", factory.tone_rows(24))
     made = {
         "model": {"path": str(tiny_llama)},

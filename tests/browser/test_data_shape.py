@@ -129,6 +129,7 @@ def test_what_the_doctor_finds_is_mended_and_undone(ready: Any, reviews: Path) -
 def test_copies_are_shown_before_and_after(ready: Any, reviews: Path) -> None:
     upload(ready, reviews)
     expect(ready.locator("#job")).to_contain_text("52 rows")
+    ready.wait_for_function("!document.body.dataset.opening")
     ready.locator("#field-augmentation-copies input[type=range]").focus()
     ready.keyboard.press("ArrowRight")
     expect(ready.locator("#augmented .copies dd")).to_have_count(1)

@@ -26,7 +26,7 @@ def test_watch_sees_requests_and_errors(new_page, watch, server):
     watch.outside.clear()
     with pytest.raises(AssertionError, match="a complaint"):
         watch.check()
-    watch.allow("a complaint|ERR_")
+    watch.allow("a complaint|ERR_|Content Security Policy")
     watch.check()
 
 

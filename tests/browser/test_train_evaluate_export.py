@@ -139,6 +139,8 @@ def test_a_press_is_one_run_and_other_settings_wait_for_their_turn(
 
 def test_nothing_of_the_file_before_stands_beside_a_new_one(page: Any, tmp_path: Path) -> None:
     tab(page, "data")
+    expect(page.locator("#findings")).not_to_be_empty()
+    page.wait_for_function("!document.body.dataset.opening")
     page.evaluate("tune.opening('rows')")
     for card in (".card.rows", ".card.star", ".card.lengths", ".card.doctor"):
         expect(page.locator(f"{card} > *").first).to_have_css("visibility", "hidden")

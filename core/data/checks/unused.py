@@ -41,8 +41,8 @@ CALLS = ("tool_calls", "tool_call", "toolcalls", "toolcall", "function_call", "f
 _COT = ("_cot", "_reasoning", "_thinking", "_rationale", "_scratchpad")
 TAUGHT = ("train_on", "is_train", "skip", "skip_loss", "skip_training", "do_train", "should_train", "include_loss")
 HELPFUL = ("helpful", "is_helpful", "useful", "is_useful", "sentiment", "outcome", "result", "reaction")
-BLAMES = ("bad", "is_bad", "undesirable", "is_undesirable", "undesired", "rejected", "is_rejected", "flagged", "is_incorrect",
-          "is_flagged", "disliked", "is_disliked", "incorrect", "wrong", "is_wrong")  # fmt: skip
+BLAMES = ("bad", "is_bad", "undesirable", "is_undesirable", "undesired", "rejected", "is_rejected", "flagged",
+          "is_flagged", "disliked", "is_disliked", "incorrect", "is_incorrect", "wrong", "is_wrong")  # fmt: skip
 KINDS = re.compile(r"(?:is|has)_(?:classification|input|context|code|math|multi_?turn|question|tool_?calls?|system)")
 SPLITS = ("split", "subset", "set", "fold", "partition", "phase", "usage")
 REJECTED = ("rejected", "rejected_response", "rejected_answer", "rejected_messages", "dispreferred")
