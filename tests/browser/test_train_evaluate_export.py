@@ -145,7 +145,7 @@ def test_nothing_of_the_file_before_stands_beside_a_new_one(page: Any, tmp_path:
     for card in (".card.rows", ".card.star", ".card.lengths", ".card.doctor"):
         expect(page.locator(f"{card} > *").first).to_have_css("visibility", "hidden")
     expect(button(page, "Continue to model")).to_be_disabled()
-    page.evaluate("tune.opening('')")
+    page.evaluate("tune.refused()")
     expect(page.locator("#rows table")).to_be_visible()
     (tmp_path / "mine.csv").write_text("text,label\n" + "".join(f"words {i},{i % 2}\n" for i in range(40)))
     page.set_input_files("#upload input[type=file]", str(tmp_path / "mine.csv"))

@@ -58,7 +58,7 @@ def layout(shared: Shared) -> Train:
     with gr.Row(elem_classes="lead"):
         title = html(heading(None, {}))
         chosen = chooser()
-        start = gr.Button("Start training", variant="primary", scale=0, elem_classes="once")
+        start = gr.Button("Start training", variant="primary", scale=0, elem_classes="once", elem_id="start-run")
         stop = gr.Button("Stop", variant="stop", scale=0, visible=False)
         go = gr.Button("Continue to evaluate", variant="primary", scale=0, visible=False)
         resume = gr.Button("Resume", variant="primary", scale=0, visible=False, elem_classes="once")

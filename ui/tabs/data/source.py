@@ -146,7 +146,7 @@ def wire(part: SourcePart, shared: Shared, refresh: Refresh) -> None:
         outputs = [draft, filled, part.told, part.upload, part.token]
         event(lambda: OPENING, None, part.told, js="() => { tune.opening('rows'); return []; }", **QUIET).then(
             handler, inputs, outputs, **QUIET
-        ).then(None, part.told, js="told => { if (!told.includes('say live')) tune.opening(''); }", **NO_ANSWER)
+        ).then(None, part.told, js="told => { if (!told.includes('say live')) tune.refused(); }", **NO_ANSWER)
 
     whole(part.demo.input, take_demo, [part.demo, draft, filled])
     whole(part.upload.upload, take_upload, [part.upload, draft, filled])
