@@ -31,7 +31,7 @@ def test_each_preset_says_what_it_changes(yaml_file, capfd):
 
 def test_train_takes_a_preset_and_what_is_set_wins(yaml_file, runs_dir, monkeypatch, capfd):
     taken = []
-    monkeypatch.setattr(train, "train", lambda run: taken.append(run.config()) or {"state": "done"})
+    monkeypatch.setattr(train, "train", lambda run, resume: taken.append(run.config()) or {"state": "done"})
     args = core_main.parser(["train"]).parse_args(
         ["train", str(yaml_file), "--preset", "quick", "--set", "training.max_steps=3"])  # fmt: skip
     train.run(args)
