@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             job.say(what)
 
         sent = hub.push(made, say=say, progress=job.progress, check=job.check)
+        job.progress(sent["bytes"], sent["bytes"])
         sent |= {"run": found.id, "export": made.name, "seconds": round(time.monotonic() - began, 1)}
         sent |= {"made": time.time()}
         write_json(folder / "result.json", sent)

@@ -173,7 +173,8 @@ def start(draft: dict[str, Any], token: str = "", request: gr.Request | None = N
     """Check the whole draft and start a run of it; every problem is told at once, with the way to its tab."""
     try:
         config = build(draft)
-        if wrong := problems(draft):
+        # Of the model the job knows more: it may have a token that the page has not.
+        if wrong := {path: text for path, text in problems(draft).items() if path.startswith("data.")}:
             raise ConfigError(wrong)
         run = jobs.start_training(config, token=token, visitor=visitor(request))
     except InputError as error:
