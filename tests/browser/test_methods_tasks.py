@@ -98,6 +98,7 @@ def test_a_run_of_each_method_and_each_task(
     page.locator("#field-task label").filter(has_text=task.capitalize()).locator("input").check()
 
     button(page, "Continue to model").click()
+    expect(page.locator("#base-cards")).to_be_visible()
     if model == "demo":
         page.locator("#base-cards label").filter(has_text="Demo").locator("input").check()
     else:
