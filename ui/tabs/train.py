@@ -144,7 +144,7 @@ def show(run_id: str, draft: dict[str, Any], request: gr.Request | None = None) 
         ),
         gr.Button(variant="primary", visible=name in ("stopped", "failed") and again),
         gr.Column(visible=run is None),
-        missing(),
+        missing() if run is None else "",  # all runs are listed for it
         gr.Column(visible=run is not None),
         {"run": run_id if run else "", "state": name},
     )
