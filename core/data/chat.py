@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.data.dialect import Tools, dialect, put, reasoned, write
-from core.data.guard import Guard
+from core.data.guard import Guard, texts_in
 from core.data.reasoning import KEY, KEYS, block_at_end, closed, empty_block, opened, split, without_empty_block
 from core.data.segments import Segment
 from core.data.template import Wording
@@ -315,20 +315,7 @@ def _parts(message: Message) -> Iterator[str]:
     for call in message.get("tool_calls", ()):
         yield call["function"]["name"]
         given = call["function"]["arguments"]
-        yield from _strings(json.loads(given) if isinstance(given, str) else given)
-
-
-def _strings(value: Any) -> Iterator[str]:
-    """The texts in a value, and the keys."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield str(key)
-            yield from _strings(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _strings(inner)
+        yield from texts_in(json.loads(given) if isinstance(given, str) else given)
 
 
 def _holds(text: str, part: str) -> bool:

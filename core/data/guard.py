@@ -29,7 +29,7 @@ class Guard:
 
     def __init__(self, values: Any, t: Traits) -> None:
         self.t = t
-        used = {c.casefold() for text in _texts(values) for c in _PRIVATE.findall(text)}
+        used = {c.casefold() for text in texts_in(values) for c in _PRIVATE.findall(text)}
         free = (c for c in map(chr, range(0xE000, 0xF8F0)) if c not in used and f"\\u{ord(c):04x}" not in used)
         self.mark, self.probe = next(free), next(free)  # `probe` is a text that nothing else holds
         self._escaped = f"\\u{ord(self.mark):04x}"
@@ -70,16 +70,17 @@ class Guard:
         return text.replace(self.mark, "")
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
+    """The texts in a value, and the keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for key, inner in value.items():
             yield str(key)
-            yield from _texts(inner)
+            yield from texts_in(inner)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _texts(inner)
+            yield from texts_in(inner)
 
 
 def _places(text: str, t: Traits) -> set[int]:
